@@ -1,0 +1,76 @@
+"""The triangle mesh that both label engines see, and its content hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import AssetError
+
+__all__ = ["Mesh"]
+
+#: Vertices are hashed on this grid (metres), so that the last bits of a sine do not change a mesh's name.
+HASH_GRID_M = 1e-7
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A triangle mesh in metres, in its object frame (right-handed, z up), origin at the centre of its bounding box.
+
+    Attributes:
+        vertices: (V, 3) float64, metres.
+        faces: (F, 3) int32, counter-clockwise seen from outside.
+        face_part: (F,) uint8, index into `part_names`; each part takes its own material.
+        part_names: names of the parts, for example ("body", "pips").
+        uv: (F, 3, 2) float32, one texture coordinate per face corner, or None.
+        keypoints: name → (3,) point in metres, object frame.
+        smooth_angle: radians; edges sharper than this are shaded as edges, the others as a smooth surface.
+    """
+
+    vertices: npt.NDArray[np.float64]
+    faces: npt.NDArray[np.int32]
+    face_part: npt.NDArray[np.uint8]
+    part_names: tuple[str, ...] = ("body",)
+    uv: npt.NDArray[np.float32] | None = None
+    keypoints: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    smooth_angle: float = np.deg2rad(30.0)
+
+    def __post_init__(self) -> None:
+        v, f = self.vertices, self.faces
+        if v.ndim != 2 or v.shape[1:] != (3,) or f.ndim != 2 or f.shape[1:] != (3,):
+            raise AssetError(f"a mesh needs (V, 3) vertices and (F, 3) faces, got {v.shape} and {f.shape}")
+        if len(f) == 0:
+            raise AssetError("the mesh has no faces: export it as triangles, not as points or curves")
+        if not np.isfinite(v).all():
+            bad = int((~np.isfinite(v)).any(axis=1).sum())
+            raise AssetError(f"{bad} of {len(v)} vertices are NaN or infinite: repair the file in its source program")
+        if f.min() < 0 or f.max() >= len(v):
+            raise AssetError(f"faces name vertex {int(f.max())}, but the mesh has {len(v)}: the file is damaged")
+        if self.face_part.shape != (len(f),) or int(self.face_part.max()) >= len(self.part_names):
+            raise AssetError("face_part must give every face an index into part_names")
+        if self.uv is not None and self.uv.shape != (len(f), 3, 2):
+            raise AssetError(f"uv must have shape ({len(f)}, 3, 2), got {self.uv.shape}")
+
+    @property
+    def extents(self) -> npt.NDArray[np.float64]:
+        """(3,) size of the axis-aligned box in the object frame, metres."""
+        return np.asarray(np.ptp(self.vertices, axis=0), dtype=np.float64)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of everything that a picture or a label can depend on; vertices on a 0.1 µm grid."""
+        h = hashlib.sha256()
+        h.update(np.rint(self.vertices / HASH_GRID_M).astype("<i8").tobytes())
+        h.update(self.faces.astype("<i4").tobytes())
+        h.update(self.face_part.astype("<u1").tobytes())
+        h.update("\0".join(self.part_names).encode())
+        if self.uv is not None:
+            h.update(np.rint(self.uv * 1e5).astype("<i4").tobytes())
+        for name in sorted(self.keypoints):
+            h.update(name.encode() + np.rint(np.asarray(self.keypoints[name]) / HASH_GRID_M).astype("<i8").tobytes())
+        h.update(f"{self.smooth_angle:.6f}".encode())
+        return h.hexdigest()

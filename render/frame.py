@@ -1,0 +1,27 @@
+"""What a render gives: typed arrays with units, and nothing of Blender's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Frame"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One rendered picture with its label images, all of the same height and width, row 0 at the top.
+
+    Attributes:
+        rgb: (h, w, 3) uint8, display-referred sRGB.
+        ids: (h, w) uint16, instance id of the first surface that the ray through the pixel's centre meets; 0 is none.
+        depth_m: (h, w) float32, metres along the optical axis to that surface; inf where the ray meets nothing.
+        linear: (h, w, 3) float32, scene-linear Rec.709 radiance, or None when it was not asked for.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    ids: npt.NDArray[np.uint16]
+    depth_m: npt.NDArray[np.float32]
+    linear: npt.NDArray[np.float32] | None = None

@@ -1,0 +1,182 @@
+"""The frozen description of one picture: `Scene` → image is a function, nothing is drawn at random after sampling."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..assets.material import RGB, FileRef, Material
+
+__all__ = [
+    "AreaLight",
+    "Camera",
+    "Draw",
+    "LabelRules",
+    "MeshRef",
+    "RenderSettings",
+    "Scene",
+    "SceneObject",
+    "Surface",
+    "World",
+    "matrix",
+]
+
+Row4 = tuple[float, float, float, float]
+Matrix4 = tuple[Row4, Row4, Row4, Row4]
+Vec3 = tuple[float, float, float]
+Value = float | int | str | bool | RGB
+
+
+def matrix(m: npt.ArrayLike) -> Matrix4:
+    """A 4×4 array as the nested tuples that a frozen scene stores."""
+    a = np.asarray(m, dtype=np.float64)
+    return tuple(tuple(float(x) for x in row) for row in a)  # type: ignore[return-value]  # shape checked by pydantic
+
+
+class Frozen(BaseModel):
+    """Immutable, closed to unknown keys, refuses NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Draw(Frozen):
+    """One sampled parameter: its value, and its quantile in its distribution (None for a value that was computed)."""
+
+    value: Value
+    quantile: float | None = None
+
+
+class MeshRef(Frozen):
+    """Where a mesh comes from: a procedural shape with its parameters, or a file; `sha256` is of the built mesh."""
+
+    shape: str | None = None
+    params: dict[str, float | int | str] = {}
+    file: FileRef | None = None
+    unit: str = "m"
+    up: Literal["x", "y", "z", "-x", "-y", "-z"] = "z"
+    sha256: str
+
+
+class SceneObject(Frozen):
+    """One object. `id` is its value in the id image (1, 2, …); `category_id` 0 is a distractor that is never labelled."""
+
+    id: Annotated[int, Field(ge=1, le=32767)]
+    category: str
+    category_id: Annotated[int, Field(ge=0)]
+    mesh: MeshRef
+    materials: dict[str, Material]
+    scale: Annotated[float, Field(gt=0)] = 1.0
+    world_T_object: Matrix4
+    parameters: dict[str, Draw] = {}
+
+    @property
+    def pose(self) -> npt.NDArray[np.float64]:
+        """(4, 4) rigid transform from the object frame (metres, unscaled) to the world; apply `scale` first."""
+        return np.asarray(self.world_T_object, dtype=np.float64)
+
+
+class Surface(Frozen):
+    """The table that objects stand on: the plane z = 0, `size` (x, y) metres, rounded edge, `thickness` metres."""
+
+    size: tuple[float, float]
+    thickness: float = 0.03
+    material: Material
+
+
+class World(Frozen):
+    """Environment light. `hdri` is a built-in name ("studio") or a file; strength multiplies its radiance."""
+
+    hdri: str | FileRef
+    rotation: float = 0.0
+    strength: float = 1.0
+
+
+class AreaLight(Frozen):
+    """A rectangular softbox that looks along its local −z (Blender's convention for lights)."""
+
+    world_T_light: Matrix4
+    size: tuple[float, float]
+    power_w: float
+    color: RGB = (1.0, 1.0, 1.0)
+
+
+class Camera(Frozen):
+    """A pinhole camera in OpenCV's frame (x right, y down, z forward), with an optional thin lens for the picture only.
+
+    `fx, fy, cx, cy` in pixels; the centre of the top-left pixel is (0.5, 0.5). `fstop` None means everything is sharp;
+    `focal_m` is the lens's focal length in metres, which together with `fstop` gives the aperture.
+    """
+
+    width: Annotated[int, Field(ge=8, le=16384)]
+    height: Annotated[int, Field(ge=8, le=16384)]
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    cam_T_world: Matrix4
+    focal_m: float = 0.05
+    fstop: float | None = None
+    focus_m: float = 1.0
+
+    @property
+    def K(self) -> npt.NDArray[np.float64]:
+        """(3, 3) intrinsics, pixels."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], dtype=np.float64)
+
+    @property
+    def extrinsics(self) -> npt.NDArray[np.float64]:
+        """(4, 4) rigid transform from the world to the camera frame, metres."""
+        return np.asarray(self.cam_T_world, dtype=np.float64)
+
+
+class RenderSettings(Frozen):
+    """How the picture is computed. Part of the dataset's identity: other settings are another dataset."""
+
+    preset: str = "standard"
+    samples: Annotated[int, Field(ge=1)] = 16
+    denoise: bool = True
+    view_transform: Literal["agx", "standard"] = "agx"
+    look: Literal["none", "medium_high_contrast", "high_contrast"] = "medium_high_contrast"
+    exposure_ev: float = 0.0
+
+
+class LabelRules(Frozen):
+    """An object below either limit stays in the record and is left out of COCO."""
+
+    min_pixels: Annotated[int, Field(ge=1)] = 1
+    min_visibility: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class Scene(Frozen):
+    """Everything that one picture and its labels depend on."""
+
+    schema_version: Literal[1] = 1
+    recipe: str
+    recipe_sha256: str
+    seed: int
+    index: int
+    categories: tuple[str, ...]
+    surface: Surface | None
+    world: World
+    lights: tuple[AreaLight, ...] = ()
+    objects: tuple[SceneObject, ...]
+    camera: Camera
+    render: RenderSettings
+    labels: LabelRules = LabelRules()
+    parameters: dict[str, Draw] = {}
+
+    def to_json(self) -> str:
+        """The scene as JSON; `Scene.from_json` gives an equal scene back, floats included."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Scene:
+        """The scene that `to_json` wrote."""
+        return cls.model_validate_json(text)
+
+    def replace(self, **changes: Any) -> Scene:
+        """A copy with some fields changed, validated again."""
+        return type(self).model_validate({**dict(self), **changes})

@@ -61,7 +61,7 @@ class MeshRef(Frozen):
 
 
 class SceneObject(Frozen):
-    """One object. `id` is its value in the id image (1, 2, …); `category_id` 0 is a distractor that is never labelled."""
+    """One object. `id` is its value in the id image (1, 2, …); `category_id` 0 marks a distractor, never labelled."""
 
     id: Annotated[int, Field(ge=1, le=32767)]
     category: str

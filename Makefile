@@ -1,0 +1,76 @@
+# make demo    a small labelled dataset in out/demo, from nothing but Python 3.11
+# make test    lint, types and all tests that need no GPU
+# make bench   the measurements behind the README's numbers
+# make lint    ruff and mypy only
+# make lock    new versions into constraints.txt
+# make clean   caches and build outputs; datasets in out/ stay, except out/demo
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check
+INSTALLED := $(VENV)/.installed
+TORCH := $(VENV)/.torch
+
+.PHONY: demo test bench lint lock clean install check
+.DEFAULT_GOAL := demo
+
+demo: check
+	$(BIN)/scenewright generate hardware --count 12 --out out/demo --size 640x480
+	$(BIN)/scenewright show out/demo
+	$(BIN)/scenewright validate out/demo
+	@echo "Pictures: out/demo/images   COCO: out/demo/annotations"
+
+test: lint check $(TORCH)
+	$(PY) -m pytest -m "not slow and not gpu"
+
+bench: check
+	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p scenewright
+
+# Says which system libraries are missing, with the command that installs them.
+check: install
+	@$(PY) -m scenewright.render.doctor
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt | $(PY)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Only tests of the training loader need torch, so only `make test` installs it.
+$(TORCH): $(INSTALLED)
+	$(PIP) install --quiet torch==2.13.0
+	@touch $@
+
+$(PY):
+	@for python in python3.11 python3; do \
+	  if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then \
+	    echo "creating $(VENV) with $$(command -v $$python)"; exec $$python -m venv $(VENV); \
+	  fi; \
+	done; \
+	printf '%s\n' \
+	  'Blender 4.5 needs Python 3.11 with its venv module, and neither python3.11 nor python3 is that. Install it with one of' \
+	  '  Debian 12       sudo apt-get install -y python3.11 python3.11-venv' \
+	  '  Fedora          sudo dnf install -y python3.11' \
+	  '  macOS           brew install python@3.11' \
+	  '  any, with uv    uv venv --python 3.11 --seed $(VENV)' \
+	  'and run make again.' >&2; \
+	exit 1
+
+# Resolved in an environment of its own, so that nothing which happens to be in .venv is locked too.
+lock: | $(PY)
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PY) -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev]'; \
+	{ echo '# Exact versions of everything that `make` installs, torch excepted. Made by: make lock'; \
+	  "$$folder/venv/bin/pip" freeze --exclude-editable | LC_ALL=C sort -f; } > "$$folder/constraints.txt"; \
+	cp "$$folder/constraints.txt" constraints.txt
+
+clean:
+	rm -rf build dist out/demo *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find . -path './$(VENV)' -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

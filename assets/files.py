@@ -1,0 +1,156 @@
+"""Files named by their content: a scene holds a hash, this module finds bytes that have it.
+
+The module keeps three tables: the hash of each file version seen, the paths where a hash was seen, and the folders
+to search. They are the one piece of module state in `assets/`, and harmless: a hash determines the bytes, so what they
+hold can make a lookup succeed sooner but never make it return something else. A new process starts with empty tables
+and fills them with `add_folder` or `remember`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import AssetError
+from .material import FileRef
+
+__all__ = ["add_folder", "copy_into", "locate", "remember", "store"]
+
+CHUNK_BYTES = 1 << 20
+
+_Version = tuple[int, int]  # size in bytes, mtime in ns: while neither changes, the content is taken as unchanged
+_hashes: dict[Path, tuple[_Version, str]] = {}
+_places: dict[str, list[Path]] = {}
+_folders: list[Path] = []
+
+
+def remember(path: Path) -> FileRef:
+    """Hash a file and note where it lies, so that `locate` finds it again.
+
+    Raises:
+        AssetError: the path is missing, a folder, unreadable or empty.
+    """
+    digest = _digest(path)
+    places = _places.setdefault(digest, [])
+    if path.absolute() not in places:
+        places.append(path.absolute())
+    return FileRef(name=path.name, sha256=digest)
+
+
+def add_folder(folder: Path) -> None:
+    """Let `locate` search a folder of files that are named `<sha256><suffix>`, such as a dataset's `assets/`.
+
+    Raises:
+        AssetError: it is no folder.
+    """
+    if not folder.is_dir():
+        raise AssetError(f"{folder} is no folder: give the folder that holds files named <sha256><suffix>")
+    if folder.absolute() not in _folders:
+        _folders.append(folder.absolute())
+
+
+def locate(ref: FileRef) -> Path:
+    """A path whose content has the reference's hash, checked again whenever its size or mtime has changed.
+
+    Raises:
+        AssetError: no known file has this content (any more).
+    """
+    seen = _places.get(ref.sha256, [])
+    stored = [file for folder in _folders for file in sorted(folder.glob(f"{ref.sha256}*"))]
+    for path in (*seen, *stored):
+        if path.is_file() and _digest(path) == ref.sha256:
+            return path
+    raise AssetError(_not_found(ref, [*seen, *stored]))
+
+
+def copy_into(ref: FileRef, folder: Path) -> Path:
+    """Copy the file to `folder/<sha256><suffix>`, atomically, and return that path; a good copy there is kept.
+
+    Raises:
+        AssetError: the content is not to be found, changes while it is read, or cannot be written.
+    """
+    target = folder / f"{ref.sha256}{Path(ref.name).suffix.lower()}"
+    if target.is_file() and _digest(target) == ref.sha256:
+        return target
+    source = locate(ref)
+    hasher = hashlib.sha256()
+    with _replacing(target) as sink, source.open("rb") as data:
+        while chunk := data.read(CHUNK_BYTES):
+            hasher.update(chunk)
+            sink.write(chunk)
+        if hasher.hexdigest() != ref.sha256:
+            raise AssetError(f"{source} changed while it was copied: leave it alone during a run, then run again")
+    return target
+
+
+def store(content: bytes, suffix: str, folder: Path) -> Path:
+    """Write bytes to `folder/<sha256><suffix>`, atomically, and return that path; a good copy there is kept.
+
+    Raises:
+        AssetError: it cannot be written.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    target = folder / f"{digest}{suffix}"
+    if not (target.is_file() and _digest(target) == digest):
+        with _replacing(target) as sink:
+            sink.write(content)
+    return target
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """A temporary file beside the target that takes its place once the block has ended well and the disk has it."""
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        temporary.chmod(0o644)  # mkstemp's 0600 would hide a shared dataset's assets from its other readers
+        temporary.replace(target)
+    except OSError as error:
+        raise AssetError(f"cannot write {target} ({error}): make room or make its folder writable") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    """The sha256 of a file's content, computed once for each version of the file."""
+    if path.is_dir():
+        raise AssetError(f"{path} is a folder: name a file in it")
+    try:
+        stat = path.stat()
+        version = (stat.st_size, stat.st_mtime_ns)
+        known = _hashes.get(path.absolute())
+        if known is not None and known[0] == version:
+            return known[1]
+        if stat.st_size == 0:
+            raise AssetError(f"{path} is empty (0 bytes): export or copy it again")
+        with path.open("rb") as data:
+            digest = hashlib.file_digest(data, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise AssetError(f"{path} does not exist: correct the path, which is taken from {Path.cwd()}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        raise AssetError(f"{path} cannot be read ({error}): check its permissions") from error
+    _hashes[path.absolute()] = (version, digest)
+    return digest
+
+
+def _not_found(ref: FileRef, tried: list[Path]) -> str:
+    short = f'"{ref.name}" (sha256 {ref.sha256[:12]}…)'
+    changed = [path for path in tried if path.is_file()]
+    if changed:
+        return f"{short} has changed: {changed[0]} now holds other content. Restore the file, or start a new dataset"
+    if tried:
+        return f"{short} is gone from {tried[0]}: put it back, or start a new dataset"
+    searched = ", ".join(str(folder) for folder in _folders) or "no folder"
+    return f"{short} is in no known place (searched: {searched}): keep the dataset's assets/ folder beside its records"

@@ -1,0 +1,119 @@
+"""The procedural shapes by name: their parameters, how to build and draw them, and what they are usually made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import orjson
+from pydantic import ValidationError
+
+from ..errors import AssetError
+from .mesh import Mesh
+from .shapes import bracket, can, die, primitives
+from .shapes.base import Params
+
+__all__ = ["SHAPES", "Shape", "build", "rand"]
+
+Weights = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One kind of procedural object.
+
+    Attributes:
+        params: the pydantic model of its parameters.
+        build: params → mesh; the same params give identical arrays.
+        rand: (rng, given) → params; draws every parameter that `given` does not fix.
+        materials: part name → {material family: weight}, the families that such a part is commonly made of.
+    """
+
+    params: type[Params]
+    build: Callable[[Any], Mesh]
+    rand: Callable[[np.random.Generator, Mapping[str, object]], Params]
+    materials: Mapping[str, Weights]
+
+
+STEEL: Weights = {"brushed_steel": 1, "zinc": 2, "black_oxide": 1}
+SHEET: Weights = {"zinc": 3, "brushed_steel": 1, "painted_metal": 2, "black_oxide": 1}
+ALU: Weights = {"brushed_steel": 1}
+PLAIN: Weights = {"plastic": 2, "painted_metal": 1, "wood": 1}
+
+SHAPES: dict[str, Shape] = {
+    "bracket": Shape(bracket.BracketParams, bracket.bracket, bracket.bracket_rand, {"body": SHEET}),
+    "can": Shape(can.CanParams, can.can, can.can_rand, {"body": {"painted_metal": 1}, "lid": ALU, "tab": ALU}),
+    "die": Shape(die.DieParams, die.die, die.die_rand, {"body": {"plastic": 1}, "pips": {"plastic": 1}}),
+    "sphere": Shape(primitives.SphereParams, primitives.sphere, primitives.sphere_rand, {"body": PLAIN}),
+    "box": Shape(primitives.BoxParams, primitives.box, primitives.box_rand, {"body": PLAIN}),
+    "cylinder": Shape(primitives.CylinderParams, primitives.cylinder, primitives.cylinder_rand, {"body": PLAIN}),
+}
+
+
+def build(name: str, params: Mapping[str, object]) -> Mesh:
+    """The mesh of one shape. Equal parameters give the same cached object: treat its arrays as read-only.
+
+    Raises:
+        AssetError: an unknown shape, an unknown parameter, or a value that breaks a rule; the message names the choices.
+    """
+    valid = _validated(name, _shape(name), params)
+    return _build(name, orjson.dumps(valid.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS))
+
+
+def rand(rng: np.random.Generator, name: str, given: Mapping[str, object]) -> dict[str, float | int | str]:
+    """Parameters of one shape as plain JSON values: those in `given`, the others drawn.
+
+    Raises:
+        AssetError: as in `build`.
+    """
+    shape = _shape(name)
+    unknown = sorted(set(given) - set(shape.params.model_fields))
+    if unknown:
+        raise AssetError(f"{name} has no parameter {unknown[0]!r}: choose from {_fields(shape)}")
+    try:
+        drawn = shape.rand(rng, given)
+    except ValidationError as error:
+        raise AssetError(_explain(name, shape, error)) from None
+    return drawn.model_dump(mode="json")
+
+
+@lru_cache(maxsize=512)
+def _build(name: str, canonical: bytes) -> Mesh:
+    shape = SHAPES[name]
+    mesh = shape.build(shape.params.model_validate_json(canonical))
+    for array in (mesh.vertices, mesh.faces, mesh.face_part, mesh.uv):
+        if array is not None:
+            array.setflags(write=False)  # every caller gets this object
+    return mesh
+
+
+def _shape(name: str) -> Shape:
+    if name not in SHAPES:
+        raise AssetError(f"there is no shape {name!r}: choose from {', '.join(SHAPES)}")
+    return SHAPES[name]
+
+
+def _validated(name: str, shape: Shape, params: Mapping[str, object]) -> Params:
+    try:
+        return shape.params.model_validate(dict(params))
+    except ValidationError as error:
+        raise AssetError(_explain(name, shape, error)) from None
+
+
+def _explain(name: str, shape: Shape, error: ValidationError) -> str:
+    """The first fault in one sentence: which parameter, the rule, the value got, the choices."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{name} has no parameter {where!r}: choose from {_fields(shape)}"
+    rule = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{name} needs the parameter {where!r}"
+    return f"{name}.{where}: {rule}, got {first['input']!r}" if where else f"{name}: {rule}"
+
+
+def _fields(shape: Shape) -> str:
+    return ", ".join(shape.params.model_fields)

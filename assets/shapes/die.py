@@ -1,0 +1,122 @@
+"""A six-sided die: rounded body, drilled and painted pips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from ..mesh import Mesh
+from .base import Params, Points, Solid, arc, centred, from_manifold, moved, revolve, to_manifold
+from .primitives import rounded_box
+
+__all__ = ["DieParams", "die", "die_rand"]
+
+#: Pips of each value on a 3 × 3 grid, in units of the grid's step.
+PIPS: dict[int, tuple[tuple[int, int], ...]] = {
+    1: ((0, 0),),
+    2: ((-1, -1), (1, 1)),
+    3: ((-1, -1), (0, 0), (1, 1)),
+    4: ((-1, -1), (-1, 1), (1, -1), (1, 1)),
+    5: ((-1, -1), (-1, 1), (0, 0), (1, -1), (1, 1)),
+    6: ((-1, -1), (-1, 0), (-1, 1), (1, -1), (1, 0), (1, 1)),
+}
+#: Outward normal of each value's face: opposite faces sum to seven, and 1-2-3 turn counter-clockwise (a Western die).
+NORMALS: dict[int, tuple[int, int, int]] = {
+    1: (0, 0, 1),
+    2: (1, 0, 0),
+    3: (0, 1, 0),
+    4: (0, -1, 0),
+    5: (-1, 0, 0),
+    6: (0, 0, -1),
+}
+RIM_SLOPE = 0.55  # the drilled rim is broken at 29°, above the smooth angle, so the flat face stays flat
+
+
+class DieParams(Params):
+    """A die. Pips are spherical caps of `pip_m` radius at the face, `pip_depth_m` deep, `spread` of the side apart."""
+
+    size_m: Annotated[float, Field(ge=0.005, le=0.1, description="side; 16 mm is the common size")] = 0.016
+    edge_m: Annotated[float, Field(gt=0, description="radius of edges and corners")] = 0.0018
+    pip_m: Annotated[float, Field(gt=0, description="radius of a pip at the face")] = 0.0014
+    pip_depth_m: Annotated[float, Field(gt=0, description="depth of a pip")] = 0.0007
+    spread: Annotated[float, Field(ge=0.15, le=0.33, description="grid step of the pips, in sides")] = 0.25
+
+    @model_validator(mode="after")
+    def _pips_fit(self) -> DieParams:
+        if not 0.35 <= self.pip_depth_m / self.pip_m <= 0.8:
+            raise ValueError(f"pip_depth_m {self.pip_depth_m} must be 0.35 to 0.8 of pip_m {self.pip_m}")
+        if self.edge_m >= self.size_m / 2:
+            raise ValueError(f"edge_m {self.edge_m} must be under half of size_m {self.size_m}")
+        step = self.spread * self.size_m
+        if step + 1.15 * self.pip_m > self.size_m / 2 - self.edge_m:
+            raise ValueError("the pips run into the rounded edge: lower spread, pip_m or edge_m")
+        if 2.4 * self.pip_m > step:
+            raise ValueError(f"pips of radius {self.pip_m} touch each other at a step of {step:.5f} m: lower pip_m")
+        return self
+
+
+def die(p: DieParams) -> Mesh:
+    """The die with 1 up; parts body and pips.
+
+    Keypoints: face_1 … face_6, the middle of each face's plane, and corner_0 … corner_7 on the rounded corners (bits x, y,
+    z of the number choose the side).
+    """
+    body = to_manifold(rounded_box((p.size_m,) * 3, p.edge_m, 3))
+    drills = [to_manifold(moved(_drill(p), at, _facing(normal))) for at, normal in _pip_places(p)]
+    result = body
+    for drill in drills:
+        result = result - drill
+    v, f, part = from_manifold(result, [(drill, 1) for drill in drills])
+    half = p.size_m / 2
+    points = {f"face_{value}": half * np.array(normal) for value, normal in NORMALS.items()}
+    reach = half - p.edge_m * (1 - 1 / np.sqrt(3))
+    for i in range(8):
+        points[f"corner_{i}"] = reach * np.array([1 if i >> axis & 1 else -1 for axis in range(3)])
+    return centred(v, f, face_part=part, part_names=("body", "pips"), keypoints=points, smooth_angle_deg=25)
+
+
+def _pip_places(p: DieParams) -> list[tuple[Points, tuple[int, int, int]]]:
+    """(centre on the face, outward normal) of all 21 pips."""
+    places = []
+    for value, normal in NORMALS.items():
+        frame = _facing(normal)
+        for i, j in PIPS[value]:
+            local = np.array([i * p.spread * p.size_m, j * p.spread * p.size_m, p.size_m / 2])
+            places.append((frame @ local, normal))
+    return places
+
+
+def _facing(normal: tuple[int, int, int]) -> Points:
+    """(3, 3) rotation that turns +z to `normal`."""
+    z = np.array(normal, dtype=np.float64)
+    x = np.roll(z, 1) if z.sum() > 0 else -np.roll(z, 1)
+    return np.column_stack([x, np.cross(z, x), z])
+
+
+def _drill(p: DieParams) -> Solid:
+    """What a ball-nosed drill removes: a spherical cap below z = 0, its rim broken by a cone, open above."""
+    radius = (p.pip_m**2 + p.pip_depth_m**2) / (2 * p.pip_depth_m)
+    rim_r = 0.92 * p.pip_m
+    bowl = arc((0.0, radius - p.pip_depth_m), radius, -90.0, -90.0 + np.degrees(np.arcsin(rim_r / radius)), 5)
+    bowl[0, 0] = 0.0
+    lift = 0.1 * p.pip_m
+    top = [(rim_r + (lift - bowl[-1, 1]) / RIM_SLOPE, lift), (0.0, lift)]
+    return revolve(np.concatenate([bowl, top]), 28)
+
+
+def die_rand(rng: np.random.Generator, given: Mapping[str, object]) -> DieParams:
+    """A die of 12, 14, 16, 18, 19 or 25 mm (the sizes sold), its other lengths in proportion to the side."""
+    drawn_size = rng.choice([0.012, 0.014, 0.016, 0.016, 0.018, 0.019, 0.025])
+    edge, pip, depth, spread = rng.uniform([0.07, 0.075, 0.40, 0.24], [0.13, 0.092, 0.60, 0.265])
+    size = float(given.get("size_m", drawn_size))  # type: ignore[arg-type]  # a wrong type is refused below
+    drawn = {
+        "size_m": size,
+        "edge_m": edge * size,
+        "pip_m": pip * size,
+        "pip_depth_m": depth * pip * size,
+        "spread": spread,
+    }
+    return DieParams.model_validate({**drawn, **given})

@@ -1,0 +1,85 @@
+"""Hexagon head screws and bolts, ISO 4017 (threaded to the head) and ISO 4014 (with a plain shank), M3 to M12."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, cast
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from ..mesh import Mesh
+from .base import Params, centred
+from .fastener_tables import HEX_HEAD, MM, PITCH, SIZES, Size
+from .ring_walk import RingWalk, hexagon, rings, round_corners
+from .shank import Shank, screw_length_rand, walk_shank
+
+__all__ = ["HexBoltParams", "hex_bolt", "hex_bolt_rand"]
+
+#: Radius of the hexagon's corners, in widths across flats; ISO 4017 lets e shrink from 1.155 s to 1.11 s.
+CORNER = 0.08
+
+
+class HexBoltParams(Params):
+    """A hexagon head bolt; all other dimensions follow from the standard's tables."""
+
+    size: Size = Field("M8", description="ISO metric thread size, coarse pitch")
+    length_m: float = Field(0.03, gt=0, le=0.2, description="length under the head, metres")
+    thread: Literal["full", "partial"] = Field("full", description="ISO 4017 thread to the head, or ISO 4014 shank")
+
+    @model_validator(mode="after")
+    def _thread_fits(self) -> HexBoltParams:
+        pitch, length = PITCH[self.size], self.length_m / MM
+        shortest = 8 * pitch if self.thread == "full" else HEX_HEAD[self.size].b + 3 * pitch
+        if length < shortest:
+            advice = "use thread: full" if self.thread == "partial" and length >= 8 * pitch else "use a longer one"
+            raise ValueError(
+                f"a {self.size} bolt with {self.thread} thread is at least {shortest * MM:.4f} m long, "
+                f"got {self.length_m:.4f}: {advice}"
+            )
+        return self
+
+
+def hex_bolt(p: HexBoltParams) -> Mesh:
+    """The bolt, head up, metres. Keypoints: head centre, two opposite head corners, neck, first thread, tip."""
+    head = HEX_HEAD[p.size]
+    length = p.length_m / MM
+    threaded = length if p.thread == "full" else head.b
+    walk = walk_shank(Shank(p.size, length, threaded, 1.6 * head.r, head.dw / 2 - 0.03 * head.s))
+    vertices, faces = _walk_head(walk, head.s, head.k, head.dw).arrays()
+    corner = hexagon(head.s, CORNER * head.s)[1].max()
+    keypoints = {
+        "head_center": (0, 0, head.k),
+        "head_corner_0": (corner, 0, head.k / 2),
+        "head_corner_3": (-corner, 0, head.k / 2),
+        "neck": (0, 0, 0),
+        "thread_start": (0, 0, threaded - length),
+        "shank_end": (0, 0, -length),
+    }
+    return centred(vertices * MM, faces, keypoints={k: np.array(v) * MM for k, v in keypoints.items()})
+
+
+def hex_bolt_rand(rng: np.random.Generator, given: Mapping[str, object]) -> HexBoltParams:
+    """Draw what `given` leaves open: any size, a preferred length of 2 to 5 diameters, a plain shank in 1 of 4."""
+    size = cast(Size, given.get("size", SIZES[rng.integers(len(SIZES))]))
+    length = cast(float, given.get("length_m", screw_length_rand(rng, size)))
+    room = length / MM >= HEX_HEAD[size].b + 3 * PITCH[size]
+    thread = "partial" if rng.random() < 0.25 and room else "full"
+    return HexBoltParams.model_validate({"size": size, "length_m": length, "thread": thread, **given})
+
+
+def _walk_head(walk: RingWalk, s: float, k: float, dw: float) -> RingWalk:
+    """From the bearing plane over washer face, flats and the 30° chamfer to the pole on top, millimetres."""
+    at, radius = hexagon(s, CORNER * s)
+    face = 0.035 * s  # washer face, ISO 4017: 0.15 … 0.6 mm
+    crown = 0.475 * s  # the chamfer's circle: 0.95 s, ISO 225
+    path = np.zeros((len(at), 6, 2))
+    path[:, 0] = dw / 2 - 0.03 * s, 0
+    path[:, 1] = dw / 2, 0
+    path[:, 2] = dw / 2, face
+    path[:, 3] = np.stack([radius, np.full_like(radius, face)], axis=1)
+    path[:, 4] = np.stack([radius, k - (radius - crown) * np.tan(np.pi / 6)], axis=1)
+    path[:, 5] = crown, k
+    top = np.full((len(at), 1, 2), (0.8 * crown, k))
+    rounded = round_corners(np.concatenate([path, top], axis=1), (0, 0.01 * s, 0, 0.01 * s, 0.012 * s, 0.03 * s, 0))
+    return walk.to(*rings(rounded[:, 1:], at)).to(np.array([[0, 0, k]], dtype=np.float64))

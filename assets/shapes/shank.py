@@ -1,0 +1,72 @@
+"""The threaded shank that bolts and screws share: chamfered tip, thread, run-out, neck, fillet under the head."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .fastener_tables import PITCH, Size
+from .ring_walk import RingWalk, angles, rings, round_corners
+from .thread import Cone, MetricThread, RunOut, thread_grid
+
+__all__ = ["Shank", "metric", "screw_length_rand", "walk_shank"]
+
+#: Triangles that a thread may use; long fine threads get fewer columns for it.
+THREAD_TRIANGLES = 10_000
+
+
+class Shank(NamedTuple):
+    """Below the bearing plane z = 0: `length`, its threaded part, the fillet's radius, where it meets the head (mm)."""
+
+    size: Size
+    length: float
+    threaded: float
+    fillet: float
+    bearing_radius: float
+
+
+def metric(size: Size) -> MetricThread:
+    """The coarse thread of a size, millimetres."""
+    return MetricThread(float(size[1:]), PITCH[size])
+
+
+def walk_shank(shank: Shank) -> RingWalk:
+    """A walk from the tip's pole at z = −length to the circle of `bearing_radius` at z = 0, millimetres.
+
+    A shank threaded to the head ends 1 P below it on the rolling diameter (ISO 4017 allows 3 P without full thread);
+    otherwise the shank above the thread has the nominal diameter (ISO 4014).
+    """
+    thread = metric(shank.size)
+    p = thread.pitch
+    full = shank.threaded > shank.length - 3 * p
+    top = -0.8 * p - shank.fillet if full else shank.threaded - shank.length
+    plain = (thread.pitch_diameter if full else thread.diameter) / 2
+    run_out = RunOut(plain, top - (1.6 if full else 2.0) * p, top)
+    tip = thread.root_diameter / 2 - 0.45 * p
+    start = tip + 0.3 * p
+    at = angles(_columns((shank.length + top) / p))
+    point = round_corners(
+        np.array([(0, -shank.length), (tip, -shank.length), (start, -shank.length + 0.3 * p)]), (0, 0.25 * p, 0)
+    )
+    grid, shift = thread_grid(
+        thread.external(), p, -shank.length + 0.3 * p, top + 0.2 * p, Cone(start, 1.0), run_out, at
+    )
+    corner = np.array([(plain, top + 0.2 * p), (plain, 0), (shank.bearing_radius, 0)])
+    neck = round_corners(corner, (0, shank.fillet, 0), support=0.2)
+    walk = RingWalk().to(np.array([[0, 0, -shank.length]], dtype=np.float64))
+    walk.to(*rings(point[1:-1], at)).tube(grid, shift)
+    return walk.to(*rings(neck[1:-1], at))
+
+
+def screw_length_rand(rng: np.random.Generator, size: Size, preferred: tuple[float, ...] = ()) -> float:
+    """A length of the ISO 888 series (metres) between 2 and 5 diameters: what is seen in a box of screws."""
+    d = float(size[1:])
+    series = np.array(preferred or (6, 8, 10, 12, 16, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 80))
+    fitting = series[(series >= 2 * d) & (series <= 5 * d)]
+    return float(rng.choice(fitting)) * 1e-3
+
+
+def _columns(turns: float) -> int:
+    """Angles around the thread: as many as the triangle budget allows, between 32 and 60."""
+    return int(np.clip(THREAD_TRIANGLES / (10 * turns) // 4 * 4, 32, 60))

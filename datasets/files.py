@@ -1,0 +1,87 @@
+"""Writing files so that a crash leaves the old one or the new one, and reading only what lies inside the dataset."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from ..errors import DatasetError
+
+__all__ = ["TEMPORARY", "atomic_file", "inside", "read_bytes", "sweep", "write_bytes_atomic"]
+
+#: What an interrupted write may leave behind (a glob); `sweep` removes it.
+TEMPORARY = ".*.tmp"
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that appears under `path` complete, or never.
+
+    Written beside its place, synced, moved over it, and the folder synced. DatasetError when the disk is full or the
+    folder cannot be written; nothing is left then.
+    """
+    # A random name, because two machines of a farm may hold the same process id and write the same image.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise DatasetError(
+            f"cannot write {path}: {error.strerror or error}. Free space, or make the folder writable, and run the "
+            "same command again: finished images are kept"
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes_atomic(path: Path, data: bytes) -> None:
+    """Put `data` under `path`, whole or not at all; see `atomic_file`."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file; DatasetError says what is wrong with it otherwise."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path} is missing: restore it, or run the same generate command again") from error
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """`folder / relative`, refused when that leaves the folder, by `..`, an absolute path or a symbolic link."""
+    pure = PurePosixPath(relative)
+    path = folder / pure
+    climbs = pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative
+    if climbs or not path.resolve().is_relative_to(folder.resolve()):
+        raise DatasetError(f"{relative!r} leads out of the dataset {folder}: files must lie inside it")
+    return path
+
+
+def sweep(folder: Path) -> int:
+    """Remove what interrupted writes left in `folder` and its direct subfolders; only while nobody writes there."""
+    left = [p for place in (folder, *folder.glob("*/"), *folder.glob("quarantine/*/")) for p in place.glob(TEMPORARY)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,246 @@
+"""One JSON per image, and one for the dataset. A record is written last: a record that exists is an image that is
+complete, and everything else in the folder can be derived from the records.
+
+::
+
+    dataset.json               DatasetInfo
+    images/000017.png          8-bit sRGB
+    depth/000017.png           16-bit steps of `depth_unit_m`, 0 where there is no surface
+    ids/000017.png             16-bit instance ids, 0 is none
+    records/000017.json        Record
+    annotations/               COCO, derived from the records
+    quarantine/000017/         an image whose two label engines disagree; never exported
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import DatasetError
+from ..render.labels import InstanceLabel, Verification
+from ..scenes.scene import Scene
+from .files import read_bytes, write_bytes_atomic
+
+__all__ = [
+    "Counts",
+    "DatasetInfo",
+    "Hashes",
+    "Record",
+    "image_paths",
+    "indices",
+    "iter_records",
+    "labels_sha256",
+    "quarantine_folder",
+    "quarantined",
+    "read_info",
+    "read_record",
+    "recipe_digest",
+    "record_dicts",
+    "record_path",
+    "write_info",
+    "write_quarantine",
+    "write_record",
+]
+
+FOLDERS = ("images", "depth", "ids")
+
+
+def _below(path: str) -> str:
+    parts = path.split("/")
+    if "\\" in path or "\0" in path or any(p in ("", ".", "..") for p in parts):
+        raise ValueError(f"{path!r} must be a path below the dataset's folder, such as images/000017.png")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_below)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Stored(BaseModel):
+    """Immutable, closed to unknown keys, refuses NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Hashes(Stored):
+    """SHA-256 of decoded pixels (`png.pixels_sha256`), of the labels (`labels_sha256`) and of the recipe."""
+
+    rgb: Sha256
+    ids: Sha256
+    depth: Sha256
+    labels: Sha256
+    recipe: Sha256
+
+
+class Record(Stored):
+    """One finished image. `image`, `depth` and `ids` are paths below the dataset's folder, with forward slashes.
+
+    `depth_saturated` counts pixels too far for 16 bits. `status` is "quarantined" only in `quarantine/`, and `reason`
+    says why then.
+    """
+
+    schema_version: Literal[1] = 1
+    index: Annotated[int, Field(ge=0)]
+    image: RelativePath
+    depth: RelativePath
+    ids: RelativePath
+    width: int
+    height: int
+    split: str
+    scene: Scene
+    instances: tuple[InstanceLabel, ...]
+    verification: Verification
+    depth_saturated: int = 0
+    status: Literal["ok", "quarantined"] = "ok"
+    reason: str | None = None
+    hashes: Hashes
+    versions: dict[str, str] = {}
+
+
+class Counts(Stored):
+    """How much a dataset holds; `requested` images are those with index 0 … requested − 1."""
+
+    requested: int
+    images: int
+    quarantined: int
+    train: int
+    val: int
+    annotations: int
+
+
+class DatasetInfo(Stored):
+    """`dataset.json`: what the whole dataset was made from.
+
+    `recipe` is the checked recipe as plain JSON, and `recipe_sha256` its `recipe_digest`; `settings` are the render
+    settings; `size` is (width, height) in pixels; `depth_unit_m` is one step of the depth images in metres.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str
+    seed: int
+    categories: tuple[str, ...]
+    recipe: dict[str, Any]
+    recipe_sha256: Sha256
+    settings: dict[str, Any]
+    size: tuple[int, int]
+    val_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
+    depth_unit_m: Annotated[float, Field(gt=0)] = 0.001
+    versions: dict[str, str] = {}
+    counts: Counts
+
+
+def record_path(folder: Path, index: int) -> Path:
+    """Where the record of an image lies."""
+    return folder / "records" / f"{index:06d}.json"
+
+
+def quarantine_folder(folder: Path, index: int) -> Path:
+    """Where a quarantined image lies, with its record, its scene and the ids of both engines."""
+    return folder / "quarantine" / f"{index:06d}"
+
+
+def image_paths(index: int) -> dict[str, str]:
+    """The paths of an image's three pictures below the dataset's folder, keyed as in `Record`."""
+    return {key: f"{place}/{index:06d}.png" for key, place in zip(("image", "depth", "ids"), FOLDERS, strict=True)}
+
+
+def labels_sha256(instances: Iterable[InstanceLabel]) -> str:
+    """Hash of all labels of one image, in their order."""
+    return hashlib.sha256(b"\n".join(i.model_dump_json().encode() for i in instances)).hexdigest()
+
+
+def recipe_digest(recipe: dict[str, Any]) -> str:
+    """Hash of a recipe as plain JSON, whatever the order of its keys; equals `scenes.load.recipe_sha256`."""
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+
+
+def write_record(folder: Path, record: Record) -> Path:
+    """Write an image's record, atomically; its pictures must be there already."""
+    if record.status != "ok":
+        raise DatasetError(f"image {record.index} is {record.status}: records/ holds complete images only")
+    path = record_path(folder, record.index)
+    write_bytes_atomic(path, record.model_dump_json().encode() + b"\n")
+    return path
+
+
+def write_quarantine(folder: Path, record: Record, pictures: dict[str, bytes]) -> Path:
+    """Put an image aside: its pictures (file name → bytes), its scene, and last its record. Gives the record's path."""
+    if record.status != "quarantined" or not record.reason:
+        raise DatasetError(f"image {record.index} is put in quarantine without a reason: say what is wrong with it")
+    place = quarantine_folder(folder, record.index)
+    for name, data in pictures.items():
+        write_bytes_atomic(place / name, data)
+    write_bytes_atomic(place / "scene.json", record.scene.to_json().encode() + b"\n")
+    write_bytes_atomic(place / "record.json", record.model_dump_json().encode() + b"\n")
+    return place / "record.json"
+
+
+def read_record(path: Path) -> Record:
+    """The record in a file; DatasetError names the field that is wrong."""
+    try:
+        return Record.model_validate_json(read_bytes(path))
+    except ValidationError as error:
+        raise DatasetError(
+            f"{path} is no record: {_first(error)}. Restore it, or delete it and render again"
+        ) from error
+
+
+def indices(folder: Path) -> list[int]:
+    """Indices of the images that have a record, ascending."""
+    stems = (p.stem for p in (folder / "records").glob("*.json"))
+    return sorted(int(stem) for stem in stems if stem.isdecimal() and stem == f"{int(stem):06d}")
+
+
+def quarantined(folder: Path) -> list[int]:
+    """Indices of the images in quarantine, ascending."""
+    names = (p.parent.name for p in (folder / "quarantine").glob("*/record.json"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def iter_records(folder: Path) -> Iterator[Record]:
+    """All records, by index."""
+    return (read_record(record_path(folder, index)) for index in indices(folder))
+
+
+def record_dicts(folder: Path) -> Iterator[dict[str, Any]]:
+    """All records, by index, as plain dicts: parsed but not checked, for exporters that must be fast."""
+    for index in indices(folder):
+        path = record_path(folder, index)
+        try:
+            record = orjson.loads(read_bytes(path))
+        except orjson.JSONDecodeError as error:
+            raise DatasetError(f"{path} is no JSON: {error}. Delete it and render the image again") from error
+        if not isinstance(record, dict):
+            raise DatasetError(f"{path} holds no record. Delete it and render the image again")
+        yield record
+
+
+def write_info(folder: Path, info: DatasetInfo) -> None:
+    """Write `dataset.json`, atomically, for people to read: indented."""
+    data = orjson.dumps(info.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    write_bytes_atomic(folder / "dataset.json", data)
+
+
+def read_info(folder: Path) -> DatasetInfo:
+    """What `dataset.json` says; DatasetError when it is not there or names the field that is wrong."""
+    path = folder / "dataset.json"
+    if not path.is_file():
+        raise DatasetError(f"{folder} is no dataset: it has no dataset.json. Name the folder that `--out` named")
+    try:
+        return DatasetInfo.model_validate_json(read_bytes(path))
+    except ValidationError as error:
+        raise DatasetError(f"{path} is damaged: {_first(error)}. Run the same generate command to write it") from error
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint of pydantic in one line, with the place it is about."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]

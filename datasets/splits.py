@@ -1,0 +1,19 @@
+"""Which split an image belongs to: a hash of the dataset's seed and its index, so that adding images moves none."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ..errors import UsageError
+
+__all__ = ["SPLITS", "split_of"]
+
+SPLITS = ("train", "val")
+
+
+def split_of(seed: int, index: int, val_fraction: float = 0.2) -> str:
+    """ "train" or "val" for one image (one scene); a larger fraction moves images to "val" and never back."""
+    if not 0 <= val_fraction <= 1:
+        raise UsageError(f"val_fraction is a share between 0 and 1, got {val_fraction}")
+    digest = hashlib.sha256(f"split {seed} {index}".encode()).digest()
+    return "val" if int.from_bytes(digest[:8], "big") < val_fraction * 2**64 else "train"

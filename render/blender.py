@@ -1,0 +1,158 @@
+"""A `Scene` as a Blender scene: meshes, materials, lights, world, camera. The only writer of Blender's state."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import bpy
+import mathutils
+import numpy as np
+
+from ..assets.files import locate
+from ..assets.hdris import hdri_path
+from ..assets.mesh import Mesh
+from ..scenes.scene import AreaLight, Camera, RenderSettings, Scene, World
+from ..scenes.surface import surface_mesh
+from . import shaders
+
+__all__ = ["build", "clear"]
+
+LOOKS = {
+    "none": "None",
+    "medium_high_contrast": "AgX - Medium High Contrast",
+    "high_contrast": "AgX - High Contrast",
+}
+#: The importance map of the world at this size halves the cost of a render at the same quality.
+WORLD_MAP_RESOLUTION = 256
+_CV_TO_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV looks along +z with y down, Blender along −z with y up
+
+
+def clear() -> None:
+    """Remove everything that an earlier scene left."""
+    for scene in list(bpy.data.scenes)[1:]:
+        bpy.data.scenes.remove(scene)
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj, do_unlink=True)
+    bpy.context.scene.world = None
+    bpy.data.orphans_purge(do_recursive=True)
+
+
+def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
+    """Build the scene in an emptied Blender and give Blender's scene; object ids become pass indices."""
+    clear()
+    target = bpy.context.scene
+    for obj in scene.objects:
+        materials = {part: shaders.build(obj.materials[part], locate) for part in meshes[obj.id].part_names}
+        item = _add(target, f"object {obj.id}", _mesh(f"mesh {obj.id}", meshes[obj.id], materials))
+        item.matrix_world = mathutils.Matrix((obj.pose @ np.diag([obj.scale] * 3 + [1.0])).tolist())
+        item.pass_index = obj.id
+    if scene.surface is not None:
+        mesh = surface_mesh(scene.surface)
+        _add(target, "surface", _mesh("surface", mesh, {"body": shaders.build(scene.surface.material, locate)}))
+    for i, light in enumerate(scene.lights):
+        _light(target, f"light {i}", light)
+    _world(target, scene.world)
+    _camera(target, scene.camera)
+    _settings(target, scene.render, _noise_seed(scene))
+    return target
+
+
+def _add(target: bpy.types.Scene, name: str, data: bpy.types.ID) -> bpy.types.Object:
+    item = bpy.data.objects.new(name, data)
+    target.collection.objects.link(item)
+    return item
+
+
+def _mesh(name: str, mesh: Mesh, materials: Mapping[str, bpy.types.Material]) -> bpy.types.Mesh:
+    data = bpy.data.meshes.new(name)
+    n = len(mesh.faces)
+    data.vertices.add(len(mesh.vertices))
+    data.vertices.foreach_set("co", mesh.vertices.astype(np.float32).ravel())
+    data.loops.add(3 * n)
+    data.loops.foreach_set("vertex_index", mesh.faces.astype(np.int32).ravel())
+    data.polygons.add(n)
+    data.polygons.foreach_set("loop_start", np.arange(0, 3 * n, 3, dtype=np.int32))
+    data.polygons.foreach_set("material_index", mesh.face_part.astype(np.int32))
+    data.polygons.foreach_set("use_smooth", np.ones(n, bool))
+    if mesh.uv is not None:
+        data.uv_layers.new(name="uv").uv.foreach_set("vector", mesh.uv.astype(np.float32).ravel())
+    data.update(calc_edges=True)
+    data.set_sharp_from_angle(angle=mesh.smooth_angle)
+    for part in mesh.part_names:
+        data.materials.append(materials[part])
+    return data
+
+
+def _light(target: bpy.types.Scene, name: str, light: AreaLight) -> None:
+    data = bpy.data.lights.new(name, "AREA")
+    data.shape = "RECTANGLE"
+    data.size, data.size_y = light.size
+    data.energy, data.color = light.power_w, light.color
+    _add(target, name, data).matrix_world = mathutils.Matrix(light.world_T_light)
+
+
+def _world(target: bpy.types.Scene, world: World) -> None:
+    data = bpy.data.worlds.new("world")
+    data.use_nodes = True
+    target.world = data
+    nodes, links = data.node_tree.nodes, data.node_tree.links
+    nodes.clear()
+    path = hdri_path(world.hdri) if isinstance(world.hdri, str) else locate(world.hdri)
+    where, turn = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
+    image, background = nodes.new("ShaderNodeTexEnvironment"), nodes.new("ShaderNodeBackground")
+    output = nodes.new("ShaderNodeOutputWorld")
+    image.image = bpy.data.images.load(str(path))
+    turn.inputs["Rotation"].default_value[2] = world.rotation
+    background.inputs["Strength"].default_value = world.strength
+    links.new(where.outputs["Generated"], turn.inputs["Vector"])
+    links.new(turn.outputs["Vector"], image.inputs["Vector"])
+    links.new(image.outputs["Color"], background.inputs["Color"])
+    links.new(background.outputs["Background"], output.inputs["Surface"])
+    data.cycles.sampling_method = "MANUAL"
+    data.cycles.sample_map_resolution = WORLD_MAP_RESOLUTION
+
+
+def _camera(target: bpy.types.Scene, camera: Camera) -> None:
+    data = bpy.data.cameras.new("camera")
+    data.sensor_fit = "HORIZONTAL"
+    data.lens = camera.focal_m * 1000
+    data.sensor_width = data.lens * camera.width / camera.fx
+    # Blender's shifts count in image widths; its y points up, and non-square pixels stretch it.
+    data.shift_x = (camera.width / 2 - camera.cx) / camera.width
+    data.shift_y = (camera.cy - camera.height / 2) / camera.width * (camera.fx / camera.fy)
+    data.clip_start, data.clip_end = 0.0005, 1000.0
+    if camera.fstop is not None:
+        data.dof.use_dof = True
+        data.dof.aperture_fstop, data.dof.focus_distance = camera.fstop, camera.focus_m
+    item = _add(target, "camera", data)
+    item.matrix_world = mathutils.Matrix((np.linalg.inv(camera.extrinsics) @ _CV_TO_BLENDER).tolist())
+    target.camera = item
+    render = target.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = camera.width, camera.height, 100
+    render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, camera.fy / camera.fx), max(1.0, camera.fx / camera.fy)
+
+
+def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int) -> None:
+    target.render.engine = "CYCLES"
+    cycles = target.cycles
+    cycles.samples, cycles.use_adaptive_sampling, cycles.seed = settings.samples, False, noise_seed
+    cycles.use_denoising = settings.denoise
+    cycles.denoiser = "OPENIMAGEDENOISE"
+    cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
+    cycles.denoising_prefilter, cycles.denoising_quality = "ACCURATE", "HIGH"
+    cycles.texture_limit_render = "OFF"
+    target.render.use_persistent_data = False
+    target.render.film_transparent = False
+    target.render.dither_intensity = 0.0  # dithering adds noise that no record could explain
+    target.display_settings.display_device = "sRGB"
+    view = target.view_settings
+    view.view_transform = {"agx": "AgX", "standard": "Standard"}[settings.view_transform]
+    view.look = LOOKS[settings.look] if settings.view_transform == "agx" else "None"
+    view.exposure, view.gamma = settings.exposure_ev, 1.0
+
+
+def _noise_seed(scene: Scene) -> int:
+    """Another noise pattern for every image, the same for every render of it."""
+    digest = hashlib.sha256(f"{scene.seed}/{scene.index}".encode()).digest()
+    return int.from_bytes(digest[:4], "little") % (1 << 31)

@@ -1,0 +1,168 @@
+"""Wood, cardboard, paper, concrete and fabric: surfaces that also cover a table of a metre or two."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import Any
+
+from .shader_graph import Graph, Wire
+from .shader_wear import Skin, dim, finish, scratches, smudged
+
+__all__ = ["cardboard", "concrete", "fabric", "paper", "wood"]
+
+Values = dict[str, Any]
+
+
+def wood(g: Graph, v: Values) -> Any:
+    """Planks along x, each cut from another place of another trunk.
+
+    A trunk is growth rings around an axis near the plank's x axis; slow noise bends them into the arches of a
+    flat-sawn board, and a knot pushes the rings aside around itself.
+    """
+    x, y, z = g.split(g.position)
+    row = y / v["plank_m"] + float(g.draw() * 10)
+    plank = g.math("FLOOR", row)
+    across = row - plank
+    chance = g.white(g.join(plank, 7.0, 3.0))
+    board = g.join(x, (across - 0.5) * v["plank_m"], z)
+    place = g.vector("MULTIPLY_ADD", chance, (9.0, 0.10, 0.06), board)
+    bend = g.noise(160, detail=3, rough=0.55, stretch=(6, 1, 1), at=place)
+    knot = g.cells(170, at=g.vector("MULTIPLY", place, (0.42, 1.0, 1.0)))
+    knot_size = 0.035 + 0.075 * v["knots"]
+    knot_pull = knot.step(2.6 * knot_size, 0.0) * min(1.0, 5 * v["knots"])
+    _, py, pz = g.split(place)
+    trunk = g.math("SQRT", g.math("MULTIPLY_ADD", py, py, pz * pz))
+    rings = (trunk + bend * 0.075 + knot_pull * 0.035) / (v["ring_mm"] / 1000)
+    phase = g.math("FRACT", rings)
+    late = phase.step(0.25, 0.92) * phase.step(1.0, 0.94)
+    pores = g.noise(0.42, detail=2, rough=0.6, stretch=(38, 1, 1), at=place).step(0.54, 0.70)
+    stain = g.noise(140, detail=5, rough=0.6, stretch=(2, 1, 1))
+    tone = g.split(chance)[0]
+    light = tone.tint(dim(v["colour"], 0.82), dim(v["colour"], 1.12))
+    dark = tone.tint(dim(v["colour"], 0.42), dim(v["colour"], 0.60))
+    heart = knot.step(knot_size, 0.55 * knot_size) * min(1.0, 5 * v["knots"])
+    figure = late * 0.55 + pores * 0.38 + stain.step(0.45, 0.75) * 0.25
+    colour = heart.tint(figure.tint(light, dark), dim(v["colour"], 0.22))
+    seam = abs(across - 0.5).step(0.492, 0.4985)
+    marks = scratches(g, v["wear"], length_mm=25, width_mm=0.25)
+    skin = Skin(
+        colour=seam.tint((marks * 0.35).tint(colour, light), dim(v["colour"], 0.07)),
+        roughness=v["roughness"] + pores * 0.15 + marks * 0.1 + late * -0.06,
+        height_mm=late * 0.02 - pores * 0.05 - marks * 0.03 - seam * 0.5,
+        more={"ior": 1.48},
+    )
+    return finish(g, smudged(g, skin, 0.3, size_mm=120), v["dust"])
+
+
+def cardboard(g: Graph, v: Values) -> Any:
+    """Kraft liner: short fibres both ways, flutes that show through, scuffs where the fibres stand up."""
+    u, _ = _flat(g)
+    fibres = g.noise(0.35, detail=2, rough=0.65, stretch=(7, 1, 1))
+    crossing = g.noise(0.5, detail=1, stretch=(1, 6, 3))
+    cloud = g.noise(35, detail=5, rough=0.6)
+    flutes = g.math("SINE", u * (2000 * pi / v["flute_mm"]) + cloud * 3.0)
+    scuff = (g.noise(55, detail=5, rough=0.7) + (fibres - 0.5) * 0.4).step(
+        0.72 - 0.16 * v["wear"], 0.90 - 0.12 * v["wear"]
+    )
+    corner = g.edge(1.5) * v["wear"]
+    figure = (fibres - 0.5) * 1.3 + (crossing - 0.5) * 0.8 + (cloud - 0.5) * 0.9 + flutes * 0.05 + 0.5
+    body = g.math("MINIMUM", g.math("MAXIMUM", figure, 0.0), 1.0).tint(dim(v["colour"], 0.72), dim(v["colour"], 1.22))
+    skin = Skin(
+        colour=(scuff * 0.35 + corner * 0.5).tint(body, dim(v["colour"], 1.7)),
+        roughness=0.82 + (fibres - 0.5) * 0.2,
+        height_mm=flutes * 0.035 + (fibres - 0.5) * 0.05 + (cloud - 0.5) * 0.8,
+        more={"specular_ior_level": 0.3},
+    )
+    return finish(g, skin, v["dust"])
+
+
+def paper(g: Graph, v: Values) -> Any:
+    """A sheet with fibre clouds (look-through), creases that fold it into facets, and greyer handled places."""
+    fibres = g.noise(0.3, detail=2, rough=0.6)
+    cloud = g.noise(5, detail=4, rough=0.55)
+    stain = g.noise(70, detail=4, rough=0.6)
+    fold = g.cells(75, feature="DISTANCE_TO_EDGE")
+    crease = fold.step(0.012, 0.0) * v["creases"]
+    tone = (cloud - 0.5) * 0.6 + (stain - 0.5) * (0.4 + v["wear"]) + 0.5
+    clean = g.math("MINIMUM", g.math("MAXIMUM", tone, 0.0), 1.0).tint(dim(v["colour"], 1.05), dim(v["colour"], 0.88))
+    skin = Skin(
+        colour=(crease * 0.3).tint(clean, dim(v["colour"], 0.6)),
+        roughness=v["roughness"] + crease * 0.2,
+        height_mm=(fibres - 0.5) * 0.02 + (stain - 0.5) * (1.5 * v["creases"]) + fold * (2.0 * v["creases"]),
+        more={"specular_ior_level": 0.35},
+    )
+    return finish(g, smudged(g, skin, 0.15), v["dust"])
+
+
+def concrete(g: Graph, v: Values) -> Any:
+    """Trowelled concrete: cement clouds, sand, aggregate that shows through, pores, hairline cracks, stains."""
+    cloud = g.noise(60, detail=7, rough=0.68)
+    sand = g.noise(0.7, detail=2, rough=0.6)
+    stones = g.cells(4.5)
+    holes = g.cells(7.0)
+    pore = (holes + (cloud - 0.5) * 0.4).step(0.05 + 0.08 * v["pores"], 0.03 + 0.05 * v["pores"]) * min(
+        1.0, 4 * v["pores"]
+    )
+    blot = g.noise(260, detail=6, rough=0.62)
+    wet = blot.step(0.52, 0.66) * (0.75 * v["stains"])
+    bent = g.vector(
+        "MULTIPLY_ADD", g.call("ShaderNodeCombineXYZ", {0: cloud, 1: blot, 2: cloud}), (0.08, 0.08, 0.08), g.position
+    )
+    crack = g.cells(420, feature="DISTANCE_TO_EDGE", at=bent).step(0.0022, 0.0004) * min(1.0, 2 * v["cracks"])
+    crack = crack * blot.step(0.62 - 0.25 * v["cracks"], 0.58 - 0.25 * v["cracks"])
+    tone = (cloud - 0.5) * 1.5 + (sand - 0.5) * 0.7 + stones.step(0.45, 0.15) * -0.10 + 0.5
+    body = g.math("MINIMUM", g.math("MAXIMUM", tone, 0.0), 1.0).tint(dim(v["colour"], 0.68), dim(v["colour"], 1.25))
+    skin = Skin(
+        colour=g.math("MAXIMUM", pore * 0.8, crack).tint(
+            wet.tint(body, dim(v["colour"], 0.42)), dim(v["colour"], 0.18)
+        ),
+        roughness=v["roughness"] - wet * 0.3 + pore * 0.2,
+        height_mm=(sand - 0.5) * 0.12 + (cloud - 0.5) * 0.6 - pore * 0.6 - crack * 0.5,
+        more={"specular_ior_level": 0.4},
+    )
+    return finish(g, skin, v["dust"])
+
+
+def fabric(g: Graph, v: Values) -> Any:
+    """A plain weave: warp over weft in turn, threads uneven in thickness and shade, soft folds, fuzz as sheen."""
+    pitch = v["thread_mm"] / 1000
+    u, w = _flat(g)
+    sway = g.noise(25, detail=2)
+    a, b = u / pitch + sway * 3.0, w / pitch + sway * 2.0
+    i, j = g.math("FLOOR", a), g.math("FLOOR", b)
+    over = g.math("COSINE", (b + i) * pi)
+    under = g.math("COSINE", (a + j) * pi)
+    warp = g.math("SINE", (a - i) * pi) * (over * 0.4 + 0.6)
+    weft = g.math("SINE", (b - j) * pi) * (0.6 - under * 0.4)
+    height = g.math("MAXIMUM", warp, weft)
+    on_top = g.math("GREATER_THAN", warp, weft)
+    shade_warp, _, _ = g.split(g.white(g.join(i, 3.0)))
+    _, shade_weft, _ = g.split(g.white(g.join(j, 5.0)))
+    slub = g.noise(1.4, detail=2, stretch=(18, 1, 1)) - 0.5
+    slub_y = g.noise(1.4, detail=2, stretch=(1, 18, 1)) - 0.5
+    folds = g.noise(90, detail=2)
+    fade = g.noise(150, detail=4)
+    yarn = on_top.lerp(shade_weft * 0.5 + slub_y * 1.6, shade_warp * 0.5 + slub * 1.6) + (fade - 0.5) * 0.7
+    lit = g.math("MINIMUM", g.math("MAXIMUM", height * 0.55 + yarn * 0.55, 0.0), 1.0)
+    skin = Skin(
+        colour=lit.tint(dim(v["colour"], 0.40), dim(v["colour"], 1.30)),
+        roughness=0.88,
+        height_mm=height * (0.30 * v["thread_mm"]) + (folds - 0.5) * (9.0 * v["creases"]) + (slub + slub_y) * 0.15,
+        more={
+            "specular_ior_level": 0.2,
+            "sheen_weight": 0.35 * v["fuzz"],
+            "sheen_roughness": 0.5,
+            "sheen_tint": dim(v["colour"], 2.0),
+        },
+    )
+    return finish(g, skin, v["dust"])
+
+
+def _flat(g: Graph) -> tuple[Wire, Wire]:
+    """Two coordinates in the plane that the surface is nearest to (of the object's three), metres."""
+    node = g.node("ShaderNodeTexCoord")
+    nx, ny, nz = (abs(n) for n in g.split(Wire(g, node.outputs["Normal"])))
+    x, y, z = g.split(g.position)
+    flat = g.math("GREATER_THAN", nz, g.math("MAXIMUM", nx, ny))
+    side = g.math("GREATER_THAN", nx, ny)
+    return flat.lerp(side.lerp(x, y), x), flat.lerp(z, y)

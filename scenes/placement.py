@@ -1,0 +1,107 @@
+"""Placing objects on a surface so that their real meshes keep a distance from each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import fcl
+import numpy as np
+import numpy.typing as npt
+import shapely
+from scipy.spatial import ConvexHull
+
+from ..assets.mesh import Mesh
+from ..errors import PlacementError
+from .rest import rest_poses
+from .scene import matrix
+
+__all__ = ["Area", "Item", "Placer"]
+
+Vec = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Area:
+    """Where object centres may lie: `size` (x, y) metres around the origin, and the rules that hold there."""
+
+    size: tuple[float, float]
+    density: str = "uniform"
+    pose: str = "stable"
+    gap: float = 0.0005
+    attempts: int = 200
+
+
+@dataclass(frozen=True)
+class Item:
+    """An object to place: its mesh, the mesh's content hash, and its scale."""
+
+    mesh: Mesh
+    sha256: str
+    scale: float
+    name: str
+
+
+class Placer:
+    """Places items one after the other; what is placed stays where it is."""
+
+    def __init__(self, area: Area) -> None:
+        self.area = area
+        self._placed: list[tuple[shapely.Polygon, fcl.CollisionObject]] = []
+
+    def place(self, rng: np.random.Generator, item: Item) -> npt.NDArray[np.float64]:
+        """(4, 4) world_T_object of a resting pose that keeps `area.gap` metres from everything placed before.
+
+        Raises:
+            PlacementError: no free spot was found within `area.attempts` tries.
+        """
+        for _ in range(self.area.attempts):
+            pose = self._propose(rng, item)
+            points = item.mesh.vertices * item.scale @ pose[:3, :3].T + pose[:3, 3]
+            footprint = shapely.Polygon(points[ConvexHull(points[:, :2]).vertices, :2])
+            near = [solid for outline, solid in self._placed if outline.distance(footprint) < self.area.gap]
+            solid = _solid(points, item.mesh.faces)
+            if all(_distance(solid, other) >= self.area.gap for other in near):
+                self._placed.append((footprint, solid))
+                return pose
+        w, d = self.area.size
+        raise PlacementError(
+            f"objects must keep {self.area.gap * 1000:g} mm from each other; placed {len(self._placed)}, then found no room "
+            f"for {item.name} in {self.area.attempts} attempts on {w:g} × {d:g} m: widen placement.area, lower the count, "
+            "or raise placement.attempts"
+        )
+
+    def _propose(self, rng: np.random.Generator, item: Item) -> Vec:
+        pose = np.eye(4)
+        height = -float(item.mesh.vertices[:, 2].min())
+        if self.area.pose == "stable":
+            rests = rest_poses(item.mesh, item.sha256)
+            rest = rests[int(rng.choice(len(rests), p=np.array([r.probability for r in rests])))]
+            pose[:3, :3], height = rest.rotation, rest.height
+        yaw = rng.uniform(0, 2 * np.pi)
+        c, s = np.cos(yaw), np.sin(yaw)
+        pose[:3, :3] = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ pose[:3, :3]
+        pose[:2, 3] = self._spot(rng)
+        pose[2, 3] = height * item.scale
+        return np.asarray(matrix(pose))
+
+    def _spot(self, rng: np.random.Generator) -> Vec:
+        if self.area.density == "uniform":
+            unit = rng.uniform(-0.5, 0.5, 2)
+        else:  # the mean of two uniforms: densest in the middle, nothing outside
+            unit = rng.uniform(-0.5, 0.5, (2, 2)).mean(axis=0)
+        return np.asarray(unit * self.area.size)
+
+
+def _solid(points: Vec, faces: npt.NDArray[np.int32]) -> fcl.CollisionObject:
+    model = fcl.BVHModel()
+    model.beginModel(len(points), len(faces))
+    model.addSubModel(points, faces)
+    model.endModel()
+    return fcl.CollisionObject(model, fcl.Transform())
+
+
+def _distance(a: fcl.CollisionObject, b: fcl.CollisionObject) -> float:
+    """Smallest distance between two surfaces, metres; 0 where they cut each other."""
+    if fcl.collide(a, b, fcl.CollisionRequest(), fcl.CollisionResult()):
+        return 0.0
+    return float(fcl.distance(a, b, fcl.DistanceRequest(), fcl.DistanceResult()))

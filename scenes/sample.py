@@ -1,0 +1,191 @@
+"""`sample(recipe, seed, index)`: one scene, drawn from a recipe. Everything random happens here, in named streams."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..assets.files import locate
+from ..assets.hdris import hdri_path, mean_luminance
+from ..assets.library import SHAPES, rand
+from ..assets.material import FileRef, Material
+from ..assets.materials import material_rand
+from ..assets.mesh import Mesh
+from ..errors import RecipeError, ScenewrightError
+from .build import file_mesh, shape_mesh
+from .cameras import orbit_camera
+from .distributions import Dist, Expr
+from .lights import softbox_rand
+from .load import recipe_sha256
+from .placement import Area, Item, Placer
+from .recipe import AssetSpec, MaterialSpec, ObjectsSpec, Recipe
+from .rules import SURFACE_MATERIAL, ImageDraws
+from .scene import Camera, Draw, MeshRef, RenderSettings, Scene, SceneObject, Surface, Value, World, matrix
+from .streams import stream
+
+__all__ = ["PRESETS", "sample"]
+
+#: Samples per pixel of the presets; all use the denoiser. Quality and cost are measured in the README.
+PRESETS = {"draft": 4, "standard": 24, "high": 128}
+DEFAULT_FILE_MATERIAL = (MaterialSpec(family="plastic"),)
+
+
+def sample(recipe: Recipe, index: int, seed: int = 0) -> Scene:
+    """Scene `index` of the dataset that (recipe, seed) names; any scene can be drawn without the others.
+
+    Raises:
+        PlacementError: the objects do not fit.
+        AssetError: a mesh, HDRI or texture cannot be used.
+    """
+    draw = ImageDraws(recipe, seed, index)
+    try:
+        objects = _objects(recipe, draw)
+        surface = _surface(recipe, draw)
+        world = _world(recipe, draw)
+        lights = tuple(softbox_rand(draw, f"lights.{i}") for i in range(len(recipe.lights)))
+        camera = _camera(recipe, draw)
+        settings = _settings(recipe, draw)
+    except ScenewrightError as e:
+        raise type(e)(f"image {index}: {e}") from None
+    except ValueError as e:
+        raise RecipeError(f"image {index}: {e}") from None
+    return Scene(
+        recipe=recipe.name, recipe_sha256=recipe_sha256(recipe), seed=seed, index=index, categories=recipe.category_names,
+        surface=surface, world=world, lights=lights, objects=objects, camera=camera, render=settings,
+        labels=recipe.labels, parameters=draw.draws,
+    )  # fmt: skip
+
+
+class _ObjectDraws:
+    """The parameters of one object, drawn from its own streams and noted with their quantiles."""
+
+    def __init__(self, draw: ImageDraws, name: str) -> None:
+        self.seed, self.index, self.name = draw.seed, draw.index, name
+        self.draws: dict[str, Draw] = {}
+
+    def rng(self, what: str) -> np.random.Generator:
+        return stream(self.seed, self.index, f"{self.name}.{what}")
+
+    def __call__(self, path: str, dist: Dist) -> Value:
+        """Draw `dist`, which stands at `path` of the recipe."""
+        if isinstance(dist, Expr):
+            raise RecipeError(f"{path}: an expression may only stand at a parameter of the whole image")
+        u = float(self.rng(path).random())
+        value = dist.ppf(u)
+        self.draws[path] = Draw(value=value, quantile=u if len(dist.values()) > 1 else None)
+        return value
+
+
+def _objects(recipe: Recipe, draw: ImageDraws) -> tuple[SceneObject, ...]:
+    spec = recipe.placement
+    area = Area((draw("placement.area.0"), draw("placement.area.1")), spec.density, spec.pose, spec.gap, spec.attempts)
+    placer = Placer(area)
+    objects: list[SceneObject] = []
+    for group in ("objects", "distractors"):
+        kinds: ObjectsSpec | None = getattr(recipe, group)
+        if kinds is None:
+            continue
+        for k in range(round(draw(f"{group}.count"))):
+            objects.append(_object(recipe, kinds, group, _ObjectDraws(draw, f"{group}.{k}"), placer, len(objects) + 1))
+    return tuple(objects)
+
+
+def _object(
+    recipe: Recipe, kinds: ObjectsSpec, group: str, draws: _ObjectDraws, placer: Placer, id_: int
+) -> SceneObject:
+    weights = np.array([a.weight for a in kinds.assets])
+    which = int(draws.rng("asset").choice(len(weights), p=weights / weights.sum()))
+    asset, path = kinds.assets[which], f"{group}.assets.{which}"
+    ref, mesh = _mesh(recipe, asset, path, draws)
+    scale = float(draws(f"{path}.scale", asset.scale))  # type: ignore[arg-type]  # the recipe model admits numbers only
+    pose = placer.place(draws.rng("pose"), Item(mesh, ref.sha256, scale, asset.category))
+    labelled = group == "objects"
+    return SceneObject(
+        id=id_, category=asset.category, category_id=recipe.category_names.index(asset.category) + 1 if labelled else 0,
+        mesh=ref, materials=_materials(recipe, asset, path, ref, mesh, draws), scale=scale,
+        world_T_object=matrix(pose), parameters=draws.draws,
+    )  # fmt: skip
+
+
+def _mesh(recipe: Recipe, asset: AssetSpec, path: str, draws: _ObjectDraws) -> tuple[MeshRef, Mesh]:
+    if asset.shape is not None:
+        given = {name: draws(f"{path}.params.{name}", dist) for name, dist in asset.params.items()}
+        return shape_mesh(asset.shape, rand(draws.rng("shape"), asset.shape, given))
+    files = recipe.files[asset.path or ""]
+    return file_mesh(files[int(draws.rng("file").integers(len(files)))], asset.unit, asset.up)
+
+
+def _materials(
+    recipe: Recipe, asset: AssetSpec, path: str, ref: MeshRef, mesh: Mesh, draws: _ObjectDraws
+) -> dict[str, Material]:
+    given = asset.materials or {}
+    texture = recipe.files.get(f"texture/{ref.file.sha256}", (None,))[0] if ref.file else None
+    chosen: dict[str, Material] = {}
+    for part in mesh.part_names:
+        key = part if part in given else "all"
+        specs = given.get(key)
+        if specs is None and texture is not None:
+            chosen[part] = material_rand(draws.rng(f"material.{part}"), "textured", {}).model_copy(
+                update={"texture": texture}
+            )
+            continue
+        if specs is None:
+            specs = _default_materials(asset.shape, part)
+        chosen[part] = _material(specs, f"{path}.materials.{key}", draws, part)
+    return chosen
+
+
+def _default_materials(shape: str | None, part: str) -> tuple[MaterialSpec, ...]:
+    if shape is None:
+        return DEFAULT_FILE_MATERIAL
+    return tuple(MaterialSpec(family=f, weight=w) for f, w in SHAPES[shape].materials[part].items())
+
+
+def _material(specs: tuple[MaterialSpec, ...], path: str, draws: _ObjectDraws, part: str) -> Material:
+    weights = np.array([s.weight for s in specs])
+    which = int(draws.rng(f"family.{part}").choice(len(weights), p=weights / weights.sum()))
+    given = {n: draws(f"{path}.{which}.values.{n}", d) for n, d in specs[which].values.items()}
+    return material_rand(draws.rng(f"material.{part}"), specs[which].family, given)  # type: ignore[arg-type]  # checked there
+
+
+def _surface(recipe: Recipe, draw: ImageDraws) -> Surface:
+    family = draw(SURFACE_MATERIAL)
+    which = next(i for i, s in enumerate(recipe.surface.materials) if s.family == family)
+    draws = _ObjectDraws(draw, "surface")
+    material = _material((recipe.surface.materials[which],), f"surface.materials.{which}", draws, "all")
+    return Surface(size=(draw("surface.size.0"), draw("surface.size.1")), material=material)
+
+
+def _world(recipe: Recipe, draw: ImageDraws) -> World:
+    """The HDRI, scaled so that equal strengths give about equal light whatever the file's own units."""
+    name = str(draw("world.hdri"))
+    hdri: str | FileRef = name
+    if name in recipe.files:
+        files = recipe.files[name]
+        hdri = files[int(stream(draw.seed, draw.index, "world.hdri.file").integers(len(files)))]
+    path = hdri_path(name) if isinstance(hdri, str) else locate(hdri)
+    strength = draw("world.strength") / mean_luminance(path)
+    return World(hdri=hdri, rotation=math.radians(draw("world.rotation_deg")), strength=strength)
+
+
+def _camera(recipe: Recipe, draw: ImageDraws) -> Camera:
+    spec = recipe.camera
+    orbit = (
+        draw("camera.distance"),
+        math.radians(draw("camera.azimuth_deg")),
+        math.radians(draw("camera.elevation_deg")),
+    )
+    return orbit_camera(
+        recipe.render.size, draw("camera.focal_mm"), spec.sensor_width_mm,
+        [draw(f"camera.target.{i}") for i in range(3)], orbit, math.radians(draw("camera.roll_deg")),
+        draw.optional("camera.fstop"),
+    )  # fmt: skip
+
+
+def _settings(recipe: Recipe, draw: ImageDraws) -> RenderSettings:
+    r = recipe.render
+    return RenderSettings(
+        preset=r.preset, samples=PRESETS[r.preset], denoise=True, view_transform=r.view_transform, look=r.look,
+        exposure_ev=draw("render.exposure_ev"),
+    )  # fmt: skip

@@ -68,7 +68,7 @@ lock: | $(PY)
 	$(PY) -m venv "$$folder/venv"; \
 	"$$folder/venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev]'; \
 	{ echo '# Exact versions of everything that `make` installs, torch excepted. Made by: make lock'; \
-	  "$$folder/venv/bin/pip" freeze --exclude-editable | LC_ALL=C sort -f; } > "$$folder/constraints.txt"; \
+	  "$$folder/venv/bin/pip" freeze --exclude-editable; } > "$$folder/constraints.txt"; \
 	cp "$$folder/constraints.txt" constraints.txt
 
 clean:

@@ -1,5 +1,38 @@
-"""Scenewright: recipes in, exactly labelled images out."""
+"""Scenewright: recipes in, exactly labelled images out.
+
+>>> import scenewright as sw
+>>> recipe = sw.load("hardware")
+>>> scene = sw.sample(recipe, index=0)
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+__all__ = ["Options", "Scene", "generate", "load", "predict", "render", "sample"]
+
+if TYPE_CHECKING:
+    from .farm import Options, generate, render
+    from .pipeline import predict
+    from .scenes.load import load
+    from .scenes.sample import sample
+    from .scenes.scene import Scene
+
+_HOME = {
+    "Options": "farm",
+    "Scene": "scenes.scene",
+    "generate": "farm",
+    "load": "scenes.load",
+    "predict": "pipeline",
+    "render": "farm",
+    "sample": "scenes.sample",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the parts when they are used: `import scenewright` alone costs nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ..errors import AssetError
 from .mesh import Mesh
-from .shapes import bracket, can, die, primitives
+from .shapes import bracket, can, die, mug, primitives
 from .shapes.base import Params
 
 __all__ = ["SHAPES", "Shape", "build", "rand"]
@@ -47,6 +47,12 @@ SHAPES: dict[str, Shape] = {
     "bracket": Shape(bracket.BracketParams, bracket.bracket, bracket.bracket_rand, {"body": SHEET}),
     "can": Shape(can.CanParams, can.can, can.can_rand, {"body": {"painted_metal": 1}, "lid": ALU, "tab": ALU}),
     "die": Shape(die.DieParams, die.die, die.die_rand, {"body": {"plastic": 1}, "pips": {"plastic": 1}}),
+    "mug": Shape(
+        mug.MugParams,
+        mug.mug,
+        mug.mug_rand,
+        {"body": {"ceramic": 1}, "inside": {"ceramic": 1}, "lip": {"ceramic": 1}, "foot": {"concrete": 1}},
+    ),
     "sphere": Shape(primitives.SphereParams, primitives.sphere, primitives.sphere_rand, {"body": PLAIN}),
     "box": Shape(primitives.BoxParams, primitives.box, primitives.box_rand, {"body": PLAIN}),
     "cylinder": Shape(primitives.CylinderParams, primitives.cylinder, primitives.cylinder_rand, {"body": PLAIN}),

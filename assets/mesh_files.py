@@ -118,6 +118,8 @@ def _read(ref: FileRef, suffix: str, unit: str, up: str) -> UserMesh:
 
 def _parse(data: bytes, suffix: str, name: str) -> tuple[Points, Faces, Corners | None]:
     """All triangles of a file, with the scene graph's transforms applied, and UVs per corner if every part has them."""
+    if suffix == ".stl":
+        _check_stl(data, name)
     try:
         # From memory and without materials, so that a mesh file cannot make the parser open others.
         options = {"skip_materials": True} if suffix == ".obj" else {}
@@ -138,6 +140,18 @@ def _parse(data: bytes, suffix: str, name: str) -> tuple[Points, Faces, Corners 
         np.concatenate([face + start for face, start in zip(faces, starts, strict=True)]),
         np.concatenate(corners) if len(corners) == len(uvs) else None,
     )
+
+
+def _check_stl(data: bytes, name: str) -> None:
+    """Refuse what is cut off: the parser would read a damaged binary STL as a text without triangles."""
+    count = int.from_bytes(data[80:84], "little")
+    is_binary = len(data) == 84 + 50 * count  # the header, then 50 bytes for every triangle
+    is_text = data.lstrip()[:5].lower() == b"solid" and b"endsolid" in data.lower()
+    if not (is_binary or is_text):
+        raise AssetError(
+            f"{name} is cut off, damaged or no STL file: {84 + 50 * count:,} bytes would hold the {count:,} triangles"
+            f" that it announces, it has {len(data):,}; export it again"
+        )
 
 
 def _placed(scene: trimesh.Scene) -> list[tuple[Points, Faces, Corners | None]]:

@@ -40,6 +40,7 @@ def available() -> dict[str, tuple[str, ...]]:
     import bpy
 
     cycles = bpy.context.preferences.addons["cycles"].preferences
+    cycles.refresh_devices()  # Blender lists no GPU before it is asked to
     found = {
         backend: tuple(d.name for d in cycles.get_devices_for_type(backend.upper()) if d.type == backend.upper())
         for backend in BACKENDS

@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 import psutil
 
-__all__ = ["Blender", "Check", "blender", "checks", "main"]
+__all__ = ["ESSENTIAL", "Blender", "Check", "blender", "checks", "main"]
 
 #: Shared library → its package in Debian/Ubuntu and in Fedora: what `import bpy` links to beyond the C and C++ runtime.
 SYSTEM_LIBRARIES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -42,6 +42,9 @@ ANSWER = "scenewright-blender:"  # marks our line among what Blender prints
 MIN_MEMORY = 2 * GIB
 MIN_DISK = 2 * GIB
 MIN_SHM = GIB // 4
+
+#: Without these nothing renders; the other checks are about runs that are large.
+ESSENTIAL = ("python", "blender", "libraries")
 
 _ASK_BLENDER = f"""
 import json, bpy
@@ -223,11 +226,11 @@ def _existing(folder: Path) -> Path:
 
 
 def main() -> int:
-    """Print what is lacking, to stderr; 1 if anything is. `make` runs this before it renders."""
+    """Print what is lacking, to stderr; 1 if nothing can be rendered without it. `make` runs this first."""
     failed = [check for check in checks() if not check.ok]
     for check in failed:
         print(f"{check.name}: {check.detail}\n    → {check.remedy}", file=sys.stderr)
-    return int(bool(failed))
+    return int(any(check.name in ESSENTIAL for check in failed))
 
 
 if __name__ == "__main__":

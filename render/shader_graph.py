@@ -174,17 +174,20 @@ class Graph:
         """How far the surface faces up: the world normal's z, −1…1."""
         return self.split(self.call("ShaderNodeNewGeometry", {}, "Normal"))[2]
 
-    def edge(self, reach_mm: float) -> Wire:
-        """About 1 on convex edges, 0 farther inside than `reach_mm`: one short ray into the solid per shading point."""
-        return 1.0 - self._occlusion(reach_mm, inside=True)
+    def edge(self, reach_mm: float, rays: int = 1) -> Wire:
+        """About 0.5 on convex edges, 0 farther inside than `reach_mm`; traces short rays into the solid.
+
+        One ray gives 0 or 1 at random, whose mean is right; a threshold over it needs several rays to come out crisp.
+        """
+        return 1.0 - self._occlusion(reach_mm, rays, inside=True)
 
     def cavity(self, reach_mm: float) -> Wire:
         """Towards 1 in corners and threads that are about `reach_mm` wide, 0 in the open."""
-        return 1.0 - self._occlusion(reach_mm, inside=False)
+        return 1.0 - self._occlusion(reach_mm, 1, inside=False)
 
-    def _occlusion(self, reach_mm: float, inside: bool) -> Wire:
+    def _occlusion(self, reach_mm: float, rays: int, inside: bool) -> Wire:
         distance = {"Distance": reach_mm / 1000}
-        return self.call("ShaderNodeAmbientOcclusion", distance, "AO", samples=1, inside=inside, only_local=True)
+        return self.call("ShaderNodeAmbientOcclusion", distance, "AO", samples=rays, inside=inside, only_local=True)
 
     def principled(self, **inputs: Scalar | Vec) -> Any:
         """A Principled BSDF; `base_color=…` feeds the input "Base Color"."""

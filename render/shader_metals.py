@@ -33,9 +33,9 @@ def brushed_steel(g: Graph, v: Values) -> Any:
     broad = g.noise(30, detail=3)
     skin = Skin(
         colour=broad.step(0.3, 0.7).tint(dim(IRON, 0.88), dim(IRON, 1.06)),
-        roughness=v["roughness"] + (lines - 0.5) * (0.5 * brush) + marks * 0.1,
+        roughness=v["roughness"] + (lines - 0.5) * (0.35 * brush) + marks * 0.12,
         metallic=1.0,
-        height_mm=(lines - 0.5) * (0.02 * brush) - marks * 0.006,
+        height_mm=(lines - 0.5) * (0.008 * brush) - marks * 0.008,
         more={"anisotropic": 0.55 * brush, "anisotropic_rotation": 0.25, "tangent": _along_x(g)},
     )
     return finish(g, smudged(g, skin, 0.22), v["dust"])
@@ -43,7 +43,7 @@ def brushed_steel(g: Graph, v: Values) -> Any:
 
 def cast_steel(g: Graph, v: Values) -> Any:
     """The dark, grainy skin that sand leaves, bare where it was handled, rusty where it stood wet."""
-    sand = g.noise(1.1, detail=3, rough=0.6)
+    sand = g.noise(1.5, detail=3, rough=0.6)
     pits = g.cells(2.6).step(0.30, 0.05)
     mottle = g.noise(9, detail=4, rough=0.6)
     bare = rubbed(g, v["wear"], 1.2, mottle)
@@ -55,7 +55,7 @@ def cast_steel(g: Graph, v: Values) -> Any:
         colour=rust.tint(bare.tint(scale, dim(IRON, 0.95)), RUST),
         roughness=rust.lerp(bare.lerp(v["roughness"], 0.3), 0.9),
         metallic=rust.lerp(1.0, 0.1),
-        height_mm=bare.lerp((sand - 0.5) * (0.28 * v["grain"]) - pits * (0.08 * v["grain"]), 0.0) + rust * 0.03,
+        height_mm=bare.lerp((sand - 0.5) * (0.5 * v["grain"]) - pits * (0.15 * v["grain"]), 0.0) + rust * 0.03,
     )
     return finish(g, smudged(g, skin, 0.2), v["dust"])
 
@@ -66,7 +66,7 @@ def zinc(g: Graph, v: Values) -> Any:
     patches = g.noise(7, detail=4, rough=0.6)
     grain = g.noise(0.22, detail=1)
     marks = scratches(g, v["wear"])
-    clear = _between(dim(ZINC, 0.92), (0.78, 0.79, 0.80), 0.6)
+    clear = _between(dim(ZINC, 0.92), (0.78, 0.78, 0.79), 0.75)
     chromate = (0.80, 0.62, 0.26)
     low, high = (
         _between(clear, chromate, yellow * (1 - 0.5 * blotch)),
@@ -104,7 +104,7 @@ def black_oxide(g: Graph, v: Values) -> Any:
     patches = g.noise(10, detail=4, rough=0.6)
     grain = g.noise(0.3, detail=1)
     marks = scratches(g, v["wear"])
-    bare = rubbed(g, 0.75 * v["wear"], 0.5, patches)
+    bare = rubbed(g, v["wear"], 0.7, patches)
     film = patches.step(0.3, 0.7).tint(MAGNETITE, (0.085, 0.072, 0.060))
     oil = (patches - 0.5) * 0.5 + 0.5
     skin = Skin(
@@ -122,11 +122,12 @@ def painted_metal(g: Graph, v: Values) -> Any:
     peel = g.noise(2.2, detail=1)
     break_up = g.noise(7, detail=5, rough=0.6)
     marks = scratches(g, v["wear"])
-    knocks = (break_up - 0.5) * (1.0 + 0.3 * v["chips"]) + g.edge(1.6) * (0.15 + 0.35 * v["chips"])
-    gone = knocks.step(0.30 - 0.06 * v["chips"], 0.32 - 0.06 * v["chips"]) * min(1.0, 10 * v["chips"])
-    metal = knocks.step(0.34 - 0.06 * v["chips"], 0.36 - 0.06 * v["chips"]) * min(1.0, 10 * v["chips"])
+    knocks = break_up - 0.5 + g.edge(1.0, rays=4) * (0.2 + 0.35 * v["chips"])
+    start = 0.26 - 0.08 * v["chips"]
+    gone = knocks.step(start, start + 0.015) * min(1.0, 10 * v["chips"])
+    metal = knocks.step(start + 0.03, start + 0.045) * min(1.0, 10 * v["chips"])
     paint = break_up.step(0.3, 0.7).tint(dim(v["colour"], 0.9), dim(v["colour"], 1.08))
-    paint = (marks * 0.35).tint(paint, (0.45, 0.45, 0.44))
+    paint = (marks * 0.4).tint(paint, (0.45, 0.45, 0.44))
     worn_steel = peel.step(0.4, 0.6).tint(dim(IRON, 0.35), dim(IRON, 0.75))
     skin = Skin(
         colour=metal.tint(gone.tint(paint, PRIMER), worn_steel),

@@ -83,12 +83,12 @@ def paper(g: Graph, v: Values) -> Any:
     stain = g.noise(70, detail=4, rough=0.6)
     fold = g.cells(75, feature="DISTANCE_TO_EDGE")
     crease = fold.step(0.012, 0.0) * v["creases"]
-    tone = (cloud - 0.5) * 0.6 + (stain - 0.5) * (0.4 + v["wear"]) + 0.5
-    clean = g.math("MINIMUM", g.math("MAXIMUM", tone, 0.0), 1.0).tint(dim(v["colour"], 1.05), dim(v["colour"], 0.88))
+    tone = (cloud - 0.5) * 0.8 + (stain - 0.5) * (0.6 + v["wear"]) + (fibres - 0.5) * 0.5 + 0.5
+    clean = g.math("MINIMUM", g.math("MAXIMUM", tone, 0.0), 1.0).tint(dim(v["colour"], 1.06), dim(v["colour"], 0.84))
     skin = Skin(
         colour=(crease * 0.3).tint(clean, dim(v["colour"], 0.6)),
         roughness=v["roughness"] + crease * 0.2,
-        height_mm=(fibres - 0.5) * 0.02 + (stain - 0.5) * (1.5 * v["creases"]) + fold * (2.0 * v["creases"]),
+        height_mm=(fibres - 0.5) * 0.02 + (stain - 0.5) * (3.0 * v["creases"]) + fold * (5.0 * v["creases"]),
         more={"specular_ior_level": 0.35},
     )
     return finish(g, smudged(g, skin, 0.15), v["dust"])
@@ -105,9 +105,8 @@ def concrete(g: Graph, v: Values) -> Any:
     )
     blot = g.noise(260, detail=6, rough=0.62)
     wet = blot.step(0.52, 0.66) * (0.75 * v["stains"])
-    bent = g.vector(
-        "MULTIPLY_ADD", g.call("ShaderNodeCombineXYZ", {0: cloud, 1: blot, 2: cloud}), (0.08, 0.08, 0.08), g.position
-    )
+    bend = g.noise(90, detail=2)
+    bent = g.vector("MULTIPLY_ADD", g.join(bend, bend, bend), (0.12, -0.10, 0.05), g.position)
     crack = g.cells(420, feature="DISTANCE_TO_EDGE", at=bent).step(0.0022, 0.0004) * min(1.0, 2 * v["cracks"])
     crack = crack * blot.step(0.62 - 0.25 * v["cracks"], 0.58 - 0.25 * v["cracks"])
     tone = (cloud - 0.5) * 1.5 + (sand - 0.5) * 0.7 + stones.step(0.45, 0.15) * -0.10 + 0.5

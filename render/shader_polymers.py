@@ -16,8 +16,8 @@ def plastic(g: Graph, v: Values) -> Any:
     """Moulded plastic: an eroded texture of 0.3 mm, sink marks, scuffs paler than the pigment, grime in the corners."""
     mould = g.noise(0.34, detail=1)
     broad = g.noise(18, detail=4, rough=0.6)
-    marks = scratches(g, v["wear"], width_mm=0.12)
-    scuffed = (marks * 0.3 + broad.step(0.56, 0.75) * (0.10 * v["wear"])) * v["wear"]
+    marks = scratches(g, v["wear"], width_mm=0.15)
+    scuffed = (marks * 0.45 + broad.step(0.56, 0.75) * (0.10 * v["wear"])) * v["wear"]
     tone = broad.step(0.3, 0.7).tint(dim(v["colour"], 0.90), dim(v["colour"], 1.06))
     grime = g.cavity(2.5).step(0.3, 0.9) * (0.6 * v["wear"])
     skin = Skin(
@@ -85,7 +85,7 @@ def ceramic(g: Graph, v: Values) -> Any:
         colour=(specks * 0.85).tint(body, (0.045, 0.028, 0.018)),
         roughness=0.45,
         height_mm=(wave - 0.5) * 0.10 + (pool - 0.5) * 0.15,
-        more={"coat_weight": 1.0, "coat_roughness": v["roughness"] + marks * (0.2 * v["wear"]), "coat_ior": 1.52},
+        more={"coat_weight": 1.0, "coat_roughness": v["roughness"] + marks * (0.3 * v["wear"]), "coat_ior": 1.52},
     )
     return finish(g, smudged(g, skin, 0.15), v["dust"])
 

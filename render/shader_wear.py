@@ -41,7 +41,7 @@ def dim(colour: RGB, factor: float) -> RGB:
     return r, g, b
 
 
-def scratches(g: Graph, amount: float, length_mm: float = 7.0, width_mm: float = 0.09) -> Wire:
+def scratches(g: Graph, amount: float, length_mm: float = 7.0, width_mm: float = 0.12) -> Wire:
     """A mask of fine straight scratches, each patch of the surface with its own direction and fineness.
 
     Voronoi cells turn and scale the coordinates of a stretched noise whose rare peaks are the scratches; a scratch
@@ -55,11 +55,13 @@ def scratches(g: Graph, amount: float, length_mm: float = 7.0, width_mm: float =
     turn = g.vector("MULTIPLY", chance, (tau, tau, tau))
     local = g.vector("SUBTRACT", coordinates, centre)
     local = g.call("ShaderNodeVectorRotate", {"Vector": local, "Rotation": turn}, rotation_type="EULER_XYZ")
-    per_cell = 1.6 * length_mm / width_mm
+    # A peak of the noise is about a third of its period long at this threshold; `coordinates` count 1.6 lengths.
+    along, across = 1.6 / 3, 1.6 * length_mm / (1.2 * width_mm)
     far = g.vector("MULTIPLY", chance, (200.0, 200.0, 200.0))
-    streaks = g.vector("MULTIPLY_ADD", local, (1.6, per_cell, per_cell), far)
-    start = 0.80 - 0.14 * amount
-    return g.noise_at(streaks, detail=0.0).step(start, start + 0.07)
+    streaks = g.vector("MULTIPLY_ADD", local, (along, across, across), far)
+    start = 0.77 - 0.10 * amount
+    spared = g.split(chance)[0].step(0.75 - 0.6 * amount, 1.0)
+    return g.noise_at(streaks, detail=0.0).step(start, start + 0.10) * spared
 
 
 def smudged(g: Graph, skin: Skin, amount: float, size_mm: float = 22.0) -> Skin:

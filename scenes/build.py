@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..assets.files import locate
 from ..assets.library import build
 from ..assets.material import FileRef
 from ..assets.mesh import Mesh
@@ -21,10 +20,10 @@ def shape_mesh(shape: str, params: Mapping[str, float | int | str]) -> tuple[Mes
     return MeshRef(shape=shape, params=dict(params), sha256=mesh.sha256), mesh
 
 
-def file_mesh(file: FileRef, unit: str, up: str) -> tuple[MeshRef, Mesh]:
+def file_mesh(file: FileRef, unit: str | None, up: str | None) -> tuple[MeshRef, Mesh]:
     """A user's mesh and the reference that loads it again."""
-    mesh = load_mesh(locate(file), unit, up)
-    return MeshRef(file=file, unit=unit, up=up, sha256=mesh.sha256), mesh  # type: ignore[arg-type]  # checked by pydantic
+    mesh = load_mesh(file, unit, up)
+    return MeshRef(file=file, unit=unit, up=up, sha256=mesh.sha256), mesh
 
 
 def scene_mesh(ref: MeshRef) -> Mesh:
@@ -36,13 +35,13 @@ def scene_mesh(ref: MeshRef) -> Mesh:
     if ref.shape is not None:
         mesh = build(ref.shape, ref.params)
     elif ref.file is not None:
-        mesh = load_mesh(locate(ref.file), ref.unit, ref.up)
+        mesh = load_mesh(ref.file, ref.unit, ref.up)
     else:
         raise AssetError("a mesh reference needs a shape or a file, it has neither")
     if mesh.sha256 != ref.sha256:
         raise AssetError(
-            f"{ref.shape or (ref.file and ref.file.name)} gives a mesh with hash {mesh.sha256[:12]}…, the scene was made with "
-            f"{ref.sha256[:12]}…: use the version of Scenewright that made it"
+            f"{ref.shape or (ref.file and ref.file.name)} gives a mesh with hash {mesh.sha256[:12]}…, the scene was made "
+            f"with {ref.sha256[:12]}…: use the version of Scenewright that made it"
         )
     return mesh
 

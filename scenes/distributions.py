@@ -257,8 +257,9 @@ class Empirical(Distribution):
         """Inverse of the histogram's piecewise linear CDF, or of the sample's step function."""
         if self.edges is None:
             return self.sample[min(int(u * len(self.sample)), len(self.sample) - 1)]
-        cdf = np.concatenate([[0.0], np.cumsum(self.counts)]) / np.sum(self.counts)
-        k = min(int(np.searchsorted(cdf, u, side="right")) - 1, len(self.counts or ()) - 1)
+        counts = np.asarray(self.counts, dtype=np.float64)
+        cdf = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
+        k = min(int(np.searchsorted(cdf, u, side="right")) - 1, len(counts) - 1)
         share = (u - cdf[k]) / (cdf[k + 1] - cdf[k]) if cdf[k + 1] > cdf[k] else 0.0
         return float(self.edges[k] + share * (self.edges[k + 1] - self.edges[k]))
 
@@ -266,7 +267,7 @@ class Empirical(Distribution):
         """Smallest and largest possible value."""
         if self.edges is None:
             return (self.sample[0], self.sample[-1])
-        used = np.flatnonzero(self.counts)
+        used = np.flatnonzero(np.asarray(self.counts))
         return (self.edges[used[0]], self.edges[used[-1] + 1])
 
 

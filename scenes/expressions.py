@@ -1,7 +1,7 @@
-"""The small language of conditions: numbers, text, names of image-level parameters, arithmetic, comparisons, and/or/not.
+"""The small language of conditions: numbers, text, names of image-level parameters, arithmetic, comparisons, logic.
 
-Parsed with Python's own grammar, then restricted to a whitelist of nodes and evaluated by walking the tree: no calls but
-`min`, `max`, `round` and `abs`, no attributes of objects, no power operator, so an expression always ends quickly.
+Parsed with Python's own grammar, then restricted to a whitelist of nodes and evaluated by walking the tree: no calls
+but `min`, `max`, `round` and `abs`, no attributes of objects, no power operator, so an expression always ends quickly.
 """
 
 from __future__ import annotations
@@ -61,14 +61,19 @@ def _dotted(node: ast.AST) -> str | None:
 
 
 def names(text: str) -> frozenset[str]:
-    """The parameters that an expression reads (`lights[0].power` reads "lights.0.power"); ValueError if it is no expression."""
+    """The parameters that an expression reads: `lights[0].power` reads "lights.0.power". ValueError if it is none."""
     found: set[str] = set()
-    _walk(_parse(text), lambda name: found.add(name) or 1.0, run=False)
+
+    def note(name: str) -> float:
+        found.add(name)
+        return 1.0
+
+    _walk(_parse(text), note, run=False)
     return frozenset(found)
 
 
 def evaluate(text: str, lookup: Callable[[str], Value]) -> Any:
-    """The expression's value; `lookup` gives the value of a parameter. ValueError where types do not fit or on x / 0."""
+    """The expression's value; `lookup` gives a parameter's. ValueError where types do not fit or on a division by 0."""
     try:
         return _walk(_parse(text), lookup, run=True)
     except (TypeError, ZeroDivisionError, OverflowError) as e:

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from ..assets.material import RGB
 from .rules import ImageDraws
-from .scene import RGB, AreaLight, matrix
+from .scene import AreaLight, matrix
 
 __all__ = ["black_body", "softbox", "softbox_rand"]
 

@@ -1,4 +1,4 @@
-"""From a YAML file (or a built-in name) and `--set` overrides to a checked `Recipe`, with errors that name the place."""
+"""From a YAML file (or a built-in name) and `--set` overrides to a checked `Recipe`; errors name the place."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "recipe") -> Recipe:
-    """Check a recipe given as plain data. `base` is the folder that its paths start from; None: `files` are listed already.
+    """Check a recipe given as plain data; its paths start from the folder `base`, None when `files` lists them already.
 
     Raises:
         RecipeError: all problems, a line each.
@@ -160,7 +160,8 @@ def _files(recipe: Recipe, base: Path) -> dict[str, tuple[FileRef, ...]]:
         if name not in BUILT_IN:
             if not (base / name).exists():
                 raise ValueError(
-                    f"world.hdri: {name!r} is neither built in ({', '.join(sorted(BUILT_IN))}) nor a file or folder in {base}"
+                    f"world.hdri: {name!r} is neither built in ({', '.join(sorted(BUILT_IN))}) "
+                    f"nor a file or folder in {base}"
                 )
             paths = hdri_files(base / name) if (base / name).is_dir() else [base / name]
             found[name] = tuple(remember(p) for p in paths)

@@ -65,9 +65,9 @@ class Placer:
                 return pose
         w, d = self.area.size
         raise PlacementError(
-            f"objects must keep {self.area.gap * 1000:g} mm from each other; placed {len(self._placed)}, then found no room "
-            f"for {item.name} in {self.area.attempts} attempts on {w:g} × {d:g} m: widen placement.area, lower the count, "
-            "or raise placement.attempts"
+            f"objects must keep {self.area.gap * 1000:g} mm from each other; placed {len(self._placed)}, then found no "
+            f"room for {item.name} in {self.area.attempts} attempts on {w:g} × {d:g} m: widen placement.area, lower the "
+            "count, or raise placement.attempts"
         )
 
     def _propose(self, rng: np.random.Generator, item: Item) -> Vec:

@@ -51,7 +51,7 @@ class RayView:
 
 
 def cast(scene: Scene, meshes: Mapping[int, Mesh]) -> RayView:
-    """Cast a ray through every pixel centre; `meshes` gives each object's mesh by object id (unscaled, object frame)."""
+    """Cast a ray through every pixel centre; `meshes` gives each object's mesh by id (unscaled, object frame)."""
     camera = scene.camera
     solids = {o.id: _Solid(_object_points(o, meshes[o.id], camera), meshes[o.id].faces, camera) for o in scene.objects}
     ids, depth = _nearest(scene, solids)

@@ -123,8 +123,13 @@ class AssetSpec(Strict):
     path: Annotated[
         str | None, Field(description="mesh file or pattern (OBJ, STL, PLY, GLB), relative to the recipe")
     ] = None
-    unit: Annotated[Literal["m", "cm", "mm", "um", "in", "ft"], Field(description="unit of the file")] = "m"
-    up: Annotated[Literal["x", "y", "z", "-x", "-y", "-z"], Field(description="axis of the file that points up")] = "z"
+    unit: Annotated[
+        Literal["m", "cm", "mm", "um", "in", "ft"] | None, Field(description="unit of the file; default: metres")
+    ] = None
+    up: Annotated[
+        Literal["x", "y", "z", "-x", "-y", "-z"] | None,
+        Field(description="axis of the file that points up; default: z, and y for GLB"),
+    ] = None
     scale: Annotated[Positive, Field(description="factor on the size")] = Field(default=1.0, validate_default=True)
     materials: Annotated[
         dict[str, Materials] | None,
@@ -156,13 +161,13 @@ class AssetSpec(Strict):
 
     def _check_shape(self, name: str) -> None:
         shape = SHAPES[name]
-        if self.unit != "m" or self.up != "z":
+        if self.unit is not None or self.up is not None:
             raise ValueError("`unit` and `up` describe a file; a procedural shape is in metres with z up")
         for key in self.params:
             if key not in shape.params.model_fields:
                 raise ValueError(f"{name} has no parameter {key!r}; it has {', '.join(shape.params.model_fields)}")
             field = shape.params.model_fields[key]
-            check = TypeAdapter(Annotated[field.annotation, *field.metadata])  # type: ignore[name-defined]  # run time
+            check: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
             for value in () if isinstance(self.params[key], Expr) else self.params[key].values():
                 try:
                     check.validate_python(value)
@@ -270,9 +275,12 @@ class CameraSpec(Strict):
 
 
 class RenderSpec(Strict):
-    """How the picture is computed; `generate --preset` and `--size` replace the first two."""
+    """How the picture is computed; `generate --preset` and `--size` replace `preset` and `size`."""
 
     preset: Literal["draft", "standard", "high"] = "standard"
+    engine: Annotated[
+        Literal["cycles", "flat"], Field(description="flat: unlit stand-in without Blender, to try things")
+    ] = "cycles"
     size: Annotated[
         tuple[Annotated[int, Field(ge=8, le=16384)], Annotated[int, Field(ge=8, le=16384)]],
         Field(description="width and height, pixels"),

@@ -51,8 +51,8 @@ def sample(recipe: Recipe, index: int, seed: int = 0) -> Scene:
     except ValueError as e:
         raise RecipeError(f"image {index}: {e}") from None
     return Scene(
-        recipe=recipe.name, recipe_sha256=recipe_sha256(recipe), seed=seed, index=index, categories=recipe.category_names,
-        surface=surface, world=world, lights=lights, objects=objects, camera=camera, render=settings,
+        recipe=recipe.name, recipe_sha256=recipe_sha256(recipe), seed=seed, index=index,
+        categories=recipe.category_names, surface=surface, world=world, lights=lights, objects=objects, camera=camera, render=settings,
         labels=recipe.labels, parameters=draw.draws,
     )  # fmt: skip
 
@@ -186,6 +186,6 @@ def _camera(recipe: Recipe, draw: ImageDraws) -> Camera:
 def _settings(recipe: Recipe, draw: ImageDraws) -> RenderSettings:
     r = recipe.render
     return RenderSettings(
-        preset=r.preset, samples=PRESETS[r.preset], denoise=True, view_transform=r.view_transform, look=r.look,
+        engine=r.engine, preset=r.preset, samples=PRESETS[r.preset], view_transform=r.view_transform, look=r.look,
         exposure_ev=draw("render.exposure_ev"),
     )  # fmt: skip

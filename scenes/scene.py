@@ -50,13 +50,16 @@ class Draw(Frozen):
 
 
 class MeshRef(Frozen):
-    """Where a mesh comes from: a procedural shape with its parameters, or a file; `sha256` is of the built mesh."""
+    """Where a mesh comes from: a procedural shape with its parameters, or a file; `sha256` is of the built mesh.
+
+    `unit` and `up` say how to read the file, None as its format does by default.
+    """
 
     shape: str | None = None
     params: dict[str, float | int | str] = {}
     file: FileRef | None = None
-    unit: str = "m"
-    up: Literal["x", "y", "z", "-x", "-y", "-z"] = "z"
+    unit: str | None = None
+    up: str | None = None
     sha256: str
 
 
@@ -135,6 +138,7 @@ class Camera(Frozen):
 class RenderSettings(Frozen):
     """How the picture is computed. Part of the dataset's identity: other settings are another dataset."""
 
+    engine: Literal["cycles", "flat"] = "cycles"
     preset: str = "standard"
     samples: Annotated[int, Field(ge=1)] = 16
     denoise: bool = True

@@ -66,13 +66,11 @@ def _real_path(loc: tuple[int | str, ...], raw: Any) -> str:
     parts: list[str] = []
     node = raw
     for n, key in enumerate(loc):
-        if isinstance(node, Mapping) and key in node:
+        in_list = isinstance(node, list) and isinstance(key, int) and key < len(node)
+        if in_list or (isinstance(node, Mapping) and key in node):
             node = node[key]
-        elif isinstance(node, list) and isinstance(key, int) and key < len(node):
-            node = node[key]
-        elif n < len(loc) - 1 or not isinstance(node, Mapping):
-            if isinstance(node, Mapping) or (isinstance(key, str) and key in _TAGS):
-                continue
+        elif isinstance(node, Mapping) and n < len(loc) - 1:
+            continue
         parts.append(str(key))
     return ".".join(p for p in parts if p not in _TAGS)
 

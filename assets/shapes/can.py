@@ -31,6 +31,7 @@ from .base import (
 __all__ = ["CanParams", "can", "can_rand"]
 
 SEGMENTS = 72
+FLOOR = 0.0050  # the centre panel lies this far under the rim, metres
 #: size → body diameter, lid diameter over the seam, height, metres: the common 211 and 204 bodies with 202 and 200 ends
 #: (ends are named in inches and sixteenths), heights as sold.
 SIZES: dict[str, tuple[float, float, float]] = {
@@ -60,11 +61,11 @@ def can(p: CanParams) -> Mesh:
     body_r, end_r = diameter / 2, end_diameter / 2
     wall = revolve(_body_profile(body_r, end_r, height), SEGMENTS)
     turn = _turn(p.tab_deg)
-    floor = height - 0.0060
+    floor = height - FLOOR
     lid = moved(_lid(end_r, height), rotation=turn)
     tab, rivet = (moved(piece, (0, 0, floor), turn) for piece in (_tab(), _rivet()))
     v, f, part = merge_parts([(*wall, 0), (*lid, 1), (*tab, 2), (*rivet, 1)])
-    marks = np.array([(0.55 * end_r, 0, floor), (0, 0, floor + 0.0019), (-0.0125, 0, floor + 0.0010)]) @ turn.T
+    marks = np.array([(_mouth(end_r), 0, floor), (0, 0, floor + 0.0019), (-0.0125, 0, floor + 0.0010)]) @ turn.T
     points: dict[str, npt.ArrayLike] = {
         "base": (0, 0, 0),
         "dome": (0, 0, _dome(body_r)[1]),
@@ -94,6 +95,11 @@ def _dome(body_r: float) -> tuple[float, float]:
     return 0.72 * body_r - 0.0012, 0.0105 * body_r / 0.0331
 
 
+def _mouth(end_r: float) -> float:
+    """Distance of the mouth's centre from the axis: its far edge stays 1 mm inside the centre panel."""
+    return 0.69 * end_r - 0.0068
+
+
 def _body_profile(body_r: float, end_r: float, height: float) -> Points:
     """Outline of the filled body: up from the dome over the stand, the wall and the neck, closed under the lid."""
     dome_r, dome_z = _dome(body_r)
@@ -108,23 +114,24 @@ def _body_profile(body_r: float, end_r: float, height: float) -> Points:
             (body_r, 0.0110, 0.012),
             (body_r, shoulder, 0.007),
             (neck_r, height - 0.0055, 0.004),
-            (neck_r, height - 0.0030, 0),
-            (0.5 * dome_r, height - 0.0080, 0),
+            (neck_r, height - 0.0029, 0),
+            (neck_r - 0.0004, height - 0.0045, 0),
+            (0.5 * dome_r, height - 0.0095, 0),
             (0.5 * dome_r, 0.020, 0),
         ],
         5,
-    )[:-2]
+    )[:-2]  # the last two close the outline for `fillet`; the dome takes their place
     sag = dome_z - 0.004
     radius = (dome_r**2 + sag**2) / (2 * sag)
     reach = np.degrees(np.arcsin(dome_r / radius))
     dome = arc((0.0, dome_z - radius), radius, 90.0, 90.0 - reach, 8)[:-2]
     dome[0, 0] = 0.0
-    return np.concatenate([dome, outside, [(neck_r - 0.004, height - 0.0080), (0.0, height - 0.0080)]])
+    return np.concatenate([dome, outside, [(neck_r - 0.0030, height - 0.0095), (0.0, height - 0.0095)]])
 
 
 def _lid(end_r: float, height: float) -> Solid:
     """The end: rounded double seam, chuck wall, countersink, centre panel with a sunk mouth scored around its edge."""
-    floor, sink = height - 0.0060, height - 0.0072
+    floor, sink = height - FLOOR, height - 0.0070
     profile = fillet(
         [
             (0.0, floor - 0.0004, 0),
@@ -140,12 +147,11 @@ def _lid(end_r: float, height: float) -> Solid:
             (end_r - 0.0058, floor, 0.0004),
             (0.0, floor, 0),
         ],
-        4,
+        3,
     )
-    ellipse = circle(1.0, 48) * [0.0088, 0.0112] + [0.46 * end_r, 0.0]
+    ellipse = circle(1.0, 48) * [0.31 * end_r, 0.40 * end_r] + [_mouth(end_r), 0.0]
     score = _groove(ellipse, floor, width=0.00035, depth=0.00022)
-    bead = _groove(circle(1.0, 56) * [0.62 * end_r, 0.62 * end_r], floor, width=0.0006, depth=0.0002)
-    v, f, _ = from_manifold(to_manifold(revolve(profile, SEGMENTS)) - to_manifold(score) - to_manifold(bead))
+    v, f, _ = from_manifold(to_manifold(revolve(profile, SEGMENTS)) - to_manifold(score))
     return v, f
 
 

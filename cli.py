@@ -1,0 +1,266 @@
+"""The command line. Progress and messages go to stderr, results to stdout; exit codes are in `errors.py` and below."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .errors import ScenewrightError, UsageError
+
+__all__ = ["app", "main"]
+
+PARTIAL, INTERRUPTED = 3, 130
+
+app = typer.Typer(
+    name="scenewright",
+    help="Recipes in, exactly labelled images out: COCO datasets rendered with Blender.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console(stderr=True, highlight=False)
+
+RecipeArg = Annotated[str, typer.Argument(help="A built-in recipe (see `scenewright recipes`) or a YAML file.")]
+Dataset = Annotated[Path, typer.Argument(help="Folder of a dataset, as given to --out.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a recipe value, e.g. camera.distance.high=2.5. Repeatable."
+    ),
+]
+PresetOption = Annotated[str | None, typer.Option(help="draft, standard or high: samples per pixel 4, 24 or 128.")]
+SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Image size in pixels, e.g. 640x480.")]
+SeedOption = Annotated[int, typer.Option(help="Another seed is another dataset.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, optix, hip, oneapi or metal.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command()
+def generate(
+    recipe: RecipeArg,
+    out: Annotated[Path, typer.Option(help="Folder of the dataset; a run that was stopped goes on there.")],
+    count: Annotated[int, typer.Option(help="Number of images.")] = 100,
+    preset: PresetOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    workers: Annotated[int, typer.Option(help="Render processes; the cores are divided between them.")] = 1,
+    device: DeviceOption = "auto",
+    timeout: Annotated[float, typer.Option(help="Seconds after which one image's render counts as hung.")] = 1800.0,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Render a labelled dataset, or the images that are still missing in it."""
+    from .farm import Options
+    from .farm import generate as run
+
+    loaded = _load(recipe, preset, size, set_)
+    options = Options(workers=workers, device=device, timeout_s=timeout)
+    with _progress(count) as advance:
+        result = run(loaded, count, out, seed=seed, options=options, progress=advance)
+    counts = result.info.counts
+    if as_json:
+        failed = {str(i): reason for i, reason in sorted(result.failed.items())}
+        print(json.dumps({**counts.model_dump(), "rendered": result.rendered, "failed": failed}))
+    else:
+        print(f"{out}: {counts.images} images ({result.rendered} new), {counts.annotations} annotations")
+    for index, reason in sorted(result.failed.items())[:10]:
+        console.print(f"[red]image {index} failed:[/] {escape(reason)}")
+    if result.quarantined:
+        listed = ", ".join(map(str, result.quarantined[:10]))
+        console.print(f"[red]{len(result.quarantined)} quarantined[/] ({listed}): see {out}/quarantine/*/record.json")
+    if not result.complete:
+        console.print(f"{counts.images} of {counts.requested} images are there; run the same command to try again")
+        raise typer.Exit(PARTIAL)
+
+
+@app.command()
+def preview(
+    recipe: RecipeArg,
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("out/preview.png"),
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    set_: SetOption = None,
+) -> None:
+    """Four small images with boxes and masks drawn in, within seconds."""
+    from .datasets.contact import contact_sheet
+    from .farm import Options
+    from .farm import generate as run
+
+    loaded = _load(recipe, "draft", "320x240", set_)
+    with tempfile.TemporaryDirectory(prefix="scenewright-") as folder:
+        with _progress(4) as advance:
+            result = run(loaded, 4, Path(folder), seed=seed, options=Options(device=device), progress=advance)
+        for index, reason in sorted(result.failed.items()):
+            console.print(f"[red]image {index} failed:[/] {escape(reason)}")
+        if not result.info.counts.images:
+            raise typer.Exit(1)
+        _write_picture(out, contact_sheet(Path(folder), columns=2, limit=4))
+    print(out)
+
+
+@app.command()
+def show(
+    dataset: Dataset,
+    out: Annotated[Path | None, typer.Option(help="PNG file; default: contact.png in the dataset.")] = None,
+    columns: Annotated[int, typer.Option(min=1, max=20)] = 4,
+    limit: Annotated[int, typer.Option(min=1, max=400, help="Images at most.")] = 12,
+) -> None:
+    """A contact sheet with boxes, masks and names drawn in."""
+    from .datasets.contact import contact_sheet
+
+    target = out or dataset / "contact.png"
+    _write_picture(target, contact_sheet(dataset, columns=columns, limit=limit))
+    print(target)
+
+
+@app.command()
+def validate(dataset: Dataset, as_json: JsonOption = False) -> None:
+    """Read everything again and say what is wrong; exit code 1 when anything is."""
+    from .datasets.validate import validate as check
+
+    findings = list(check(dataset))
+    if as_json:
+        print(json.dumps([{"severity": f.severity, "path": str(f.path), "message": f.message} for f in findings]))
+    else:
+        for f in findings:
+            print(f"{f.severity}: {f.path}: {f.message}")
+        print(f"{dataset}: {'nothing wrong' if not findings else f'{len(findings)} findings'}")
+    if any(f.severity == "error" for f in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def rerender(
+    dataset: Dataset,
+    index: Annotated[int, typer.Argument(min=0, help="Index of the image.")],
+    out: Annotated[Path | None, typer.Option(help="PNG file; default: rerender-INDEX.png here.")] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Render one image again from its record alone, and compare it with the stored one."""
+    from .assets.files import add_folder
+    from .farm import render
+    from .pipeline import rerender as again
+
+    if (dataset / "assets").is_dir():
+        add_folder(dataset / "assets")
+    frame, same = again(dataset, index, lambda scene: render(scene, device=device))
+    target = out or Path(f"rerender-{index:06d}.png")
+    _write_picture(target, frame.rgb)
+    print(target)
+    console.print(
+        "pixels are identical to the stored image" if same else "[yellow]pixels differ from the stored image[/]"
+    )
+
+
+@app.command()
+def recipes() -> None:
+    """The built-in recipes."""
+    from .scenes.load import built_in_recipes, load
+
+    for name, path in built_in_recipes().items():
+        print(f"{name:16} {load(path).description}")
+
+
+@app.command()
+def schema() -> None:
+    """JSON Schema of recipes, for completion and checks in editors."""
+    from .scenes.recipe import Recipe
+
+    print(json.dumps(Recipe.model_json_schema(), indent=2))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """What this machine lacks for rendering, and how to get it."""
+    from .render.doctor import checks
+
+    found = checks()
+    if as_json:
+        print(json.dumps([vars(c) for c in found]))
+    else:
+        for c in found:
+            print(f"{'ok  ' if c.ok else 'FAIL'} {c.name}: {c.detail}" + (f"\n     → {c.remedy}" if c.remedy else ""))
+    if not all(c.ok for c in found):
+        raise typer.Exit(1)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit; deliberate errors are a line each, without a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except ScenewrightError as e:
+        console.print(f"[red]error:[/] {escape(str(e))}", soft_wrap=True)
+        sys.exit(e.exit_code)
+    except KeyboardInterrupt:
+        console.print("interrupted: finished images are kept, the same command goes on from here")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _load(recipe: str, preset: str | None, size: str | None, changes: list[str] | None) -> Any:
+    from .scenes.load import load
+
+    extra = list(changes or [])
+    if preset is not None:
+        extra.append(f"render.preset={preset}")
+    if size is not None:
+        w, x, h = size.lower().partition("x")
+        if not (x and w.isdecimal() and h.isdecimal()):
+            raise UsageError(f"--size is WIDTHxHEIGHT in pixels, for example 640x480; got {size!r}")
+        extra.append(f"render.size=[{w}, {h}]")
+    return load(recipe, extra)
+
+
+@contextmanager
+def _progress(count: int) -> Iterator[Any]:
+    """A bar on a terminal, a line for every tenth image elsewhere; gives the function to call for each image."""
+    bar = Progress(
+        TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("images", total=count, rate="")
+
+        def advance(outcome: Any) -> None:
+            bar.advance(task)
+            t = bar.tasks[0]
+            rate = f"{60 * t.completed / t.elapsed:.1f} images/min" if t.elapsed else ""
+            bar.update(task, rate=rate)
+            if not console.is_terminal and (t.completed % 10 == 0 or t.completed == t.total):
+                console.print(f"{t.completed:.0f}/{t.total:.0f} images, {rate}")
+            if outcome.status != "ok":
+                console.print(f"[red]image {outcome.index} {outcome.status}:[/] {escape(str(outcome.reason))}")
+
+        yield advance
+
+
+def _write_picture(path: Path, rgb: Any) -> None:
+    from .datasets.files import write_bytes_atomic
+    from .datasets.png import encode_rgb
+
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"pictures are written as PNG: give --out a name that ends in .png, got {path.name!r}")
+    write_bytes_atomic(path, encode_rgb(rgb))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""Reads a whole dataset again and says what is wrong with it: every file, every label, every derived file.
+
+Nothing is repaired and nothing is raised: each problem is one `Finding` that says what to do.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ScenewrightError
+from ..render.labels import InstanceLabel, left_out
+from ..render.rle import decode, encode_ids
+from .coco import coco_path, write_coco
+from .files import TEMPORARY, inside, read_bytes
+from .png import decode_depth, decode_ids, decode_rgb, pixels_sha256
+from .records import (
+    FOLDERS,
+    DatasetInfo,
+    Record,
+    image_paths,
+    indices,
+    labels_sha256,
+    quarantined,
+    read_info,
+    read_record,
+    recipe_digest,
+    record_dicts,
+    record_path,
+)
+from .splits import SPLITS, split_of
+
+__all__ = ["Finding", "validate"]
+
+#: Folders of a dataset whose every file is known, and how their files end.
+KNOWN = {**dict.fromkeys(FOLDERS, ".png"), "records": ".json"}
+
+Messages = Iterator[str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem: an "error" makes the dataset unfit to train on, a "warning" does not. `path` is below the folder."""
+
+    severity: Literal["error", "warning"]
+    path: str
+    message: str
+
+
+def validate(folder: Path) -> Iterator[Finding]:
+    """Everything that is wrong with the dataset in `folder`, as it is found; nothing for a sound one."""
+    info: DatasetInfo | None = None
+    try:
+        info = read_info(folder)
+    except ScenewrightError as error:
+        yield Finding("error", "dataset.json", str(error))
+        if not (folder / "records").is_dir():
+            return
+    yield from _files(folder)
+    seen: dict[str, int] = {}
+    sound = True
+    for index in indices(folder):
+        name = f"records/{index:06d}.json"
+        for message in _guarded(lambda i=index: _record(folder, i, info, seen)):  # type: ignore[misc]  # i is bound now
+            sound = False
+            yield Finding("error", name, message)
+    if info is not None:
+        for message in _guarded(lambda: _info(folder, info)):
+            yield Finding("error", "dataset.json", message)
+        yield from _coco(folder, info, sound)
+
+
+def _guarded(check: Callable[[], Messages]) -> Messages:
+    """The messages of a check; an error that ends it is its last message."""
+    try:
+        yield from check()
+    except (ScenewrightError, OSError) as error:
+        yield str(error)
+
+
+def _files(folder: Path) -> Iterator[Finding]:
+    """Files that do not belong here, and pictures without a record."""
+    known = {f"{i:06d}" for i in indices(folder)}
+    for place, suffix in KNOWN.items():
+        if not (folder / place).is_dir():
+            yield Finding("error", place, "the folder is missing: restore it, or run the same generate command again")
+            continue
+        for path in sorted((folder / place).iterdir()):
+            name = f"{place}/{path.name}"
+            if fnmatch(path.name, TEMPORARY):
+                yield Finding(
+                    "warning", name, "left by an interrupted write: run the same generate command, or delete it"
+                )
+            elif path.suffix != suffix or not path.stem.isdecimal() or path.stem != f"{int(path.stem):06d}":
+                yield Finding("error", name, f"a foreign file: {place}/ holds 000000{suffix}, …; move it elsewhere")
+            elif place != "records" and path.stem not in known:
+                message = "a picture without a record, from an interrupted image: run the same generate command again"
+                yield Finding("error", name, message)
+
+
+def _record(folder: Path, index: int, info: DatasetInfo | None, seen: dict[str, int]) -> Messages:
+    """Everything about one image."""
+    record = read_record(record_path(folder, index))
+    if record.index != index or record.scene.index != index:
+        yield f"holds image {record.index} of scene {record.scene.index}: a record's name is its index; render it again"
+    if record.status != "ok":
+        yield f"is {record.status}: move it to quarantine/, only complete images belong here"
+    if not record.verification.passed:
+        yield f"its label engines disagree in {record.verification.disagreeing} pixels: render it again"
+    for key, path in image_paths(index).items():
+        if getattr(record, key) != path:
+            yield f"names {getattr(record, key)!r} as its {key}, expected {path!r}: restore the record"
+        if (other := seen.setdefault(getattr(record, key), index)) != index:
+            yield f"shares {getattr(record, key)} with image {other}: render both again"
+    yield from _origin(record, info)
+    yield from _guarded(lambda: _picture(folder, record))
+    yield from _guarded(lambda: _depth(folder, record))
+    yield from _guarded(lambda: _labels(folder, record))
+
+
+def _origin(record: Record, info: DatasetInfo | None) -> Messages:
+    """A record against the dataset that it should come from."""
+    scene, camera = record.scene, record.scene.camera
+    if (record.width, record.height) != (camera.width, camera.height):
+        yield f"is {record.width}x{record.height}, its camera {camera.width}x{camera.height}: render it again"
+    if record.hashes.recipe != scene.recipe_sha256:
+        yield "its recipe hash is not its scene's: render it again"
+    if record.hashes.labels != labels_sha256(record.instances):
+        yield "its labels were changed after they were written (hash differs): restore the record or render it again"
+    if info is None:
+        return
+    if scene.seed != info.seed or scene.recipe_sha256 != info.recipe_sha256:
+        yield "comes from another recipe or seed than dataset.json says: datasets must not be mixed in one folder"
+    if scene.categories != info.categories:
+        yield f"has categories {scene.categories}, dataset.json {info.categories}: datasets must not be mixed"
+    if (record.width, record.height) != info.size:
+        yield f"is {record.width}x{record.height}, dataset.json says {info.size[0]}x{info.size[1]}: render it again"
+    wanted = split_of(info.seed, record.index, info.val_fraction)
+    if record.split != wanted:
+        yield f"is in split {record.split!r}, its hash says {wanted!r}: restore the record"
+
+
+def _picture(folder: Path, record: Record) -> Messages:
+    rgb = decode_rgb(read_bytes(inside(folder, record.image)), record.width, record.height)
+    if pixels_sha256(rgb) != record.hashes.rgb:
+        yield f"{record.image} holds other pixels than were recorded: restore it, or delete the record and render again"
+
+
+def _depth(folder: Path, record: Record) -> Messages:
+    depth = decode_depth(read_bytes(inside(folder, record.depth)), record.width, record.height)
+    if pixels_sha256(depth) != record.hashes.depth:
+        yield f"{record.depth} holds other pixels than were recorded: restore it, or delete the record and render again"
+
+
+def _labels(folder: Path, record: Record) -> Messages:
+    """The id image against its hash, and every label against the id image."""
+    ids = decode_ids(read_bytes(inside(folder, record.ids)), record.width, record.height)
+    if pixels_sha256(ids) != record.hashes.ids:
+        yield f"{record.ids} holds other pixels than were recorded: restore it, or delete the record and render again"
+    masks = encode_ids(ids)
+    objects = {o.id: o for o in record.scene.objects}
+    if [i.id for i in record.instances] != list(objects):
+        yield f"labels objects {[i.id for i in record.instances]}, its scene has {list(objects)}: render it again"
+    for stranger in sorted(masks.keys() - {i.id for i in record.instances}):
+        yield f"{record.ids} shows object {stranger}, which has no label: render the image again"
+    for item in record.instances:
+        mask = masks.get(item.id)
+        found = (mask.area, mask.bbox, mask.counts) if mask else (0, None, None)
+        if (item.area, item.bbox, item.rle) != found:
+            yield f"object {item.id}: its area, box or mask is not that of {record.ids}: render the image again"
+        thing = objects.get(item.id)
+        if thing and (item.category, item.category_id) != (thing.category, thing.category_id):
+            yield f"object {item.id} is labelled {item.category!r}, its scene says {thing.category!r}: render it again"
+        for message in _guarded(lambda i=item: _rules(i, record, ids)):  # type: ignore[misc]  # i is bound now
+            yield f"object {item.id}: {message}"
+
+
+def _rules(item: InstanceLabel, record: Record, ids: npt.NDArray[np.uint16]) -> Messages:
+    """What a label must satisfy by its own definition."""
+    names = record.scene.categories
+    if item.category_id and names[item.category_id - 1 : item.category_id] != (item.category,):
+        yield f"category {item.category_id} is not {item.category!r} among {names}: render the image again"
+    if item.visibility != (item.area / item.amodal_area if item.amodal_area else 0.0):
+        yield f"visibility {item.visibility} is not {item.area} / {item.amodal_area}: render the image again"
+    reason = left_out(item.category_id, item.area, item.visibility, record.scene.labels)
+    if item.left_out != reason or item.annotated != (reason is None):
+        yield f"is left out because {item.left_out!r}, the rules say {reason!r}: render the image again"
+    if item.amodal_rle is None:
+        if item.amodal_area or item.area:
+            yield "has pixels but no amodal mask: render the image again"
+        return
+    whole = decode(item.amodal_rle, (record.height, record.width))
+    if int(whole.sum()) != item.amodal_area:
+        yield f"its amodal mask has {int(whole.sum())} pixels, recorded are {item.amodal_area}: render it again"
+    if item.area and not whole[ids == item.id].all():
+        yield "is visible outside its amodal mask: render the image again"
+
+
+def _info(folder: Path, info: DatasetInfo) -> Messages:
+    """What dataset.json says against what the folder holds."""
+    if recipe_digest(info.recipe) != info.recipe_sha256:
+        yield "its recipe does not have the hash that it names: restore the file"
+    here, aside = indices(folder), quarantined(folder)
+    for what, said, found in (
+        ("images", info.counts.images, len(here)),
+        ("images in quarantine", info.counts.quarantined, len(aside)),
+    ):
+        if said != found:
+            yield f"counts {said} {what}, the folder holds {found}: run the same generate command again"
+    lacking = sorted(set(range(info.counts.requested)) - set(here) - set(aside))
+    if lacking:
+        yield f"{len(lacking)} images were asked for and have no record ({lacking[:5]} …): run generate again"
+    both = sorted(set(here) & set(aside))
+    if both:
+        yield f"images {both[:5]} are both finished and in quarantine: delete their quarantine folders"
+
+
+def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
+    """COCO files must be, byte for byte, what the records give; that includes ids, categories and counts."""
+    for split in SPLITS:
+        if not coco_path(folder, split).is_file():
+            message = "is missing: run the same generate command again, it is written from the records"
+            yield Finding("error", f"annotations/instances_{split}.json", message)
+    with tempfile.TemporaryDirectory() as fresh:
+        try:
+            counts = write_coco(record_dicts(folder), info, Path(fresh))
+        except ScenewrightError as error:
+            if sound:  # otherwise the record's own finding says it better
+                yield Finding("error", "annotations", str(error))
+            return
+        said: dict[str, Any] = {split: getattr(info.counts, split) for split in SPLITS}
+        found = {split: part.images for split, part in counts.items()}
+        annotations = sum(part.annotations for part in counts.values())
+        if said != found or info.counts.annotations != annotations:
+            message = f"counts {said} and {info.counts.annotations} annotations, records give {found} and {annotations}"
+            yield Finding("error", "dataset.json", f"{message}: run the same generate command again")
+        for split in SPLITS:
+            path = coco_path(folder, split)
+            at = _first_difference(path, coco_path(Path(fresh), split)) if path.is_file() else None
+            if at is not None:
+                message = f"differs from what the records give, from byte {at} on: run the same generate command again"
+                yield Finding("error", f"annotations/{path.name}", message)
+
+
+def _first_difference(a: Path, b: Path) -> int | None:
+    """The first byte in which two files differ, None when they are equal; reads a megabyte at a time."""
+    at = 0
+    with a.open("rb") as left, b.open("rb") as right:
+        while True:
+            x, y = left.read(1 << 20), right.read(1 << 20)
+            if x != y:
+                return at + next((i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), min(len(x), len(y)))
+            if not x:
+                return None
+            at += len(x)

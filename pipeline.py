@@ -1,0 +1,143 @@
+"""One image through all stages: sample, build, render, cast rays, label, compare, encode, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from . import __version__
+from .assets.mesh import Mesh
+from .datasets.files import write_bytes_atomic
+from .datasets.png import encode_depth, encode_ids, encode_rgb, pixels_sha256
+from .datasets.records import (
+    DatasetInfo,
+    Hashes,
+    Record,
+    image_paths,
+    labels_sha256,
+    read_record,
+    record_path,
+    write_quarantine,
+    write_record,
+)
+from .datasets.splits import split_of
+from .errors import DatasetError
+from .render.frame import Frame
+from .render.labels import InstanceLabel, compare, label
+from .scenes.build import meshes_of
+from .scenes.rays import cast
+from .scenes.recipe import Recipe
+from .scenes.sample import sample
+from .scenes.scene import Scene
+
+__all__ = ["Engine", "Outcome", "engine_for", "predict", "produce", "rerender", "versions"]
+
+
+class Engine(Protocol):
+    """Whatever turns a scene into a frame: Cycles, or its stand-in."""
+
+    def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
+        """The frame of a scene; `meshes` by object id."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image: `status` "ok" or "quarantined", and why."""
+
+    index: int
+    status: str
+    reason: str | None = None
+
+
+def engine_for(name: str, device: str, threads: int | None) -> Engine:
+    """The engine that `render.engine` names. "cycles" imports bpy, so call this in a worker only."""
+    if name == "flat":
+        from .render.flat import FlatEngine
+
+        return FlatEngine()
+    from .render.engine import Engine as Cycles
+
+    return Cycles(device, threads)
+
+
+def predict(scene: Scene) -> tuple[InstanceLabel, ...]:
+    """The labels that a render of the scene will have, from the ray engine alone, in milliseconds."""
+    meshes = meshes_of(scene)
+    rays = cast(scene, meshes)
+    return label(scene, meshes, rays.ids, rays)
+
+
+def produce(recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine: Engine) -> Outcome:
+    """Make image `index` of a dataset and write it, record last. A pure function of (recipe, seed, index).
+
+    Raises:
+        ScenewrightError: the scene cannot be drawn, rendered or written; nothing that counts as an image is left then.
+    """
+    scene = sample(recipe, index, info.seed)
+    meshes = meshes_of(scene)
+    frame = engine.render(scene, meshes)
+    return store(scene, meshes, frame, info, folder)
+
+
+def store(scene: Scene, meshes: Mapping[int, Mesh], frame: Frame, info: DatasetInfo, folder: Path) -> Outcome:
+    """Label, verify and write a rendered frame."""
+    rays = cast(scene, meshes)
+    instances = label(scene, meshes, frame.ids, rays)
+    verification = compare(frame.ids, rays.ids)
+    depth, steps, saturated = encode_depth(frame.depth_m, info.depth_unit_m)
+    names = image_paths(scene.index)
+    reason = None
+    if not verification.passed:
+        reason = (
+            f"Cycles and the ray engine disagree in {verification.disagreeing} of {verification.pixels} pixels"
+            + (f" and on objects {list(verification.missing)}" if verification.missing else "")
+            + f"; {verification.tolerance:.0e} of the pixels are tolerated"
+        )
+    record = Record(
+        index=scene.index,
+        **names,
+        width=scene.camera.width,
+        height=scene.camera.height,
+        split=split_of(info.seed, scene.index, info.val_fraction),
+        scene=scene,
+        instances=instances,
+        verification=verification,
+        depth_saturated=saturated,
+        status="quarantined" if reason else "ok",
+        reason=reason,
+        hashes=Hashes(
+            rgb=pixels_sha256(frame.rgb),
+            ids=pixels_sha256(frame.ids),
+            depth=pixels_sha256(steps),
+            labels=labels_sha256(instances),
+            recipe=info.recipe_sha256,
+        ),
+        versions=versions(),
+    )
+    pictures = {"image": encode_rgb(frame.rgb), "depth": depth, "ids": encode_ids(frame.ids)}
+    if reason:
+        files = {f"{key}.png": data for key, data in pictures.items()} | {"ids_rays.png": encode_ids(rays.ids)}
+        write_quarantine(folder, record, files)
+        return Outcome(scene.index, "quarantined", reason)
+    for key, data in pictures.items():
+        write_bytes_atomic(folder / names[key], data)
+    write_record(folder, record)
+    return Outcome(scene.index, "ok")
+
+
+def rerender(folder: Path, index: int, render: Callable[[Scene], Frame]) -> tuple[Frame, bool]:
+    """Render an image again from its record alone; also tells whether its pixels are those of the stored image."""
+    path = record_path(folder, index)
+    if not path.is_file():
+        raise DatasetError(f"{folder} has no image {index}: there is no {path.name} in its records")
+    record = read_record(path)
+    frame = render(record.scene)
+    return frame, pixels_sha256(frame.rgb) == record.hashes.rgb
+
+
+def versions() -> dict[str, str]:
+    """The versions that pixels and labels depend on."""
+    return {"scenewright": __version__, **{name: version(name) for name in ("bpy", "embreex", "numpy", "trimesh")}}

@@ -23,7 +23,8 @@ __all__ = ["add_folder", "copy_into", "locate", "remember", "store"]
 
 CHUNK_BYTES = 1 << 20
 
-_Version = tuple[int, int]  # size in bytes, mtime in ns: while neither changes, the content is taken as unchanged
+#: Size, mtime and ctime in ns, inode: while none of them changes, the content is taken as unchanged.
+_Version = tuple[int, int, int, int]
 _hashes: dict[Path, tuple[_Version, str]] = {}
 _places: dict[str, list[Path]] = {}
 _folders: list[Path] = []
@@ -55,7 +56,7 @@ def add_folder(folder: Path) -> None:
 
 
 def locate(ref: FileRef) -> Path:
-    """A path whose content has the reference's hash, checked again whenever its size or mtime has changed.
+    """A path whose content has the reference's hash, checked again whenever its size or times have changed.
 
     Raises:
         AssetError: no known file has this content (any more).
@@ -129,7 +130,7 @@ def _digest(path: Path) -> str:
         raise AssetError(f"{path} is a folder: name a file in it")
     try:
         stat = path.stat()
-        version = (stat.st_size, stat.st_mtime_ns)
+        version = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
         known = _hashes.get(path.absolute())
         if known is not None and known[0] == version:
             return known[1]

@@ -13,7 +13,22 @@ from pydantic import ValidationError
 
 from ..errors import AssetError
 from .mesh import Mesh
-from .shapes import bracket, can, die, mug, primitives
+from .shapes import (
+    bearing,
+    bottle,
+    bracket,
+    can,
+    die,
+    gear,
+    hex_bolt,
+    mug,
+    nut,
+    pipe_fitting,
+    primitives,
+    socket_screw,
+    spring,
+    washer,
+)
 from .shapes.base import Params
 
 __all__ = ["SHAPES", "Shape", "build", "rand"]
@@ -38,24 +53,51 @@ class Shape:
     materials: Mapping[str, Weights]
 
 
-STEEL: Weights = {"brushed_steel": 1, "zinc": 2, "black_oxide": 1}
+STEEL: Weights = {"zinc": 3, "brushed_steel": 2, "black_oxide": 2}
+BARE: Weights = {"brushed_steel": 1}
 SHEET: Weights = {"zinc": 3, "brushed_steel": 1, "painted_metal": 2, "black_oxide": 1}
-ALU: Weights = {"brushed_steel": 1}
+FITTING: Weights = {"cast_steel": 3, "zinc": 2, "brass": 2}
 PLAIN: Weights = {"plastic": 2, "painted_metal": 1, "wood": 1}
+GLAZED: Weights = {"ceramic": 1}
+
+BEARING_PARTS: dict[str, Weights] = {"rings": BARE, "balls": BARE, "cage": BARE, "shield": BARE}
+BOTTLE_PARTS: dict[str, Weights] = {
+    "body": {"glass": 1},
+    "label": {"paper": 1},
+    "cap": {"painted_metal": 2, "plastic": 1},
+}
+CAN_PARTS: dict[str, Weights] = {"body": {"painted_metal": 1}, "lid": BARE, "tab": BARE}
+DIE_PARTS: dict[str, Weights] = {"body": {"plastic": 1}, "pips": {"plastic": 1}}
+MUG_PARTS: dict[str, Weights] = {"body": GLAZED, "inside": GLAZED, "lip": GLAZED, "foot": {"concrete": 1}}
 
 SHAPES: dict[str, Shape] = {
+    "bearing": Shape(bearing.BearingParams, bearing.bearing, bearing.bearing_rand, BEARING_PARTS),
+    "bottle": Shape(bottle.BottleParams, bottle.bottle, bottle.bottle_rand, BOTTLE_PARTS),
+    "box": Shape(primitives.BoxParams, primitives.box, primitives.box_rand, {"body": PLAIN}),
     "bracket": Shape(bracket.BracketParams, bracket.bracket, bracket.bracket_rand, {"body": SHEET}),
-    "can": Shape(can.CanParams, can.can, can.can_rand, {"body": {"painted_metal": 1}, "lid": ALU, "tab": ALU}),
-    "die": Shape(die.DieParams, die.die, die.die_rand, {"body": {"plastic": 1}, "pips": {"plastic": 1}}),
-    "mug": Shape(
-        mug.MugParams,
-        mug.mug,
-        mug.mug_rand,
-        {"body": {"ceramic": 1}, "inside": {"ceramic": 1}, "lip": {"ceramic": 1}, "foot": {"concrete": 1}},
+    "can": Shape(can.CanParams, can.can, can.can_rand, CAN_PARTS),
+    "cylinder": Shape(primitives.CylinderParams, primitives.cylinder, primitives.cylinder_rand, {"body": PLAIN}),
+    "die": Shape(die.DieParams, die.die, die.die_rand, DIE_PARTS),
+    "gear": Shape(
+        gear.GearParams, gear.gear, gear.gear_rand, {"body": {"brushed_steel": 3, "black_oxide": 2, "brass": 1}}
+    ),
+    "hex_bolt": Shape(hex_bolt.HexBoltParams, hex_bolt.hex_bolt, hex_bolt.hex_bolt_rand, {"body": STEEL}),
+    "mug": Shape(mug.MugParams, mug.mug, mug.mug_rand, MUG_PARTS),
+    "nut": Shape(nut.NutParams, nut.nut, nut.nut_rand, {"body": STEEL}),
+    "pipe_fitting": Shape(
+        pipe_fitting.PipeFittingParams, pipe_fitting.pipe_fitting, pipe_fitting.pipe_fitting_rand, {"body": FITTING}
+    ),
+    "socket_screw": Shape(
+        socket_screw.SocketScrewParams, socket_screw.socket_screw, socket_screw.socket_screw_rand, {"body": STEEL}
     ),
     "sphere": Shape(primitives.SphereParams, primitives.sphere, primitives.sphere_rand, {"body": PLAIN}),
-    "box": Shape(primitives.BoxParams, primitives.box, primitives.box_rand, {"body": PLAIN}),
-    "cylinder": Shape(primitives.CylinderParams, primitives.cylinder, primitives.cylinder_rand, {"body": PLAIN}),
+    "spring": Shape(
+        spring.SpringParams,
+        spring.spring,
+        spring.spring_rand,
+        {"body": {"brushed_steel": 2, "zinc": 2, "black_oxide": 1}},
+    ),
+    "washer": Shape(washer.WasherParams, washer.washer, washer.washer_rand, {"body": STEEL}),
 }
 
 
@@ -63,7 +105,7 @@ def build(name: str, params: Mapping[str, object]) -> Mesh:
     """The mesh of one shape. Equal parameters give the same cached object: treat its arrays as read-only.
 
     Raises:
-        AssetError: an unknown shape, an unknown parameter, or a value that breaks a rule; the message names the choices.
+        AssetError: an unknown shape, an unknown parameter, or a value that breaks a rule, with the choices.
     """
     valid = _validated(name, _shape(name), params)
     return _build(name, orjson.dumps(valid.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS))

@@ -52,7 +52,7 @@ DEFAULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 MAX_TRIANGLES = 2_000_000
 SIZE_RANGE_M = (1e-4, 100.0)
-#: Vertices nearer than this part of the bounding box's diagonal are one: some float32 steps of a large coordinate.
+#: Vertices nearer than this part of the longest extent are one: some float32 steps of the largest coordinate.
 JOIN_TOLERANCE = 1e-6
 
 Points = npt.NDArray[np.float64]
@@ -109,11 +109,10 @@ def read_mesh(file: Path | FileRef, unit: str | None = None, up: str | None = No
 def _read(ref: FileRef, suffix: str, unit: str, up: str) -> UserMesh:
     vertices, faces, uv = _parse(locate(ref).read_bytes(), suffix, ref.name)
     _check_arrays(vertices, faces, ref.name)
+    vertices, faces = _compact(vertices, faces)
     vertices = vertices @ np.array(UP_AXES[up], dtype=np.float64).T
-    _check_size(vertices, faces, unit, ref.name)
-    vertices = vertices * UNITS[unit]
-    vertices -= (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    return _assemble(*_join(vertices, faces), uv, ref.name)
+    _check_size(vertices, unit, ref.name)
+    return _assemble(*_join(vertices * UNITS[unit], faces), uv, ref.name)
 
 
 def _parse(data: bytes, suffix: str, name: str) -> tuple[Points, Faces, Corners | None]:
@@ -181,14 +180,13 @@ def _check_arrays(vertices: Points, faces: Faces, name: str) -> None:
         raise AssetError(f"{name}: {bad.sum()} vertices are NaN or infinite: repair the file in its source program")
 
 
-def _check_size(vertices: Points, faces: Faces, unit: str, name: str) -> None:
+def _check_size(vertices: Points, unit: str, name: str) -> None:
     """Refuse a mesh that is flat, or whose size in metres says that its unit is not what was meant."""
-    used = vertices[np.unique(faces)]
-    extents = np.ptp(used, axis=0)
+    extents = np.ptp(vertices, axis=0)
     size = float(extents.max())
     if size == 0:
         raise AssetError(f"{name} has no extent: all its vertices lie in one point")
-    spread = np.linalg.eigvalsh(np.cov((used - used.mean(axis=0)).T))
+    spread = np.linalg.eigvalsh(np.cov((vertices - vertices.mean(axis=0)).T))
     if spread[0] <= spread[2] * 1e-14:  # variances: a thickness of 1e-7 of the length
         raise AssetError(f"{name} is flat ({' × '.join(f'{e:.4g}' for e in extents)} {unit}): give it a thickness")
     low, high = SIZE_RANGE_M
@@ -202,12 +200,17 @@ def _check_size(vertices: Points, faces: Faces, unit: str, name: str) -> None:
         )
 
 
+def _compact(vertices: Points, faces: Faces) -> tuple[Points, Faces]:
+    """Without the vertices that no face uses."""
+    used, renumbered = np.unique(faces, return_inverse=True)
+    return vertices[used], renumbered.reshape(faces.shape)
+
+
 def _join(vertices: Points, faces: Faces) -> tuple[Points, Faces]:
     """One vertex for all that coincide on a grid of `JOIN_TOLERANCE`, keeping each group's first position."""
-    grid = np.linalg.norm(np.ptp(vertices[np.unique(faces)], axis=0)) * JOIN_TOLERANCE
+    grid = np.ptp(vertices, axis=0).max() * JOIN_TOLERANCE
     _, first, group = np.unique(np.rint(vertices / grid), axis=0, return_index=True, return_inverse=True)
-    used, compact = np.unique(group.ravel()[faces], return_inverse=True)
-    return vertices[first[used]], compact.reshape(faces.shape)
+    return vertices[first], group.ravel()[faces]
 
 
 def _assemble(vertices: Points, faces: Faces, uv: Corners | None, name: str) -> UserMesh:
@@ -225,8 +228,10 @@ def _assemble(vertices: Points, faces: Faces, uv: Corners | None, name: str) -> 
         raise AssetError(
             f"{name} is inside out (volume {topology.volume:.3g} m³): flip its normals in its source program"
         )
-    kept = faces[solid].astype(np.int32)
-    mesh = Mesh(vertices, kept, np.zeros(len(kept), np.uint8), uv=None if uv is None else uv[solid])
+    vertices, faces = _compact(vertices, faces[solid])
+    vertices -= (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    parts = np.zeros(len(faces), np.uint8)
+    mesh = Mesh(vertices, faces.astype(np.int32), parts, uv=None if uv is None else uv[solid])
     for array in (mesh.vertices, mesh.faces, mesh.face_part, mesh.uv):
         if array is not None:
             array.flags.writeable = False

@@ -96,7 +96,7 @@ def encode_empty(size: tuple[int, int]) -> MaskRle:
 
 def decode(counts: str, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """The boolean image (h, w) that a COCO string stands for; LabelError when the string does not fill `size`."""
-    codes = np.frombuffer(counts.encode("ascii", "replace"), dtype=np.uint8).astype(np.int64) - 48
+    codes = np.frombuffer(counts.encode("utf-8", "surrogatepass"), dtype=np.uint8).astype(np.int64) - 48
     if len(codes) == 0 or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
         raise LabelError(f"not a COCO run-length string: {counts[:20]!r}; write the annotation again from its record")
     last = (codes & 32) == 0

@@ -29,13 +29,13 @@ def brushed_steel(g: Graph, v: Values) -> Any:
     """Lines of 0.05–0.4 mm along x: they roughen across, which is what draws the highlight out into a band."""
     brush = v["brush"]
     lines = g.noise(0.42, detail=3, rough=0.75, stretch=(110, 1, 1))
-    marks = scratches(g, v["wear"])
+    marks = scratches(g, v["wear"], length_mm=14)
     broad = g.noise(30, detail=3)
     skin = Skin(
         colour=broad.step(0.3, 0.7).tint(dim(IRON, 0.88), dim(IRON, 1.06)),
         roughness=v["roughness"] + (lines - 0.5) * (0.35 * brush) + marks * 0.12,
         metallic=1.0,
-        height_mm=(lines - 0.5) * (0.008 * brush) - marks * 0.008,
+        height_mm=(lines - 0.5) * (0.008 * brush) - marks * 0.003,
         more={"anisotropic": 0.55 * brush, "anisotropic_rotation": 0.25, "tangent": _along_x(g)},
     )
     return finish(g, smudged(g, skin, 0.22), v["dust"])
@@ -104,7 +104,7 @@ def black_oxide(g: Graph, v: Values) -> Any:
     patches = g.noise(10, detail=4, rough=0.6)
     grain = g.noise(0.3, detail=1)
     marks = scratches(g, v["wear"])
-    bare = rubbed(g, v["wear"], 0.7, patches)
+    bare = rubbed(g, v["wear"], 1.2, patches)
     film = patches.step(0.3, 0.7).tint(MAGNETITE, (0.085, 0.072, 0.060))
     oil = (patches - 0.5) * 0.5 + 0.5
     skin = Skin(
@@ -122,7 +122,7 @@ def painted_metal(g: Graph, v: Values) -> Any:
     peel = g.noise(2.2, detail=1)
     break_up = g.noise(7, detail=5, rough=0.6)
     marks = scratches(g, v["wear"])
-    knocks = break_up - 0.5 + g.edge(1.0, rays=4) * (0.2 + 0.35 * v["chips"])
+    knocks = break_up - 0.5 + g.edge(1.4, rays=4) * (0.3 + 0.4 * v["chips"])
     start = 0.26 - 0.08 * v["chips"]
     gone = knocks.step(start, start + 0.015) * min(1.0, 10 * v["chips"])
     metal = knocks.step(start + 0.03, start + 0.045) * min(1.0, 10 * v["chips"])

@@ -72,14 +72,14 @@ def smudged(g: Graph, skin: Skin, amount: float, size_mm: float = 22.0) -> Skin:
 
 def rubbed(g: Graph, wear: float, reach_mm: float, break_up: Wire) -> Wire:
     """A mask of convex edges where the finish has come off, broken up by a noise."""
-    start = 0.75 - 0.45 * wear
+    start = 0.70 - 0.50 * wear
     return (g.edge(reach_mm) + (break_up - 0.5) * 1.3).step(start, start + 0.15)
 
 
 def finish(g: Graph, skin: Skin, dust: float) -> Any:
     """The skin as a shader socket, dust on what faces up."""
     lying = g.up().step(0.1, 0.95)
-    film = g.noise(14.0, detail=6, rough=0.7).step(0.35, 0.75) * (0.4 * dust)
+    film = g.noise(14.0, detail=4, rough=0.75).step(0.25, 0.85) * (0.4 * dust)
     specks = g.noise(0.55, detail=1).step(0.78 - 0.06 * dust, 0.82) * (0.8 * dust)
     cover = lying * (film + specks)
     more = dict(skin.more)

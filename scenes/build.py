@@ -40,8 +40,8 @@ def scene_mesh(ref: MeshRef) -> Mesh:
         raise AssetError("a mesh reference needs a shape or a file, it has neither")
     if mesh.sha256 != ref.sha256:
         raise AssetError(
-            f"{ref.shape or (ref.file and ref.file.name)} gives a mesh with hash {mesh.sha256[:12]}…, the scene was made "
-            f"with {ref.sha256[:12]}…: use the version of Scenewright that made it"
+            f"{ref.shape or (ref.file and ref.file.name)} gives a mesh with hash {mesh.sha256[:12]}…, the scene was "
+            f"made with {ref.sha256[:12]}…: use the version of Scenewright that made it"
         )
     return mesh
 

@@ -64,6 +64,10 @@ class Constant(Distribution):
     @model_validator(mode="before")
     @classmethod
     def _bare(cls, data: Any) -> Any:
+        value = data["value"] if isinstance(data, dict) and "value" in data else data
+        rgb = isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
+        if not rgb and not isinstance(value, str | bool | int | float):
+            raise ValueError(f"must be a number, text, true or false, an RGB triple or a distribution, got {value!r}")
         return data if isinstance(data, dict) else {"value": data}
 
     @classmethod

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from ..assets.files import remember
-from ..assets.hdris import BUILT_IN, hdri_files
+from ..assets.hdris import BUILT_IN, check_hdri, hdri_files
 from ..assets.material import FileRef
 from ..assets.mesh_files import texture_of
 from ..errors import RecipeError
@@ -164,6 +164,8 @@ def _files(recipe: Recipe, base: Path) -> dict[str, tuple[FileRef, ...]]:
                     f"nor a file or folder in {base}"
                 )
             paths = hdri_files(base / name) if (base / name).is_dir() else [base / name]
+            for path in paths:
+                check_hdri(path)
             found[name] = tuple(remember(p) for p in paths)
     return found
 

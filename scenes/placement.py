@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import fcl
 import numpy as np
@@ -46,7 +47,7 @@ class Placer:
 
     def __init__(self, area: Area) -> None:
         self.area = area
-        self._placed: list[tuple[shapely.Polygon, fcl.CollisionObject]] = []
+        self._placed: list[_Placed] = []
 
     def place(self, rng: np.random.Generator, item: Item) -> npt.NDArray[np.float64]:
         """(4, 4) world_T_object of a resting pose that keeps `area.gap` metres from everything placed before.
@@ -56,18 +57,15 @@ class Placer:
         """
         for _ in range(self.area.attempts):
             pose = self._propose(rng, item)
-            points = item.mesh.vertices * item.scale @ pose[:3, :3].T + pose[:3, 3]
-            footprint = shapely.Polygon(points[ConvexHull(points[:, :2]).vertices, :2])
-            near = [solid for outline, solid in self._placed if outline.distance(footprint) < self.area.gap]
-            solid = _solid(points, item.mesh.faces)
-            if all(_distance(solid, other) >= self.area.gap for other in near):
-                self._placed.append((footprint, solid))
+            candidate = _Placed(item.mesh.vertices * item.scale @ pose[:3, :3].T + pose[:3, 3], item.mesh.faces)
+            if all(candidate.distance(other, self.area.gap) >= self.area.gap for other in self._placed):
+                self._placed.append(candidate)
                 return pose
         w, d = self.area.size
         raise PlacementError(
             f"objects must keep {self.area.gap * 1000:g} mm from each other; placed {len(self._placed)}, then found no "
-            f"room for {item.name} in {self.area.attempts} attempts on {w:g} × {d:g} m: widen placement.area, lower the "
-            "count, or raise placement.attempts"
+            f"room for {item.name} in {self.area.attempts} attempts on {w:g} × {d:g} m: widen placement.area, lower "
+            "the count, or raise placement.attempts"
         )
 
     def _propose(self, rng: np.random.Generator, item: Item) -> Vec:
@@ -75,8 +73,7 @@ class Placer:
         height = -float(item.mesh.vertices[:, 2].min())
         if self.area.pose == "stable":
             rests = rest_poses(item.mesh, item.sha256)
-            rest = rests[int(rng.choice(len(rests), p=np.array([r.probability for r in rests])))]
-            pose[:3, :3], height = rest.rotation, rest.height
+            pose[:3, :3], height = rests.pose(int(rng.choice(len(rests.normals), p=rests.probabilities)))
         yaw = rng.uniform(0, 2 * np.pi)
         c, s = np.cos(yaw), np.sin(yaw)
         pose[:3, :3] = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ pose[:3, :3]
@@ -92,16 +89,38 @@ class Placer:
         return np.asarray(unit * self.area.size)
 
 
-def _solid(points: Vec, faces: npt.NDArray[np.int32]) -> fcl.CollisionObject:
-    model = fcl.BVHModel()
-    model.beginModel(len(points), len(faces))
-    model.addSubModel(points, faces)
-    model.endModel()
-    return fcl.CollisionObject(model, fcl.Transform())
+class _Placed:
+    """A mesh in world coordinates, compared first by its outline on the surface, then by its triangles."""
 
+    def __init__(self, points: Vec, faces: npt.NDArray[np.int32]) -> None:
+        self.points, self.faces = points, faces
+        self.outline = shapely.Polygon(points[ConvexHull(points[:, :2]).vertices, :2])
 
-def _distance(a: fcl.CollisionObject, b: fcl.CollisionObject) -> float:
-    """Smallest distance between two surfaces, metres; 0 where they cut each other."""
-    if fcl.collide(a, b, fcl.CollisionRequest(), fcl.CollisionResult()):
-        return 0.0
-    return float(fcl.distance(a, b, fcl.DistanceRequest(), fcl.DistanceResult()))
+    @cached_property
+    def solid(self) -> fcl.CollisionObject:
+        """The triangles in a bounding-volume tree; only neighbours need it."""
+        model = fcl.BVHModel()
+        model.beginModel(len(self.points), len(self.faces))
+        model.addSubModel(self.points, self.faces)
+        model.endModel()
+        return fcl.CollisionObject(model, fcl.Transform())
+
+    def distance(self, other: _Placed, enough: float) -> float:
+        """Smallest distance between the surfaces, metres; 0 where they cut; a value ≥ `enough` may be a bound."""
+        apart = float(self.outline.distance(other.outline))
+        if apart >= enough:
+            return apart
+        if fcl.collide(self.solid, other.solid, fcl.CollisionRequest(), fcl.CollisionResult()):
+            return 0.0
+        if self.encloses(other.points[0]) or other.encloses(self.points[0]):
+            return 0.0
+        return float(fcl.distance(self.solid, other.solid, fcl.DistanceRequest(), fcl.DistanceResult()))
+
+    def encloses(self, point: Vec) -> bool:
+        """True when a vertical ray from the point leaves through an odd number of triangles (the parity rule)."""
+        a, b, c = (self.points[self.faces[:, k]] - point for k in range(3))
+        u, v, w = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0] for p, q in ((b, c), (c, a), (a, b)))
+        area = u + v + w
+        hit = (area != 0) & (((u > 0) & (v > 0) & (w > 0)) | ((u < 0) & (v < 0) & (w < 0)))
+        above = (u * a[:, 2] + v * b[:, 2] + w * c[:, 2])[hit] / area[hit] > 0
+        return bool(np.count_nonzero(above) % 2)

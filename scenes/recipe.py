@@ -124,7 +124,7 @@ class AssetSpec(Strict):
         str | None, Field(description="mesh file or pattern (OBJ, STL, PLY, GLB), relative to the recipe")
     ] = None
     unit: Annotated[
-        Literal["m", "cm", "mm", "um", "in", "ft"] | None, Field(description="unit of the file; default: metres")
+        Literal["m", "cm", "mm", "um", "in", "ft"] | None, Field(description="unit of the file; default: mm for STL, m for others")
     ] = None
     up: Annotated[
         Literal["x", "y", "z", "-x", "-y", "-z"] | None,

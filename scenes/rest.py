@@ -14,7 +14,7 @@ from scipy.spatial import ConvexHull, QhullError
 from ..assets.mesh import Mesh
 from ..errors import AssetError
 
-__all__ = ["RestPose", "mass_center", "rest_poses"]
+__all__ = ["RestPoses", "mass_center", "rest_poses"]
 
 Vec = npt.NDArray[np.float64]
 #: Hull triangles whose normals differ by less are one face: rounding makes the triangles of a flat face uneven.
@@ -24,26 +24,45 @@ BALANCED_M = 1e-9
 
 
 @dataclass(frozen=True)
-class RestPose:
-    """A stable pose: `rotation` (3, 3) turns the object frame so that it rests on z = 0 after a lift by `height` m."""
+class RestPoses:
+    """The stable poses of a mesh, likeliest first.
 
-    rotation: Vec
-    height: float
-    probability: float
+    Attributes:
+        normals: (n, 3) outward normals, object frame, of the hull faces it can stand on.
+        probabilities: (n,) how likely a dropped object ends on each; they sum to 1.
+        points: (m, 3) the hull's corners, metres, object frame.
+    """
+
+    normals: Vec
+    probabilities: Vec
+    points: Vec
+
+    def pose(self, which: int) -> tuple[Vec, float]:
+        """(3, 3) rotation that turns the face down, and the height in metres of the origin above the surface then."""
+        normal, down = self.normals[which], np.array([0.0, 0.0, -1.0])
+        cos = float(normal @ down)
+        if cos < -1 + 1e-12:
+            rotation = np.diag([1.0, -1.0, -1.0])
+        else:
+            x, y, z = np.cross(normal, down)
+            k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+            rotation = np.eye(3) + k + k @ k / (1 + cos)  # Rodrigues' formula for one unit vector onto another
+        return rotation, -float((self.points @ rotation[2]).min())
 
 
-def mass_center(mesh: Mesh) -> Vec:
+def mass_center(mesh: Mesh, hull: ConvexHull) -> Vec:
     """(3,) centre of mass at uniform density, metres; of the convex hull when the mesh encloses no sensible volume.
 
-    Signed tetrahedra against the origin (the divergence theorem). A mesh that is open or inside out gives a volume that
-    is not between 0 and its hull's.
+    Signed tetrahedra against the origin (the divergence theorem). The area vectors of a closed surface add up to zero;
+    one that is inside out has a negative volume.
     """
     tri = mesh.vertices[mesh.faces]
+    areas = np.cross(tri[:, 1] - tri[:, 0], tri[:, 2] - tri[:, 0])
+    closed = np.linalg.norm(areas.sum(axis=0)) < 1e-6 * np.linalg.norm(areas, axis=1).sum()
     volumes = np.einsum("ij,ij->i", tri[:, 0], np.cross(tri[:, 1], tri[:, 2])) / 6
     center = (volumes[:, None] * tri.sum(axis=1) / 4).sum(axis=0)
-    hull = ConvexHull(mesh.vertices)
     total = float(volumes.sum())
-    if 1e-6 * hull.volume < total <= 1.000001 * hull.volume:
+    if closed and 1e-6 * hull.volume < total <= 1.000001 * hull.volume:
         candidate = center / total
         if np.all(hull.equations[:, :3] @ candidate + hull.equations[:, 3] <= 1e-9):
             return np.asarray(candidate)
@@ -53,8 +72,8 @@ def mass_center(mesh: Mesh) -> Vec:
     return np.asarray((v[:, None] * (points.sum(axis=1) + middle) / 4).sum(axis=0) / v.sum())
 
 
-def rest_poses(mesh: Mesh, sha256: str) -> tuple[RestPose, ...]:
-    """All stable poses, likeliest first; `sha256` is the mesh's and keys a cache.
+def rest_poses(mesh: Mesh, sha256: str) -> RestPoses:
+    """All stable poses; `sha256` is the mesh's and keys a cache.
 
     A face carries the object when the centre of mass lies above it. Its probability is the solid angle that the face
     and the unstable faces that roll onto it subtend at the centre of mass (Boothroyd & Ho 1977, "Natural resting
@@ -77,13 +96,13 @@ class _Keyed:
 
 
 @lru_cache(maxsize=512)
-def _cached(keyed: _Keyed) -> tuple[RestPose, ...]:
+def _cached(keyed: _Keyed) -> RestPoses:
     mesh = keyed.mesh
     try:
         hull = ConvexHull(mesh.vertices)
     except QhullError as e:
         raise AssetError(f"the mesh is flat or a line, it cannot rest on a surface (size {mesh.extents} m)") from e
-    com = mass_center(mesh)
+    com = mass_center(mesh, hull)
     face_of, normals = _merge(hull)
     angle = np.zeros(len(normals))
     np.add.at(angle, face_of, _solid_angles(mesh.vertices[hull.simplices] - com))
@@ -91,9 +110,8 @@ def _cached(keyed: _Keyed) -> tuple[RestPose, ...]:
     for _ in range(len(normals).bit_length()):  # pointer jumping: each face learns where its whole roll ends
         rolls = rolls[rolls]
     landed = np.where(rolls == np.arange(len(normals)), np.bincount(rolls, angle, len(normals)), 0.0)
-    landed /= landed.sum()
-    poses = [_pose(mesh.vertices, normals[i], float(landed[i])) for i in np.flatnonzero(landed > 0)]
-    return tuple(sorted(poses, key=lambda p: -p.probability))
+    order = np.argsort(-landed, kind="stable")[: int((landed > 0).sum())]
+    return RestPoses(normals[order], landed[order] / landed[order].sum(), mesh.vertices[hull.vertices])
 
 
 def _merge(hull: ConvexHull) -> tuple[npt.NDArray[np.int64], Vec]:
@@ -133,15 +151,3 @@ def _rolls_to(
     rolls, worst = np.arange(len(normals)), np.full(len(normals), -np.inf)
     rolls[face[order]], worst[face[order]] = other[order], passed[order]  # the largest comes last and stays
     return np.where(worst > BALANCED_M, rolls, np.arange(len(normals)))
-
-
-def _pose(vertices: Vec, normal: Vec, probability: float) -> RestPose:
-    """The rotation about a horizontal axis that turns `normal` down."""
-    down = np.array([0.0, 0.0, -1.0])
-    axis, cos = np.cross(normal, down), float(normal @ down)
-    if cos < -1 + 1e-12:
-        rotation = np.diag([1.0, -1.0, -1.0])
-    else:
-        k = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-        rotation = np.eye(3) + k + k @ k / (1 + cos)  # Rodrigues' formula for the turn from one unit vector to another
-    return RestPose(rotation, -float((vertices @ rotation.T)[:, 2].min()), probability)

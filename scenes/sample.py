@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from ..assets.files import locate
-from ..assets.hdris import hdri_path, mean_luminance
+from ..assets.hdris import mean_luminance
 from ..assets.library import SHAPES, rand
 from ..assets.material import FileRef, Material
 from ..assets.materials import material_rand
@@ -52,8 +51,8 @@ def sample(recipe: Recipe, index: int, seed: int = 0) -> Scene:
         raise RecipeError(f"image {index}: {e}") from None
     return Scene(
         recipe=recipe.name, recipe_sha256=recipe_sha256(recipe), seed=seed, index=index,
-        categories=recipe.category_names, surface=surface, world=world, lights=lights, objects=objects, camera=camera, render=settings,
-        labels=recipe.labels, parameters=draw.draws,
+        categories=recipe.category_names, surface=surface, world=world, lights=lights, objects=objects,
+        camera=camera, render=settings, labels=recipe.labels, parameters=draw.draws,
     )  # fmt: skip
 
 
@@ -164,8 +163,7 @@ def _world(recipe: Recipe, draw: ImageDraws) -> World:
     if name in recipe.files:
         files = recipe.files[name]
         hdri = files[int(stream(draw.seed, draw.index, "world.hdri.file").integers(len(files)))]
-    path = hdri_path(name) if isinstance(hdri, str) else locate(hdri)
-    strength = draw("world.strength") / mean_luminance(path)
+    strength = draw("world.strength") / mean_luminance(hdri)
     return World(hdri=hdri, rotation=math.radians(draw("world.rotation_deg")), strength=strength)
 
 

@@ -33,7 +33,7 @@ def test_missing_system_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     """A library that the loader misses is named, with one command that installs all that Blender needs."""
     message = "libXi.so.6: cannot open shared object file: No such file or directory"
     fake_bpy(tmp_path, f"raise ImportError({message!r})", monkeypatch)
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
     check = next(c for c in checks() if c.name == "blender")
     assert not check.ok
     assert check.detail == "the system library libXi.so.6 is missing"
@@ -88,7 +88,7 @@ def test_other_failures_are_explained(stderr: str, detail: str, remedy: str) -> 
 
 def test_no_package_manager_that_we_know(monkeypatch: pytest.MonkeyPatch) -> None:
     """On another distribution both commands are shown, so that the packages can be looked up by name."""
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     remedy = explain(1, "ImportError: libSM.so.6: cannot open shared object file")[1]
     assert "libsm6" in remedy
     assert "libglvnd-glx" in remedy

@@ -109,8 +109,7 @@ def _chance_and_clocks(tree: ast.AST, file: str) -> Iterator[str]:
                 yield f"{file}:{node.lineno} uses {name}"
             if decides_pixels and ".".join(name.split(".")[-2:]) in CLOCKS:
                 yield f"{file}:{node.lineno} reads the clock with {name}"
-        unseeded = isinstance(node, ast.Call) and not node.args and not node.keywords
-        if unseeded and ast.unparse(node.func).split(".")[-1] in ("default_rng", "SeedSequence"):
+        if isinstance(node, ast.Call) and ast.unparse(node).endswith(("default_rng()", "SeedSequence()")):
             yield f"{file}:{node.lineno} draws a seed from the system"
     for name, statement in imports(tree, file):
         if decides_pixels and name in CLOCKS:

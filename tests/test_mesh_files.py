@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 import trimesh
 from scenewright.assets import mesh_files
@@ -148,6 +149,21 @@ def test_degenerate_faces_are_dropped_and_counted(tmp_path: Path) -> None:
     assert found.is_closed
 
 
+def test_what_no_face_shows_does_not_count(tmp_path: Path) -> None:
+    """Stray vertices, even NaN ones, move neither the centre nor the size."""
+    points = np.vstack([TETRAHEDRON, [(50, 50, 50), (np.nan, 0, 0)]])
+    rows = "\n".join(" ".join(map(str, point)) for point in points)
+    header = "".join(f"property float {axis}\n" for axis in "xyz")
+    path = text(
+        tmp_path / "stray.ply",
+        f"ply\nformat ascii 1.0\nelement vertex 6\n{header}element face 4\nproperty list uchar int vertex_indices\n"
+        f"end_header\n{rows}\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+    )
+    mesh = load_mesh(path)
+    np.testing.assert_array_equal(mesh.vertices.min(axis=0), (-0.5, -0.5, -0.5))
+    np.testing.assert_array_equal(mesh.vertices.max(axis=0), (0.5, 0.5, 0.5))
+
+
 def test_open_and_badly_wound_meshes_are_told_not_repaired(tmp_path: Path) -> None:
     """A missing face and a turned face stay as they are in the file, and the facts say so."""
     cube = box()
@@ -173,7 +189,7 @@ def test_same_content_is_the_same_object_and_read_only(tmp_path: Path) -> None:
         mesh.vertices[0, 0] = 1.0
 
 
-def stl(faces: int, corners: np.ndarray) -> bytes:
+def stl(faces: int, corners: npt.NDArray[np.float32]) -> bytes:
     record = np.zeros(len(corners), dtype=[("n", "<f4", 3), ("v", "<f4", (3, 3)), ("a", "<u2")])
     record["v"] = corners
     return b"\0" * 80 + struct.pack("<I", faces) + record.tobytes()

@@ -25,13 +25,14 @@ __all__ = [
     "arc",
     "centred",
     "circle",
+    "denser",
     "fillet",
     "from_manifold",
     "loft",
     "merge_parts",
     "moved",
+    "number",
     "revolve",
-    "rounded_extrude",
     "to_manifold",
     "wrap_uv",
 ]
@@ -48,6 +49,12 @@ class Params(BaseModel):
     """Parameters of one shape: immutable, closed to unknown keys, refuses NaN and infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def number(given: Mapping[str, object], name: str, drawn: float) -> float:
+    """The given value where it is a number, else the drawn one (the model then refuses what is no number)."""
+    value = given.get(name)
+    return float(value) if isinstance(value, int | float) else float(drawn)
 
 
 def centred(
@@ -105,7 +112,7 @@ def fillet(corners: npt.ArrayLike, segments: int = 4, support: float = 0.5) -> P
 
     Args:
         corners: (N, 3) rows of x, y and the corner's fillet radius (0 keeps it sharp), metres.
-        segments: straight pieces per fillet.
+        segments: straight pieces per quarter turn; a fillet has at least two.
         support: distance from the fillet's end to its support point, in fillet radii; 0 adds none.
 
     Returns:
@@ -134,7 +141,8 @@ def fillet(corners: npt.ArrayLike, segments: int = 4, support: float = 0.5) -> P
         reach = support * radius[i]
         if reach and room[i - 1] > 2.5 * reach:
             out.append((p[i] + back * (setback[i] + reach))[None])
-        out.append(_corner_arc(p[i], back, turn[i], radius[i], setback[i], segments))
+        pieces = max(2, int(np.ceil(abs(turn[i]) / (np.pi / 2) * segments - 1e-9)))
+        out.append(_corner_arc(p[i], back, turn[i], radius[i], setback[i], pieces))
         if reach and room[i] > 2.5 * reach:
             out.append((p[i] + front * (setback[i] + reach))[None])
     return _without_repeats(np.concatenate(out))
@@ -155,6 +163,18 @@ def _without_repeats(points: Points) -> Points:
     """Two fillets that meet exactly share a point: keep it once."""
     gap = np.linalg.norm(points - np.roll(points, 1, axis=0), axis=1)
     return np.asarray(points[gap > 1e-9], dtype=np.float64)
+
+
+def denser(outline: Points, step: float) -> Points:
+    """A closed outline with its sides cut into pieces of at most `step`; sides on the axis (x = 0) stay whole.
+
+    A boolean cuts a surface of compact triangles cleanly; on a long quad it leaves slivers that shade unevenly.
+    """
+    out = []
+    for a, b in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        pieces = max(1, int(np.ceil(np.linalg.norm(b - a) / step))) if a[0] + b[0] > 0 else 1
+        out.append(a + (b - a) * (np.arange(pieces) / pieces)[:, None])
+    return np.concatenate(out)
 
 
 def _cross(a: Points, b: Points) -> Points:
@@ -208,52 +228,6 @@ def loft(rings: npt.ArrayLike, *, closed: bool = False) -> Solid:
         quads.append(np.column_stack([np.full(n, s * n), np.roll(first, -1), first]))
         quads.append(np.column_stack([np.full(n, s * n + 1), last, np.roll(last, -1)]))
     return v, np.concatenate(quads).astype(np.int32)
-
-
-def rounded_extrude(outer: Points, holes: Sequence[Points], thickness: float, edge: float, segments: int = 3) -> Solid:
-    """A plate from z = 0 to z = `thickness` whose every edge, those of the holes too, is rounded with radius `edge`.
-
-    `outer` runs counter-clockwise, each hole clockwise; (N, 2) metres. Outlines must be gentler than `edge`: the
-    rounding moves each vertex along its mitre, so a curve tighter than `1.5 * edge` would fold over.
-    """
-    if not 0 < edge <= thickness / 2:
-        raise AssetError(f"the edge radius must lie in (0, thickness / 2 = {thickness / 2:.6f}] m, got {edge:.6f}")
-    t = np.linspace(0.0, np.pi / 2, segments + 1)
-    inset = [1.5 * edge, *(edge * (1 - np.sin(t)))]
-    height = [0.0, *(edge * (1 - np.cos(t)))]
-    if thickness > 4 * edge:
-        inset.append(0.0)
-        height.append(1.5 * edge)
-    levels = [
-        *zip(inset, height, strict=True),
-        *((i, thickness - z) for i, z in zip(inset[::-1], height[::-1], strict=True)),
-    ]
-    if thickness <= 2 * edge * (1 + 1e-9):
-        del levels[len(inset)]
-    pieces: list[Solid] = []
-    caps: list[Points] = []
-    bottom, top, used = [], [], 0
-    for outline in (outer, *holes):
-        n, mitre = len(outline), _mitres(outline)
-        rings = np.array([np.column_stack([outline + mitre * i, np.full(n, z)]) for i, z in levels])
-        v, f = loft(rings)
-        pieces.append((v[:-2], f[: -2 * n] + used))
-        caps.append(outline + mitre * inset[0])
-        bottom.append(np.arange(n) + used)
-        top.append(np.arange(n) + used + n * (len(levels) - 1))
-        used += n * len(levels)
-    cap = np.asarray(manifold3d.triangulate([np.ascontiguousarray(c) for c in caps]), dtype=np.int64)
-    faces = [*(f for _, f in pieces), np.concatenate(bottom)[cap[:, ::-1]], np.concatenate(top)[cap]]
-    return np.concatenate([v for v, _ in pieces]), np.concatenate(faces).astype(np.int32)
-
-
-def _mitres(outline: Points) -> Points:
-    """(N, 2) vectors that move each vertex of an outline so that both its sides move left by one unit."""
-    ahead = np.roll(outline, -1, axis=0) - outline
-    ahead = ahead / np.linalg.norm(ahead, axis=1)[:, None]
-    left = np.column_stack([-ahead[:, 1], ahead[:, 0]])
-    before = np.roll(left, 1, axis=0)
-    return np.asarray((left + before) / (1 + np.einsum("ij,ij->i", left, before))[:, None], dtype=np.float64)
 
 
 def to_manifold(solid: Solid) -> manifold3d.Manifold:

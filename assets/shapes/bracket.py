@@ -1,4 +1,4 @@
-"""An L-bracket made as in a workshop: a blank is cut, its holes and slots are punched, its edges broken, then it is bent."""
+"""An L-bracket made as in a workshop: a blank is cut, holes and slots are punched, edges broken, then it is bent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
-from .base import Params, Points, Solid, arc, centred, circle, fillet, rounded_extrude
+from .base import Params, Points, Solid, arc, centred, circle, fillet
+from .plate import rounded_extrude
 
 __all__ = ["BracketParams", "bracket", "bracket_rand"]
 
@@ -43,7 +44,9 @@ class BracketParams(Params):
     def _blank_fits(self) -> BracketParams:
         margin = 0.2 * self.hole_m
         if 2 * self.corner_m >= 0.98 * min(self.width_m, self.flat_a, self.flat_b):
-            raise ValueError(f"corner_m {self.corner_m} does not fit the legs: lower it, or lengthen width_m or the legs")
+            raise ValueError(
+                f"corner_m {self.corner_m} does not fit the legs: lower it, or lengthen width_m or the legs"
+            )
         if self.corner_m < 3 * self.edge_m:
             raise ValueError(f"corner_m {self.corner_m} must be at least {3 * self.edge_m:.5f} (3 edge radii)")
         if self.width_m / self.columns < self.hole_m + 2 * margin:
@@ -65,7 +68,7 @@ class BracketParams(Params):
 
     @property
     def bend_length(self) -> float:
-        """Length of the blank that goes into the bend: the quarter circle of the middle fibre (K factor 1/2), metres."""
+        """Length of blank that goes into the bend: a quarter circle of the middle fibre (K factor 1/2), metres."""
         return (self.bend_m + self.thickness_m / 2) * np.pi / 2
 
 
@@ -82,7 +85,9 @@ def bracket(p: BracketParams) -> Mesh:
     holes = [circle(p.hole_m / 2, 28, at)[::-1] for at in grid_a]
     holes += [_slot(p.hole_m, p.slot_m, at)[::-1] for at in grid_b]
     blank = rounded_extrude(outer, holes, p.thickness_m, p.edge_m, 2)
-    v, f = _split(blank, [-p.bend_m / 3, *np.linspace(0, p.bend_length, BEND_SEGMENTS + 1), end - p.flat_b + p.bend_m / 3])
+    v, f = _split(
+        blank, [-p.bend_m / 3, *np.linspace(0, p.bend_length, BEND_SEGMENTS + 1), end - p.flat_b + p.bend_m / 3]
+    )
     marks = {
         "bend": (p.bend_length / 2, 0.0, 0.0),
         "corner_a_0": (-p.flat_a, -half, 0.0),
@@ -158,7 +163,7 @@ def _split_once(solid: Solid, c: float) -> Solid:
 
 
 def bracket_rand(rng: np.random.Generator, given: Mapping[str, object]) -> BracketParams:
-    """A bracket as sold for M4 to M8 screws: the hole is the clearance hole of ISO 273 (medium), the rest follows it."""
+    """A bracket for M4 to M8 screws: its hole is the medium clearance hole of ISO 273, the rest follows it."""
     hole = float(rng.choice([0.0045, 0.0055, 0.0066, 0.009]))  # M4, M5, M6, M8
     leg_a, leg_b, width, thickness, corner = rng.uniform([7.5, 7.5, 4.0, 0.3, 0.5], [10, 11, 6.5, 0.5, 1.0]) * hole
     slotted = bool(rng.random() < 0.4)

@@ -23,10 +23,10 @@ from .base import (
     merge_parts,
     moved,
     revolve,
-    rounded_extrude,
     to_manifold,
     wrap_uv,
 )
+from .plate import rounded_extrude
 
 __all__ = ["CanParams", "can", "can_rand"]
 
@@ -54,8 +54,8 @@ class CanParams(Params):
 def can(p: CanParams) -> Mesh:
     """The can; parts body (u, v wrap the printed wall from base to neck), lid, tab.
 
-    Keypoints: base (centre of the stand), dome, shoulder_0 (where the wall starts to neck in, on the x axis), rim_0 (top
-    of the seam, x axis), mouth (centre of the opening panel), rivet, tab_end.
+    Keypoints: base (centre of the stand), dome, shoulder_0 (where the wall starts to neck in, on the x axis), rim_0
+    (top of the seam, x axis), mouth (centre of the opening panel), rivet, tab_end.
     """
     diameter, end_diameter, height = SIZES[p.size]
     body_r, end_r = diameter / 2, end_diameter / 2
@@ -179,7 +179,9 @@ def _tab() -> Solid:
         5,
         support=0,
     )
-    ring = fillet([(-0.0120, -0.0042, 0.0030), (-0.0052, -0.0054, 0.0015), (-0.0052, 0.0054, 0.0015), (-0.0120, 0.0042, 0.003)], 4)
+    ring = fillet(
+        [(-0.0120, -0.0042, 0.0030), (-0.0052, -0.0054, 0.0015), (-0.0052, 0.0054, 0.0015), (-0.0120, 0.0042, 0.003)], 4
+    )
     window = circle(0.0036, 24)
     v, f = rounded_extrude(outline, [ring[::-1], window[::-1]], 0.0011, 0.00045)
     lift = 0.0003 + 0.02 * np.maximum(-v[:, 0], 0.0)  # the finger end stands a little off the panel
@@ -189,7 +191,17 @@ def _tab() -> Solid:
 def _rivet() -> Solid:
     """The formed button that holds the tab, with the tab's tongue under its head."""
     return revolve(
-        fillet([(0, -0.0002, 0), (0.0018, -0.0002, 0), (0.0018, 0.0010, 0), (0.0027, 0.0010, 0.0001), (0.0027, 0.0019, 0.0005), (0, 0.0019, 0)], 4),
+        fillet(
+            [
+                (0, -0.0002, 0),
+                (0.0018, -0.0002, 0),
+                (0.0018, 0.0010, 0),
+                (0.0027, 0.0010, 0.0001),
+                (0.0027, 0.0019, 0.0005),
+                (0, 0.0019, 0),
+            ],
+            4,
+        ),
         28,
     )
 

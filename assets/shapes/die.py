@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
-from .base import Params, Points, Solid, arc, centred, from_manifold, moved, revolve, to_manifold
+from .base import Params, Points, Solid, arc, centred, from_manifold, moved, number, revolve, to_manifold
 from .primitives import rounded_box
 
 __all__ = ["DieParams", "die", "die_rand"]
@@ -61,8 +61,8 @@ class DieParams(Params):
 def die(p: DieParams) -> Mesh:
     """The die with 1 up; parts body and pips.
 
-    Keypoints: face_1 … face_6, the middle of each face's plane, and corner_0 … corner_7 on the rounded corners (bits x, y,
-    z of the number choose the side).
+    Keypoints: face_1 … face_6, the middle of each face's plane, and corner_0 … corner_7 on the rounded corners (bits
+    x, y, z of the number choose the side).
     """
     body = to_manifold(rounded_box((p.size_m,) * 3, p.edge_m, 3))
     drills = [to_manifold(moved(_drill(p), at, _facing(normal))) for at, normal in _pip_places(p)]
@@ -111,7 +111,7 @@ def die_rand(rng: np.random.Generator, given: Mapping[str, object]) -> DieParams
     """A die of 12, 14, 16, 18, 19 or 25 mm (the sizes sold), its other lengths in proportion to the side."""
     drawn_size = rng.choice([0.012, 0.014, 0.016, 0.016, 0.018, 0.019, 0.025])
     edge, pip, depth, spread = rng.uniform([0.07, 0.075, 0.40, 0.24], [0.13, 0.092, 0.60, 0.265])
-    size = float(given.get("size_m", drawn_size))  # type: ignore[arg-type]  # a wrong type is refused below
+    size = number(given, "size_m", drawn_size)
     drawn = {
         "size_m": size,
         "edge_m": edge * size,

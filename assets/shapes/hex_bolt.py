@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
 from .base import Params, centred
-from .fastener_tables import HEX_HEAD, MM, PITCH, SIZES, Size
+from .fastener_tables import HEX_HEAD, MM, PITCH, Size
 from .ring_walk import RingWalk, hexagon, rings, round_corners
-from .shank import Shank, screw_length_rand, walk_shank
+from .shank import Shank, screw_length_rand, size_rand, walk_shank
 
 __all__ = ["HexBoltParams", "hex_bolt", "hex_bolt_rand"]
 
@@ -61,11 +61,13 @@ def hex_bolt(p: HexBoltParams) -> Mesh:
 
 def hex_bolt_rand(rng: np.random.Generator, given: Mapping[str, object]) -> HexBoltParams:
     """Draw what `given` leaves open: any size, a preferred length of 2 to 5 diameters, a plain shank in 1 of 4."""
-    size = cast(Size, given.get("size", SIZES[rng.integers(len(SIZES))]))
-    length = cast(float, given.get("length_m", screw_length_rand(rng, size)))
-    room = length / MM >= HEX_HEAD[size].b + 3 * PITCH[size]
-    thread = "partial" if rng.random() < 0.25 and room else "full"
-    return HexBoltParams.model_validate({"size": size, "length_m": length, "thread": thread, **given})
+    size = size_rand(rng, given)
+    least = HEX_HEAD[size].b + 3 * PITCH[size]
+    partial = rng.random() < 0.25
+    length = given.get("length_m", screw_length_rand(rng, size, least if given.get("thread") == "partial" else 0.0))
+    fits = isinstance(length, int | float) and length >= least * MM
+    drawn = {"size": size, "length_m": length, "thread": "partial" if partial and fits else "full"}
+    return HexBoltParams.model_validate({**drawn, **given})
 
 
 def _walk_head(walk: RingWalk, s: float, k: float, dw: float) -> RingWalk:

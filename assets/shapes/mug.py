@@ -1,4 +1,4 @@
-"""A glazed mug: a thrown body with a rounded lip and a bare foot ring, and a pulled handle that flares into the wall."""
+"""A glazed mug: a thrown body with rounded lip and bare foot ring, and a pulled handle that flares into the wall."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
-from .base import Faces, Params, Points, Solid, centred, fillet, from_manifold, loft, revolve, to_manifold
+from .base import (
+    Faces,
+    Params,
+    Points,
+    Solid,
+    centred,
+    denser,
+    fillet,
+    from_manifold,
+    loft,
+    number,
+    revolve,
+    to_manifold,
+)
 
 __all__ = ["MugParams", "mug", "mug_rand"]
 
@@ -28,7 +41,9 @@ class MugParams(Params):
     base_round_m: Annotated[float, Field(ge=0.003, description="radius between wall and base, outside")] = 0.009
     handle_reach_m: Annotated[float, Field(gt=0, description="how far the handle stands out from the wall")] = 0.032
     handle_width_m: Annotated[float, Field(ge=0.006, description="the handle's width, across the reach")] = 0.013
-    handle_thickness_m: Annotated[float, Field(ge=0.004, description="the handle's thickness, along the reach")] = 0.0085
+    handle_thickness_m: Annotated[float, Field(ge=0.004, description="the handle's thickness, along the reach")] = (
+        0.0085
+    )
 
     @model_validator(mode="after")
     def _handle_fits(self) -> MugParams:
@@ -91,16 +106,7 @@ def _profile(p: MugParams) -> Points:
         (foot - w, _floor(p), inner),
         (0.0, _floor(p), 0),
     ]
-    return _denser(fillet(corners, 6), 0.012)
-
-
-def _denser(outline: Points, step: float) -> Points:
-    """The outline with long sides cut into pieces of at most `step`, so that the handle's cuts leave no slivers there."""
-    out = []
-    for a, b in zip(outline, np.roll(outline, -1, axis=0), strict=True):
-        n = max(1, int(np.ceil(np.linalg.norm(b - a) / step))) if a[0] + b[0] > 0 else 1
-        out.append(a + (b - a) * (np.arange(n) / n)[:, None])
-    return np.concatenate(out)
+    return denser(fillet(corners, 6), 0.012)
 
 
 def _core(p: MugParams) -> Solid:
@@ -168,7 +174,7 @@ def _parts(p: MugParams, v: Points, f: Faces) -> npt.NDArray[np.uint8]:
 
 def mug_rand(rng: np.random.Generator, given: Mapping[str, object]) -> MugParams:
     """A mug of 0.2 to 0.5 litres; the handle's size follows the hand, its reach the finger."""
-    radius = float(given.get("radius_m", rng.uniform(0.037, 0.046)))  # type: ignore[arg-type]  # checked by the model
+    radius = number(given, "radius_m", rng.uniform(0.037, 0.046))
     slender, taper, base = rng.uniform([2.05, 0.84, 0.12], [2.6, 1.0, 0.28])
     wall, reach, width, thick = rng.uniform([0.0034, 0.027, 0.011, 0.0075], [0.0048, 0.037, 0.016, 0.0098])
     drawn = {

@@ -113,7 +113,7 @@ def cylinder_rand(rng: np.random.Generator, given: Mapping[str, object]) -> Cyli
 
 
 def rounded_box(size: tuple[float, float, float], edge: float, segments: int = 3) -> Solid:
-    """A box centred on the origin; edges are quarter cylinders and corners eighths of spheres of radius `edge` (metres).
+    """A box centred on the origin; edges are quarter cylinders, corners eighths of spheres, of radius `edge` (metres).
 
     The surface is that of a lattice: a lattice line is a position of the inner box (`core`) plus a slope, and a lattice
     point is its core plus `edge` times the unit vector along its three slopes. `segments` is per half of an edge.

@@ -172,7 +172,8 @@ def _zip(a: Ints, a_angle: Floats, b: Ints, b_angle: Floats) -> Ints:
     a_mid = a_angle + np.diff(a_angle, append=a_angle[0] + 2 * np.pi) / 2
     b_mid = b_angle + np.diff(b_angle, append=b_angle[0] + 2 * np.pi) / 2
     on_b = np.argsort(np.concatenate([a_mid, b_mid]), kind="stable") >= len(a)
-    i, j = np.cumsum(~on_b) - ~on_b, np.cumsum(on_b) - on_b
+    i: Ints = np.cumsum(~on_b) - ~on_b
+    j: Ints = np.cumsum(on_b) - on_b
     here_a, here_b = a[i % len(a)], b[j % len(b)]
     third = np.where(on_b, b[(j + 1) % len(b)], a[(i + 1) % len(a)])
     return np.stack([here_a, third, here_b], axis=1)

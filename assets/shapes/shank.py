@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from .fastener_tables import PITCH, Size
+from .fastener_tables import MM, PITCH, SIZES, Size
 from .ring_walk import RingWalk, angles, rings, round_corners
 from .thread import Cone, MetricThread, RunOut, thread_grid
 
-__all__ = ["Shank", "metric", "screw_length_rand", "walk_shank"]
+__all__ = ["Shank", "metric", "screw_length_rand", "size_rand", "walk_shank"]
 
 #: Triangles that a thread may use; long fine threads get fewer columns for it.
 THREAD_TRIANGLES = 10_000
+#: ISO 888 nominal lengths, mm.
+LENGTHS = np.array([6, 8, 10, 12, 16, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 80])
 
 
 class Shank(NamedTuple):
@@ -59,12 +62,17 @@ def walk_shank(shank: Shank) -> RingWalk:
     return walk.to(*rings(neck[1:-1], at))
 
 
-def screw_length_rand(rng: np.random.Generator, size: Size, preferred: tuple[float, ...] = ()) -> float:
-    """A length of the ISO 888 series (metres) between 2 and 5 diameters: what is seen in a box of screws."""
-    d = float(size[1:])
-    series = np.array(preferred or (6, 8, 10, 12, 16, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 80))
-    fitting = series[(series >= 2 * d) & (series <= 5 * d)]
-    return float(rng.choice(fitting)) * 1e-3
+def size_rand(rng: np.random.Generator, given: Mapping[str, object]) -> Size:
+    """The given size where there is one in the tables, else any; the draw is made either way."""
+    drawn = SIZES[rng.integers(len(SIZES))]
+    return next((size for size in SIZES if size == given.get("size")), drawn)
+
+
+def screw_length_rand(rng: np.random.Generator, size: Size, least: float = 0.0) -> float:
+    """A length of the ISO 888 series (metres) of 2 to 5 diameters, as a box of screws holds; `least` in mm."""
+    least = max(least, 2 * float(size[1:]))
+    most = max(1.6 * least, 5 * float(size[1:]))
+    return float(rng.choice(LENGTHS[(least <= LENGTHS) & (most >= LENGTHS)])) * MM
 
 
 def _columns(turns: float) -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
 from .base import Params, centred
-from .fastener_tables import MM, PITCH, SIZES, SOCKET_HEAD, Size, SocketHead
+from .fastener_tables import MM, PITCH, SOCKET_HEAD, Size, SocketHead
 from .ring_walk import RingWalk, angles, hexagon, ring, rings, round_corners
-from .shank import Shank, screw_length_rand, walk_shank
+from .shank import Shank, screw_length_rand, size_rand, walk_shank
 
 __all__ = ["SocketScrewParams", "socket_screw", "socket_screw_rand"]
 
@@ -63,7 +62,7 @@ def socket_screw(p: SocketScrewParams) -> Mesh:
 
 def socket_screw_rand(rng: np.random.Generator, given: Mapping[str, object]) -> SocketScrewParams:
     """Draw what `given` leaves open: any size, a preferred length of 2 to 5 diameters, a knurl on 3 of 4."""
-    size = cast(Size, given.get("size", SIZES[rng.integers(len(SIZES))]))
+    size = size_rand(rng, given)
     length = screw_length_rand(rng, size)
     drawn = {"size": size, "length_m": length, "knurled": bool(rng.random() < 0.75)}
     return SocketScrewParams.model_validate({**drawn, **given})
@@ -76,7 +75,7 @@ def _walk_rim(walk: RingWalk, dk: float, k: float, knurled: bool) -> None:
     walk.to(*rings(round_corners(foot, (0, 0.02 * dk, 0.03 * dk, 0))[1:], at))
     if not knurled:
         return
-    pitch = 0.2 + 0.045 * dk
+    pitch = 0.2 + 0.035 * dk
     teeth = 2 * round(np.pi * dk / pitch / 2)
     notched = angles(2 * teeth)
     depth = np.where(np.arange(2 * teeth) % 2 == 1, 0.22 * pitch, 0.0)

@@ -1,0 +1,48 @@
+"""Cameras against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scenewright.scenes.cameras import camera_center, orbit_camera, project
+
+
+def test_the_target_is_in_the_middle_and_up_is_up() -> None:
+    """The target projects onto the principal point; a point above it lies above in the image, one to the right right."""
+    camera = orbit_camera((640, 480), 50, 36, (0.1, 0.2, 0.0), (0.8, -np.pi / 2, 0.6))
+    uv, depth = project(camera, [[0.1, 0.2, 0.0], [0.1, 0.2, 0.05], [0.15, 0.2, 0.0]])
+    assert np.allclose(uv[0], [320, 240]) and depth[0] == pytest.approx(0.8)
+    assert uv[1, 1] < 240 and uv[1, 0] == pytest.approx(320)
+    assert uv[2, 0] > 320 and uv[2, 1] == pytest.approx(240)
+
+
+def test_focal_length_over_sensor_gives_the_field_of_view() -> None:
+    """A point at half the field of view lies on the image's border."""
+    camera = orbit_camera((800, 600), 35, 36, (0, 0, 0), (1.0, 0.3, np.pi / 2))
+    half = np.arctan(36 / 2 / 35)
+    e = np.linalg.inv(camera.extrinsics)
+    point = e[:3, :3] @ np.array([np.tan(half), 0, 1]) + e[:3, 3]
+    assert project(camera, point)[0][0, 0] == pytest.approx(800)
+
+
+def test_roll_turns_the_image_clockwise() -> None:
+    """With 90° of roll, what was above lies to the right."""
+    camera = orbit_camera((640, 480), 50, 36, (0, 0, 0), (1.0, -np.pi / 2, 0.5), roll=np.pi / 2)
+    uv, _ = project(camera, [[0, 0, 0.1]])
+    assert uv[0, 0] > 320 and uv[0, 1] == pytest.approx(240)
+
+
+def test_the_centre_lies_on_the_orbit() -> None:
+    """Distance, azimuth and elevation are those asked for."""
+    camera = orbit_camera((64, 64), 50, 36, (1, 2, 3), (2.0, 0.7, 0.4))
+    away = camera_center(camera) - [1, 2, 3]
+    assert np.linalg.norm(away) == pytest.approx(2)
+    assert np.arctan2(away[1], away[0]) == pytest.approx(0.7) and np.arcsin(away[2] / 2) == pytest.approx(0.4)
+
+
+def test_what_is_behind_has_no_pixel() -> None:
+    """Points behind the camera project to NaN, with a negative depth."""
+    camera = orbit_camera((64, 64), 50, 36, (0, 0, 0), (1.0, 0.0, 0.3))
+    uv, depth = project(camera, 2 * camera_center(camera))
+    assert np.isnan(uv).all() and depth[0] < 0

@@ -1,0 +1,76 @@
+"""Resting poses against shapes whose statics are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial import ConvexHull
+
+from scenewright.assets.library import build
+from scenewright.assets.mesh import Mesh
+from scenewright.scenes.rest import mass_center, rest_poses
+
+
+def cuboid(x: float, y: float, z: float) -> Mesh:
+    corners = np.array([[i, j, k] for i in (-0.5, 0.5) for j in (-0.5, 0.5) for k in (-0.5, 0.5)]) * [x, y, z]
+    faces = [(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)]  # fmt: skip
+    return Mesh(corners, np.array(faces, np.int32), np.zeros(12, np.uint8))
+
+
+def test_a_cube_rests_on_each_face_alike() -> None:
+    """Six poses of probability one sixth."""
+    mesh = cuboid(0.02, 0.02, 0.02)
+    poses = rest_poses(mesh, mesh.sha256)
+    assert np.allclose(poses.probabilities, 1 / 6)
+
+
+def test_a_cuboid_follows_its_solid_angles() -> None:
+    """Pairs of faces come in the proportion of the solid angle of a rectangle seen from the centre (closed form)."""
+    a, b, c = 0.01, 0.02, 0.03
+    mesh = cuboid(a, b, c)
+
+    def share(x: float, y: float, depth: float) -> float:
+        """Solid angle of an x × y rectangle at `depth`, over 4π (Khadjavi 1968)."""
+        x, y = x / 2, y / 2
+        return 4 * np.arctan(x * y / (depth * np.sqrt(depth**2 + x**2 + y**2))) / (4 * np.pi)
+
+    expected = sorted([share(b, c, a / 2), share(a, c, b / 2), share(a, b, c / 2)] * 2, reverse=True)
+    assert np.allclose(rest_poses(mesh, mesh.sha256).probabilities, expected, atol=1e-6)
+
+
+def test_every_pose_stands_on_the_surface() -> None:
+    """After rotation and lift the lowest point has height 0, and the rotation is proper."""
+    mesh = build("hex_bolt", {"size": "M8", "length_m": 0.03})
+    poses = rest_poses(mesh, mesh.sha256)
+    for k in range(min(5, len(poses.normals))):
+        rotation, height = poses.pose(k)
+        assert np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-9) and np.linalg.det(rotation) > 0
+        assert abs((mesh.vertices @ rotation.T)[:, 2].min() + height) < 1e-9
+
+
+def test_a_leaning_prism_never_stands_on_the_face_it_falls_from() -> None:
+    """A prism whose mass centre overhangs its base has probability 0 on it: it rolls on."""
+    mesh = cuboid(0.01, 0.01, 0.03)
+    sheared = Mesh(mesh.vertices + [[1.2, 0, 0]] * mesh.vertices[:, 2:], mesh.faces, mesh.face_part)
+    poses = rest_poses(sheared, sheared.sha256)
+    assert not np.isclose(np.abs(poses.normals[:, 2]), 1).any()
+    assert poses.probabilities.sum() == pytest.approx(1)
+
+
+def test_mass_center_of_a_cone_is_a_quarter_up() -> None:
+    """The centre of mass is not the centre of the box."""
+    t = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    ring = np.column_stack([np.cos(t), np.sin(t), np.zeros_like(t)])
+    v = np.vstack([ring, [[0, 0, 4.0], [0, 0, 0]]])
+    k = np.arange(400)
+    sides = np.column_stack([k, (k + 1) % 400, np.full(400, 400)])
+    base = np.column_stack([(k + 1) % 400, k, np.full(400, 401)])
+    mesh = Mesh(v, np.vstack([sides, base]).astype(np.int32), np.zeros(800, np.uint8))
+    assert np.allclose(mass_center(mesh, ConvexHull(v)), [0, 0, 1], atol=1e-9)
+
+
+def test_an_open_mesh_falls_back_to_its_hull() -> None:
+    """A shell with a missing face rests as the solid that it outlines."""
+    closed = cuboid(0.02, 0.02, 0.02)
+    mesh = Mesh(closed.vertices, closed.faces[:-3], closed.face_part[:-3])
+    assert np.allclose(rest_poses(mesh, mesh.sha256).probabilities, 1 / 6, atol=1e-6)

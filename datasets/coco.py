@@ -25,6 +25,9 @@ from .splits import SPLITS
 
 __all__ = ["OBJECTS", "SplitCounts", "annotation_id", "coco_path", "write_coco"]
 
+#: Bytes gathered before they are written: few large writes cost half as much as many small ones.
+BUFFER = 1 << 20
+
 #: One more than the largest object id (`SceneObject.id`), so that two images never share an annotation id.
 OBJECTS = 32768
 
@@ -79,7 +82,7 @@ class _Part:
 
     def __init__(self, stack: ExitStack, path: Path, info: DatasetInfo) -> None:
         self.counts = SplitCounts()
-        self._file = stack.enter_context(atomic_file(path))
+        self._file = stack.enter_context(atomic_file(path, BUFFER))
         self._images = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115  # the stack closes it
         head = orjson.dumps({"info": _info(info), "licenses": [], "categories": _categories(info.categories)})
         self._file.write(head[:-1] + b',\n"annotations":[')
@@ -87,7 +90,7 @@ class _Part:
     def add(self, image: Json, annotations: list[Json]) -> None:
         if annotations:
             self._file.write(b",\n" if self.counts.annotations else b"\n")
-            self._file.write(b",\n".join(map(orjson.dumps, annotations)))
+            self._file.write(memoryview(orjson.dumps(annotations))[1:-1])  # without the brackets, and without a copy
         self._images.write((b",\n" if self.counts.images else b"\n") + orjson.dumps(image))
         self.counts.annotations += len(annotations)
         self.counts.images += 1
@@ -170,17 +173,7 @@ def _annotations(record: Json) -> list[Json]:
             "area": item["area"],
             "iscrowd": 0,
             "segmentation": {"size": size, "counts": item["rle"]},
-            "attributes": {
-                "visibility": item["visibility"],
-                "truncation": item["truncation"],
-                "amodal_bbox": item["amodal_bbox"],
-                "amodal_area": item["amodal_area"],
-                "amodal_rle": item["amodal_rle"],
-                "distance_m": item["distance_m"],
-                "cam_T_object": item["cam_T_object"],
-                "size_m": item["size_m"],
-                "keypoints_px": item["keypoints_px"],
-            },
+            "attributes": item["attributes"],
         }
         for item in record["instances"]
         if item["annotated"]

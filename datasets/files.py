@@ -18,7 +18,7 @@ TEMPORARY = ".*.tmp"
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
     """A file to write to that appears under `path` complete, or never.
 
     Written beside its place, synced, moved over it, and the folder synced. DatasetError when the disk is full or the
@@ -28,7 +28,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
+        with temporary.open("xb", buffering) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

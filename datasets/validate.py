@@ -71,6 +71,7 @@ def validate(folder: Path) -> Iterator[Finding]:
         for message in _guarded(lambda i=index: _record(folder, i, info, seen)):  # type: ignore[misc]  # i is bound now
             sound = False
             yield Finding("error", name, message)
+    yield from _quarantine(folder)
     if info is not None:
         for message in _guarded(lambda: _info(folder, info)):
             yield Finding("error", "dataset.json", message)
@@ -201,6 +202,20 @@ def _rules(item: InstanceLabel, record: Record, ids: npt.NDArray[np.uint16]) -> 
         yield f"its amodal mask has {int(whole.sum())} pixels, recorded are {item.amodal_area}: render it again"
     if item.area and not whole[ids == item.id].all():
         yield "is visible outside its amodal mask: render the image again"
+
+
+def _quarantine(folder: Path) -> Iterator[Finding]:
+    """Images put aside must say why; an interrupted move leaves a folder without a record."""
+    for place in sorted((folder / "quarantine").glob("*/")):
+        name = f"quarantine/{place.name}"
+        for message in _guarded(lambda p=place: _put_aside(p)):  # type: ignore[misc]  # p is bound now
+            yield Finding("warning", name, message)
+
+
+def _put_aside(place: Path) -> Messages:
+    record = read_record(place / "record.json")
+    if record.status != "quarantined" or not record.reason or place.name != f"{record.index:06d}":
+        yield f"holds image {record.index}, {record.status}, without a reason to be here: delete it and generate again"
 
 
 def _info(folder: Path, info: DatasetInfo) -> Messages:

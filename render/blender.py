@@ -28,20 +28,21 @@ WORLD_MAP_RESOLUTION = 256
 _CV_TO_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV looks along +z with y down, Blender along −z with y up
 
 
-def clear() -> None:
-    """Remove everything that an earlier scene left."""
-    for scene in list(bpy.data.scenes)[1:]:
+def clear() -> bpy.types.Scene:
+    """Remove everything that an earlier scene left, its settings included; gives a new, empty Blender scene."""
+    fresh = bpy.data.scenes.new("beauty")
+    for scene in [s for s in bpy.data.scenes if s != fresh]:
         bpy.data.scenes.remove(scene)
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj, do_unlink=True)
-    bpy.context.scene.world = None
     bpy.data.orphans_purge(do_recursive=True)
+    fresh.name = "beauty"
+    return fresh
 
 
 def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     """Build the scene in an emptied Blender and give Blender's scene; object ids become pass indices."""
-    clear()
-    target = bpy.context.scene
+    target = clear()
     for obj in scene.objects:
         materials = {part: shaders.build(obj.materials[part], locate) for part in meshes[obj.id].part_names}
         item = _add(target, f"object {obj.id}", _mesh(f"mesh {obj.id}", meshes[obj.id], materials))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ..assets.mesh import Mesh
 from ..errors import LabelError
@@ -17,7 +17,7 @@ from .rle import Crop, MaskRle, encode_crops, encode_ids
 if TYPE_CHECKING:  # whoever only reads labels, training code above all, need not load the ray engine
     from ..scenes.rays import AmodalMask, RayView
 
-__all__ = ["Box", "InstanceLabel", "Verification", "compare", "label", "left_out", "project"]
+__all__ = ["ATTRIBUTES", "Box", "InstanceLabel", "Verification", "compare", "label", "left_out", "project"]
 
 Ids = npt.NDArray[np.integer[Any]]
 Box = tuple[int, int, int, int]
@@ -33,8 +33,17 @@ TOLERANCE = 1e-4
 SEEN_PIXELS = 4
 
 
+#: Fields that COCO has no place of its own for.
+ATTRIBUTES = (
+    "visibility", "truncation", "amodal_bbox", "amodal_area", "amodal_rle", "distance_m", "cam_T_object", "size_m",
+    "keypoints_px",
+)  # fmt: skip
+
+
 class InstanceLabel(BaseModel):
     """What is known about one object of one image; masks are COCO's compressed run lengths (column-major).
+
+    Its JSON has COCO's shape: what COCO has no field for stands under `attributes`, so exporters pass it on as it is.
 
     Attributes:
         id: the object's value in the id image.
@@ -69,6 +78,19 @@ class InstanceLabel(BaseModel):
     keypoints_px: dict[str, Pixel | None]
     annotated: bool
     left_out: str | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_json(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("attributes"), dict):
+            return data
+        return {key: value for key, value in data.items() if key != "attributes"} | data["attributes"]
+
+    @model_serializer(mode="wrap")
+    def _to_json(self, flat: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = flat(self)
+        fields["attributes"] = {key: fields.pop(key) for key in ATTRIBUTES}
+        return fields
 
 
 class Verification(BaseModel):

@@ -35,7 +35,7 @@ def brushed_steel(g: Graph, v: Values) -> Any:
         colour=broad.step(0.3, 0.7).tint(dim(IRON, 0.88), dim(IRON, 1.06)),
         roughness=v["roughness"] + (lines - 0.5) * (0.35 * brush) + marks * 0.12,
         metallic=1.0,
-        height_mm=(lines - 0.5) * (0.008 * brush) - marks * 0.003,
+        height_mm=(lines - 0.5) * (0.008 * brush),
         more={"anisotropic": 0.55 * brush, "anisotropic_rotation": 0.25, "tangent": _along_x(g)},
     )
     return finish(g, smudged(g, skin, 0.22), v["dust"])
@@ -55,7 +55,7 @@ def cast_steel(g: Graph, v: Values) -> Any:
         colour=rust.tint(bare.tint(scale, dim(IRON, 0.95)), RUST),
         roughness=rust.lerp(bare.lerp(v["roughness"], 0.3), 0.9),
         metallic=rust.lerp(1.0, 0.1),
-        height_mm=bare.lerp((sand - 0.5) * (0.5 * v["grain"]) - pits * (0.15 * v["grain"]), 0.0) + rust * 0.03,
+        height_mm=(sand - 0.5) * (0.5 * v["grain"]) - pits * (0.15 * v["grain"]),
     )
     return finish(g, smudged(g, skin, 0.2), v["dust"])
 
@@ -75,9 +75,9 @@ def zinc(g: Graph, v: Values) -> Any:
     bloom = g.noise(3.0, detail=5, rough=0.7).step(0.64, 0.74) * (0.35 * blotch)
     skin = Skin(
         colour=bloom.tint(patches.step(0.35, 0.65).tint(low, dim(high, 0.86)), (0.62, 0.62, 0.60)),
-        roughness=v["roughness"] + (patches - 0.5) * (0.35 * blotch) + bloom * 0.4 - marks * 0.08,
+        roughness=v["roughness"] + (patches - 0.5) * (0.35 * blotch) + bloom * 0.4 + marks * 0.12,
         metallic=1.0 - bloom * 0.6,
-        height_mm=(grain - 0.5) * 0.010 + (patches - 0.5) * 0.03 - marks * 0.007,
+        height_mm=(grain - 0.5) * 0.010 + (patches - 0.5) * 0.03,
     )
     return finish(g, smudged(g, skin, 0.2), v["dust"])
 
@@ -94,7 +94,7 @@ def brass(g: Graph, v: Values) -> Any:
         colour=oxide.tint(patches.step(0.3, 0.7).tint(dim(BRASS, 0.95), dim(BRASS, 0.82)), (0.23, 0.125, 0.045)),
         roughness=v["roughness"] + oxide * 0.3 + marks * 0.12,
         metallic=1.0,
-        height_mm=(fine - 0.5) * 0.012 - marks * 0.008,
+        height_mm=(fine - 0.5) * 0.012,
     )
     return finish(g, smudged(g, skin, 0.25), v["dust"])
 
@@ -111,7 +111,7 @@ def black_oxide(g: Graph, v: Values) -> Any:
         colour=(bare * 0.8 + marks * 0.25).tint(film, dim(IRON, 0.8)),
         roughness=bare.lerp(v["roughness"] + (patches - 0.5) * 0.3, 0.3),
         metallic=1.0,
-        height_mm=(grain - 0.5) * 0.018 - marks * 0.006,
+        height_mm=(grain - 0.5) * 0.018,
         more={"coat_weight": oil * (0.7 * v["oil"]), "coat_roughness": 0.18, "coat_ior": 1.47},
     )
     return finish(g, smudged(g, skin, 0.22), v["dust"])
@@ -133,7 +133,7 @@ def painted_metal(g: Graph, v: Values) -> Any:
         colour=metal.tint(gone.tint(paint, PRIMER), worn_steel),
         roughness=metal.lerp(gone.lerp(v["roughness"] + marks * 0.25, 0.75), 0.45),
         metallic=metal,
-        height_mm=(peel - 0.5) * (0.09 * v["orange_peel"]) - gone * 0.05 - metal * 0.03 - marks * 0.004,
+        height_mm=(peel - 0.5) * (0.09 * v["orange_peel"]),
     )
     return finish(g, smudged(g, skin, 0.2), v["dust"])
 

@@ -61,7 +61,8 @@ def cardboard(g: Graph, v: Values) -> Any:
     fibres = g.noise(0.35, detail=2, rough=0.65, stretch=(7, 1, 1))
     crossing = g.noise(0.5, detail=1, stretch=(1, 6, 3))
     cloud = g.noise(35, detail=5, rough=0.6)
-    flutes = g.math("SINE", u * (2000 * pi / v["flute_mm"]) + cloud * 3.0)
+    sway = g.noise(120, detail=0)
+    flutes = g.math("SINE", u * (2000 * pi / v["flute_mm"]) + sway * 3.0)
     scuff = (g.noise(55, detail=5, rough=0.7) + (fibres - 0.5) * 0.4).step(
         0.72 - 0.16 * v["wear"], 0.90 - 0.12 * v["wear"]
     )
@@ -71,17 +72,17 @@ def cardboard(g: Graph, v: Values) -> Any:
     skin = Skin(
         colour=(scuff * 0.35 + corner * 0.5).tint(body, dim(v["colour"], 1.7)),
         roughness=0.82 + (fibres - 0.5) * 0.2,
-        height_mm=flutes * 0.035 + (fibres - 0.5) * 0.05 + (cloud - 0.5) * 0.8,
+        height_mm=flutes * 0.035 + (fibres - 0.5) * 0.05,
         more={"specular_ior_level": 0.3},
     )
     return finish(g, skin, v["dust"])
 
 
 def paper(g: Graph, v: Values) -> Any:
-    """A sheet with fibre clouds (look-through), creases that fold it into facets, and greyer handled places."""
+    """A sheet with fibre clouds (look-through), soft buckles, crease lines, and greyer handled places."""
     fibres = g.noise(0.3, detail=2, rough=0.6)
     cloud = g.noise(5, detail=4, rough=0.55)
-    stain = g.noise(70, detail=4, rough=0.6)
+    stain = g.noise(70, detail=2, rough=0.6)
     fold = g.cells(75, feature="DISTANCE_TO_EDGE")
     crease = fold.step(0.012, 0.0) * v["creases"]
     tone = (cloud - 0.5) * 0.8 + (stain - 0.5) * (0.6 + v["wear"]) + (fibres - 0.5) * 0.5 + 0.5
@@ -89,7 +90,7 @@ def paper(g: Graph, v: Values) -> Any:
     skin = Skin(
         colour=(crease * 0.3).tint(clean, dim(v["colour"], 0.6)),
         roughness=v["roughness"] + crease * 0.2,
-        height_mm=(fibres - 0.5) * 0.02 + (stain - 0.5) * (3.0 * v["creases"]) + fold * (5.0 * v["creases"]),
+        height_mm=(stain - 0.5) * (4.0 * v["creases"]),
         more={"specular_ior_level": 0.35},
     )
     return finish(g, smudged(g, skin, 0.15), v["dust"])
@@ -98,7 +99,7 @@ def paper(g: Graph, v: Values) -> Any:
 def concrete(g: Graph, v: Values) -> Any:
     """Trowelled concrete: cement clouds, sand, aggregate that shows through, pores, hairline cracks, stains."""
     cloud = g.noise(60, detail=6, rough=0.72)
-    sand = g.noise(0.7, detail=2, rough=0.6)
+    sand = g.noise(0.7, detail=1)
     stones = g.cells(4.5)
     uneven = g.noise(45, detail=1)
     hole = (g.cells(7.0) + (uneven - 0.5) * 0.6).step(0.04 + 0.08 * v["pores"], 0.02 + 0.05 * v["pores"])

@@ -26,7 +26,7 @@ def plastic(g: Graph, v: Values) -> Any:
             (0.05, 0.045, 0.04),
         ),
         roughness=v["roughness"] + marks * 0.2 + grime * 0.2,
-        height_mm=(mould - 0.5) * (0.035 * v["texture"]) + (broad - 0.5) * 0.08 - marks * 0.006,
+        height_mm=(mould - 0.5) * (0.035 * v["texture"]) + (broad - 0.5) * 0.08,
         more={"ior": 1.5},
     )
     return finish(g, smudged(g, skin, 0.28), v["dust"])
@@ -41,7 +41,7 @@ def rubber(g: Graph, v: Values) -> Any:
     skin = Skin(
         colour=bloom.tint(v["colour"], (0.30, 0.29, 0.27)),
         roughness=v["roughness"] + bloom * 0.3,
-        height_mm=(pebble - 0.5) * 0.06 + (patches - 0.5) * 0.10 - marks * 0.01,
+        height_mm=(pebble - 0.5) * 0.06 + (patches - 0.5) * 0.10,
         more={"ior": 1.52, "specular_ior_level": 0.4},
     )
     return finish(g, smudged(g, skin, 0.16), v["dust"])
@@ -95,5 +95,5 @@ def textured(g: Graph, v: Values) -> Any:
     uv = g.call("ShaderNodeUVMap", {}, uv_map="uv")
     picture = g.call("ShaderNodeTexImage", {"Vector": uv}, "Color", image=v["image"])
     marks = scratches(g, v["wear"])
-    skin = Skin(colour=picture, roughness=v["roughness"] + marks * 0.15, height_mm=marks * -0.006)
+    skin = Skin(colour=picture, roughness=v["roughness"] + marks * 0.15)
     return finish(g, smudged(g, skin, 0.18), v["dust"])

@@ -66,7 +66,7 @@ def scratches(g: Graph, amount: float, length_mm: float = 7.0, width_mm: float =
 
 def smudged(g: Graph, skin: Skin, amount: float, size_mm: float = 22.0) -> Skin:
     """Uneven roughness as from hands and cloths: broad patches with finer structure inside."""
-    patches = g.noise(size_mm, detail=5, rough=0.62)
+    patches = g.noise(size_mm, detail=4, rough=0.62)
     return replace(skin, roughness=skin.roughness + (patches - 0.5) * amount)
 
 
@@ -79,8 +79,8 @@ def rubbed(g: Graph, wear: float, reach_mm: float, break_up: Wire) -> Wire:
 def finish(g: Graph, skin: Skin, dust: float) -> Any:
     """The skin as a shader socket, dust on what faces up."""
     lying = g.up().step(0.1, 0.95)
-    film = g.noise(14.0, detail=4, rough=0.75).step(0.25, 0.85) * (0.4 * dust)
-    specks = g.noise(0.55, detail=1).step(0.78 - 0.06 * dust, 0.82) * (0.8 * dust)
+    film = g.noise(14.0, detail=3, rough=0.8).step(0.25, 0.85) * (0.4 * dust)
+    specks = g.noise(0.5, detail=0).step(0.76 - 0.06 * dust, 0.80) * (0.8 * dust)
     cover = lying * (film + specks)
     more = dict(skin.more)
     for name in ("coat_weight", "transmission_weight"):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -38,6 +39,27 @@ __all__ = [
 ]
 
 
+MAX_INT = 2**53  # whole numbers up to here survive JSON and floats
+
+
+def _possible(value: Any) -> Any:
+    """Said here in one line, where pydantic would have one for each member of the union."""
+    rgb = isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
+    if not rgb and not isinstance(value, str | bool | int | float):
+        got = "nothing" if value is None else repr(value)
+        raise ValueError(f"must be a number, text, true or false, an RGB triple or a distribution, got {got}")
+    for v in value if rgb else (value,):
+        if isinstance(v, float) and not math.isfinite(v):
+            raise ValueError(f"must be a finite number, got {v}")
+        if isinstance(v, int) and abs(v) > MAX_INT:
+            raise ValueError(f"a whole number may have 15 digits, got {len(str(abs(v)))}")
+    return value
+
+
+Plain = Annotated[Value, BeforeValidator(_possible)]
+Int = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
+
+
 class Distribution(BaseModel):
     """Base of the seven distributions and of computed values."""
 
@@ -58,16 +80,12 @@ class Constant(Distribution):
     """Always the same value. In YAML just write the value."""
 
     dist: Literal["constant"] = "constant"
-    value: Value
+    value: Plain
     continuous = False
 
     @model_validator(mode="before")
     @classmethod
     def _bare(cls, data: Any) -> Any:
-        value = data["value"] if isinstance(data, dict) and "value" in data else data
-        rgb = isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
-        if not rgb and not isinstance(value, str | bool | int | float):
-            raise ValueError(f"must be a number, text, true or false, an RGB triple or a distribution, got {value!r}")
         return data if isinstance(data, dict) else {"value": data}
 
     @classmethod
@@ -163,8 +181,8 @@ class Integers(Distribution):
     """Every whole number from `low` to `high`, both included, alike."""
 
     dist: Literal["integers"]
-    low: int
-    high: int
+    low: Int
+    high: Int
     continuous = False
 
     @model_validator(mode="after")
@@ -186,7 +204,7 @@ class Choice(Distribution):
     """One of `options`: a list (all alike, or with `weights`), or a mapping from option to weight."""
 
     dist: Literal["choice"]
-    options: tuple[Value, ...]
+    options: tuple[Plain, ...]
     weights: tuple[Annotated[float, Field(ge=0)], ...] | None = None
     continuous = False
 
@@ -196,6 +214,9 @@ class Choice(Distribution):
         if isinstance(data, dict) and isinstance(data.get("options"), dict):
             if data.get("weights") is not None:
                 raise ValueError("give weights either in the mapping of options or as a list, not both")
+            for option, weight in data["options"].items():
+                if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
+                    raise ValueError(f"the weight of {option!r} must be a number of 0 or more, got {weight!r}")
             return {**data, "options": list(data["options"]), "weights": list(data["options"].values())}
         return data
 
@@ -248,6 +269,8 @@ class Empirical(Distribution):
         if (self.csv is None) == (self.edges is None):
             raise ValueError("an empirical distribution needs either `csv` and `column`, or `edges` and `counts`")
         if self.edges is None:
+            if not self.sample:
+                raise ValueError("a CSV cannot be read here: give a histogram with `edges` and `counts`")
             return self
         if self.counts is None or len(self.edges) != len(self.counts) + 1:
             raise ValueError(f"{len(self.edges)} edges need {len(self.edges) - 1} counts, got {len(self.counts or ())}")

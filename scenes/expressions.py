@@ -45,7 +45,11 @@ def _parse(text: str) -> ast.expr:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
         reason = e.msg if isinstance(e, SyntaxError) else str(e)
-        raise ValueError(f"cannot read the expression {text!r}: {reason}") from None
+        raise ValueError(f"cannot read the expression {_short(text)!r}: {reason}") from None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _dotted(node: ast.AST) -> str | None:
@@ -77,7 +81,7 @@ def evaluate(text: str, lookup: Callable[[str], Value]) -> Any:
     try:
         return _walk(_parse(text), lookup, run=True)
     except (TypeError, ZeroDivisionError, OverflowError) as e:
-        raise ValueError(f"cannot compute {text!r}: {e}") from None
+        raise ValueError(f"cannot compute {_short(text)!r}: {e}") from None
 
 
 def _walk(node: ast.AST, lookup: Callable[[str], Any], run: bool) -> Any:
@@ -112,6 +116,6 @@ def _walk(node: ast.AST, lookup: Callable[[str], Any], run: bool) -> Any:
         args = [_walk(a, lookup, run) for a in node.args]
         return _CALLS[node.func.id](*args) if run else 1.0
     raise ValueError(
-        f"{ast.unparse(node)!r} is not allowed in an expression: use numbers, text, parameter names, + - * / // %, "
+        f"{_short(ast.unparse(node))!r} is not allowed in an expression: use numbers, text, parameter names, + - * / // %, "
         "comparisons, and, or, not, if-else, min, max, round, abs"
     )

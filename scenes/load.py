@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from pydantic import ValidationError
@@ -16,16 +18,17 @@ from pydantic import ValidationError
 from ..assets.files import remember
 from ..assets.hdris import BUILT_IN, check_hdri, hdri_files
 from ..assets.material import FileRef
-from ..assets.mesh_files import texture_of
-from ..errors import RecipeError
-from .recipe import Recipe
-from .rules import check_rules
+from ..assets.mesh_files import read_mesh, texture_of
+from ..errors import AssetError, RecipeError
+from .recipe import AssetSpec, Recipe
+from .rules import check_rules, rule_distribution
 from .tree import explain, set_in
 
 __all__ = ["built_in_recipes", "load", "recipe_from_dict", "recipe_sha256"]
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000
+MAX_DEPTH = 50
 
 
 def built_in_recipes() -> dict[str, Path]:
@@ -47,8 +50,8 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         if not eq or not key.strip():
             raise RecipeError(f"--set needs path=value, for example camera.distance.high=2.5; got {text!r}")
         try:
-            set_in(raw, key.strip(), yaml.safe_load(value))
-        except (ValueError, yaml.YAMLError) as e:
+            set_in(raw, key.strip(), _plain(value))
+        except ValueError as e:
             raise RecipeError(f"--set {text}: {e}") from None
     if "files" in raw:
         raise RecipeError(f"{path}: files: this key is filled in by Scenewright, remove it")
@@ -70,6 +73,8 @@ def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "re
         raise RecipeError("\n".join(f"{where}: {line}" for line in explain(e, raw))) from None
     except ValueError as e:
         raise RecipeError(f"{where}: {e}") from None
+    except AssetError as e:
+        raise AssetError(f"{where}: {e}") from None
     return recipe
 
 
@@ -100,87 +105,150 @@ def _parse(path: Path) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise RecipeError(f"{path}: a recipe may have {MAX_BYTES:,} bytes, this file has {len(data):,}")
     try:
-        raw = yaml.load(data.decode("utf-8"), Loader=_Loader)  # a SafeLoader that also refuses duplicate keys
+        raw = _plain(data.decode("utf-8"))
     except UnicodeDecodeError as e:
         raise RecipeError(
             f"{path}: not UTF-8 text (byte {e.start} is {data[e.start]:#04x}): save the file as UTF-8"
         ) from None
+    except ValueError as e:
+        raise RecipeError(f"{path}: {e}") from None
+    if not isinstance(raw, dict):
+        kind = "empty" if raw is None else f"a {'list' if isinstance(raw, list) else 'single value'}"
+        raise RecipeError(f"{path}: a recipe is a mapping with keys such as name and objects; this file is {kind}")
+    return raw
+
+
+def _plain(text: str) -> Any:
+    """The plain data of a YAML text; ValueError in one line, with the place, for anything else."""
+    try:
+        return _copy(yaml.load(text, Loader=_Loader), [MAX_NODES])
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark
-        place = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
-        raise RecipeError(f"{path}:{place} {e.problem or 'not YAML'}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as e:
-        raise RecipeError(f"{path}: not YAML that can be read: {str(e).splitlines()[0]}") from None
-    if not isinstance(raw, dict):
-        kind = "empty" if raw is None else f"a {type(raw).__name__}"
-        raise RecipeError(f"{path}: a recipe is a mapping with keys such as name and objects; this file is {kind}")
-    # The copy also unshares what YAML aliases share, so an override changes one place only.
-    copy: dict[str, Any] = _copy(raw, [MAX_NODES], path)
-    return copy
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        reason = ", ".join(part for part in (e.context, e.problem) if part)
+        hint = ": indent with spaces" if r"'\t'" in reason else ""
+        raise ValueError(f"{place}{reason}{hint}") from None
+    except yaml.YAMLError as e:
+        raise ValueError(f"not YAML that can be read: {str(e).splitlines()[0]}") from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
 
 
-def _copy(node: Any, left: list[int], path: Path) -> Any:
+_TOO_DEEP = f"nested more than {MAX_DEPTH} deep: no recipe needs that"
+
+
+def _copy(node: Any, left: list[int], depth: int = 0) -> Any:
+    """A copy that unshares what YAML aliases share, so that an override changes one place only."""
     left[0] -= 1
     if left[0] < 0:
-        raise RecipeError(f"{path}: expands to more than {MAX_NODES:,} values: remove the nested YAML aliases")
+        raise ValueError(f"expands to more than {MAX_NODES:,} values: remove the nested YAML aliases")
+    if depth > MAX_DEPTH:
+        raise ValueError(_TOO_DEEP)
     if isinstance(node, dict):
-        return {k if isinstance(k, str) else str(k): _copy(v, left, path) for k, v in node.items()}
+        return {k if isinstance(k, str) else str(k): _copy(v, left, depth + 1) for k, v in node.items()}
     if isinstance(node, list):
-        return [_copy(v, left, path) for v in node]
+        return [_copy(v, left, depth + 1) for v in node]
     return node
 
 
+def _refuse_tag(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    raise yaml.constructor.ConstructorError(
+        None, None, f"the tag {node.tag!r} is not allowed: a recipe holds plain data only", node.start_mark
+    )
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML's safe subset, where a key that stands twice is an error instead of a silent loss."""
+    """YAML's plain data: no dates, no sets, no tags of anyone's; a key that stands twice is an error, not a loss."""
+
+    yaml_constructors: ClassVar[dict[Any, Any]] = {
+        **{
+            f"tag:yaml.org,2002:{kind}": yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{kind}"]
+            for kind in ("null", "bool", "int", "float", "str", "seq", "map")
+        },
+        None: _refuse_tag,
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse duplicate keys, then build the mapping."""
+        """Refuse keys that are no plain words or stand twice, then build the mapping."""
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            seen.add(str(key.value))
+            problem = "a key must be a plain word" if not isinstance(key, yaml.ScalarNode) else None
+            if problem is None and key.value in seen:
+                problem = f"the key {key.value!r} stands twice"
+            if problem:
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+# YAML 1.2 reads 1e-3 as a number, PyYAML's YAML 1.1 only 1.0e-3.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def _files(recipe: Recipe, base: Path) -> dict[str, tuple[FileRef, ...]]:
-    """Hash every file that the recipe names."""
+    """Hash every file that the recipe names, and read it once, so that a broken one is found before the first image."""
     found: dict[str, tuple[FileRef, ...]] = {}
     for group in ("objects", "distractors"):
         spec = getattr(recipe, group)
         for i, asset in enumerate(spec.assets if spec else ()):
-            if asset.path is not None and asset.path not in found:
-                paths = _matches(base, asset.path, f"{group}.assets.{i}.path")
-                found[asset.path] = tuple(remember(p) for p in paths)
-                found |= {f"texture/{remember(p).sha256}": (remember(t),) for p in paths if (t := texture_of(p))}
-    hdris = [recipe.world.hdri, *(r.set.get("world.hdri") for r in recipe.rules)]
-    for name in dict.fromkeys(v for d in hdris for v in _texts(d)):
-        if name not in BUILT_IN:
-            if not (base / name).exists():
-                raise ValueError(
-                    f"world.hdri: {name!r} is neither built in ({', '.join(sorted(BUILT_IN))}) "
-                    f"nor a file or folder in {base}"
-                )
-            paths = hdri_files(base / name) if (base / name).is_dir() else [base / name]
-            for path in paths:
-                check_hdri(path)
-            found[name] = tuple(remember(p) for p in paths)
+            if asset.path is not None:
+                with _named(f"{group}.assets.{i}.path"):
+                    found |= _meshes(_matches(base, asset.path), asset)
+    hdris = {"world.hdri": recipe.world.hdri} | {
+        f"rules.{i}.set.world.hdri": rule_distribution(recipe, "world.hdri", i)
+        for i, rule in enumerate(recipe.rules)
+        if "world.hdri" in rule.set
+    }
+    for where, dist in hdris.items():
+        for name in map(str, dist.values()):
+            if name not in BUILT_IN and name not in found:
+                with _named(where):
+                    found[name] = _panoramas(base, name)
     return found
 
 
-def _texts(dist: Any) -> tuple[str, ...]:
-    values = dist.values() if hasattr(dist, "ppf") else (dist,) if isinstance(dist, str) else ()
-    return tuple(str(v) for v in values)
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Say which place of the recipe names a file that cannot be used."""
+    try:
+        yield
+    except AssetError as e:
+        raise AssetError(f"{where}: {e}") from None
+    except (ValueError, OSError) as e:
+        raise ValueError(f"{where}: {e}") from None
 
 
-def _matches(base: Path, pattern: str, where: str) -> list[Path]:
-    path = Path(pattern)
-    root, relative = (Path(path.anchor), path.relative_to(path.anchor)) if path.is_absolute() else (base, path)
-    found = (
-        [root / relative] if (root / relative).is_file() else sorted(p for p in root.glob(str(relative)) if p.is_file())
-    )
+def _meshes(paths: list[Path], asset: AssetSpec) -> dict[str, tuple[FileRef, ...]]:
+    for path in paths:
+        read_mesh(path, asset.unit, asset.up)
+    textures = {f"texture/{remember(p).sha256}": (remember(t),) for p in paths if (t := texture_of(p))}
+    return {str(asset.path): tuple(remember(p) for p in paths), **textures}
+
+
+def _panoramas(base: Path, name: str) -> tuple[FileRef, ...]:
+    path = base / name
+    if not name or not path.exists():
+        near = difflib.get_close_matches(name, BUILT_IN, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"built in are {', '.join(sorted(BUILT_IN))}"
+        raise ValueError(f"{name!r} is neither a built-in panorama nor a file or folder in {base}; {hint}")
+    paths = hdri_files(path) if path.is_dir() else [path]
+    for p in paths:
+        check_hdri(p)
+    return tuple(remember(p) for p in paths)
+
+
+def _matches(base: Path, pattern: str) -> list[Path]:
+    path = base / pattern
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name the files in it, for example {pattern.rstrip('/') or '.'}/*.stl")
+    root = Path(path.anchor) if Path(pattern).is_absolute() else base
+    found = [path] if path.is_file() else sorted(p for p in root.glob(str(path.relative_to(root))) if p.is_file())
     if not found:
-        raise ValueError(f"{where}: no file matches {pattern!r} in {root}")
+        raise ValueError(f"no file matches {pattern!r} in {base}")
     return found

@@ -7,7 +7,7 @@ origin, their directions depend on the intrinsics alone, and single precision is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,58 +53,63 @@ class RayView:
 def cast(scene: Scene, meshes: Mapping[int, Mesh]) -> RayView:
     """Cast a ray through every pixel centre; `meshes` gives each object's mesh by id (unscaled, object frame)."""
     camera = scene.camera
-    solids = {o.id: _Solid(_object_points(o, meshes[o.id], camera), meshes[o.id].faces, camera) for o in scene.objects}
+    solids = {o.id: _Solid(_object_points(o, meshes[o.id], camera), meshes[o.id].faces) for o in scene.objects}
     ids, depth = _nearest(scene, solids)
-    return RayView(ids, depth, {i: _amodal(s, camera, ids == i) for i, s in solids.items()})
+    return RayView(ids, depth, {i: _amodal(s, camera) for i, s in solids.items()})
 
 
+@dataclass(frozen=True)
 class _Solid:
-    """Triangles in the camera frame, and the pixel box that holds their image."""
+    """A mesh in the camera frame: (V, 3) points in metres, (F, 3) faces."""
 
-    def __init__(self, points: Points, faces: npt.NDArray[np.int32], camera: Camera) -> None:
-        self.triangles = np.ascontiguousarray(points[faces])
-        self.box = _pixel_box(points, camera)
-        self._tracer: rtcore_scene.EmbreeScene | None = None
+    points: Points
+    faces: npt.NDArray[np.int32]
 
     def trace(self, camera: Camera, box: Box) -> npt.NDArray[np.bool_]:
         """(h, w) bool: which pixel centres of the box does the solid, alone, cover."""
-        if self._tracer is None:
-            self._tracer = rtcore_scene.EmbreeScene()
-            TriangleMesh(self._tracer, self.triangles)
         rays = _directions(camera, box)
-        hit = self._tracer.run(np.zeros_like(rays), rays, query="OCCLUDED")
+        hit = _tracer([self]).run(np.zeros_like(rays), rays, query="OCCLUDED")
         return np.asarray(hit != -1).reshape(box[3] - box[1], box[2] - box[0])
+
+
+def _tracer(solids: Iterable[_Solid]) -> rtcore_scene.EmbreeScene:
+    """An Embree scene in which each solid is the geometry of its position.
+
+    Robust, because a ray along a shared edge must not slip through between two triangles. Indexed, because that is
+    built twice as fast as loose triangles are (0.11 against 0.18 CPU s for 140,000).
+    """
+    tracer = rtcore_scene.EmbreeScene(robust=True)
+    for solid in solids:
+        TriangleMesh(tracer, solid.points, solid.faces)
+    return tracer
 
 
 def _nearest(scene: Scene, solids: Mapping[int, _Solid]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
     """First hits over the whole image: object ids (0: surface or nothing) and depths."""
     camera = scene.camera
-    parts = [(i, s.triangles) for i, s in solids.items()]
+    parts = dict(solids)
     if scene.surface is not None:
         slab = surface_mesh(scene.surface)
-        parts.append((0, _to_camera(slab.vertices, camera)[slab.faces]))
+        parts[0] = _Solid(_to_camera(slab.vertices, camera), slab.faces)
     shape = (camera.height, camera.width)
     if not parts:
         return np.zeros(shape, np.uint16), np.full(shape, np.inf, np.float32)
-    tracer = rtcore_scene.EmbreeScene()
-    TriangleMesh(tracer, np.ascontiguousarray(np.concatenate([t for _, t in parts])))
-    owner = np.repeat([i for i, _ in parts], [len(t) for _, t in parts]).astype(np.uint16)
     rays = _directions(camera, (0, 0, camera.width, camera.height))
-    hits = tracer.run(np.zeros_like(rays), rays, query="INTERSECT", output=1)
-    prim, far = np.asarray(hits["primID"]), np.asarray(hits["tfar"])
-    missed = prim < 0
-    ids = np.where(missed, 0, owner[np.where(missed, 0, prim)]).astype(np.uint16)
+    hits = _tracer(parts.values()).run(np.zeros_like(rays), rays, query="INTERSECT", output=1)
+    geometry, far = np.asarray(hits["geomID"]), np.asarray(hits["tfar"])
+    missed = geometry == -1
+    ids = np.where(missed, 0, np.fromiter(parts, np.uint16)[geometry]).astype(np.uint16)
     # Directions have z = 1, so the ray parameter is the depth along the optical axis.
     depth = np.where(missed, np.inf, far).astype(np.float32)
     return ids.reshape(shape), depth.reshape(shape)
 
 
-def _amodal(solid: _Solid, camera: Camera, visible: npt.NDArray[np.bool_]) -> AmodalMask:
+def _amodal(solid: _Solid, camera: Camera) -> AmodalMask:
     w, h = camera.width, camera.height
-    x0, y0, x1, y1 = solid.box
+    x0, y0, x1, y1 = box = _pixel_box(solid.points, camera)
     if x0 >= x1 or y0 >= y1:
         return AmodalMask(0, 0, np.zeros((0, 0), bool), 0)
-    covered = solid.trace(camera, solid.box)
+    covered = solid.trace(camera, box)
     total = int(covered.sum())
     left, top = max(x0, 0), max(y0, 0)
     inside = covered[top - y0 : min(y1, h) - y0, left - x0 : min(x1, w) - x0] if left < w and top < h else covered[:0]

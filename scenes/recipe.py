@@ -18,8 +18,9 @@ from pydantic import (
 from ..assets.library import SHAPES
 from ..assets.material import FileRef
 from ..assets.materials import FAMILIES
-from .distributions import Dist, Distribution, Expr
+from .distributions import Constant, Dist, Distribution, Expr, LogUniform, TruncNormal, Uniform
 from .scene import LabelRules
+from .tree import rule_of
 
 __all__ = ["AssetSpec", "CameraSpec", "LightSpec", "MaterialSpec", "ObjectsSpec", "Recipe", "Rule"]
 
@@ -42,29 +43,29 @@ def _between(low: float | None = None, high: float | None = None, *, above: floa
             if isinstance(v, bool) or not isinstance(v, int | float):
                 raise ValueError(f"must be a number, got {v!r}")
             if (low is not None and v < low) or (high is not None and v > high) or (above is not None and v <= above):
-                raise ValueError(f"must lie {_limits(low, high, above)}, can be {v:g}: narrow the distribution")
+                got = f"got {v}" if isinstance(dist, Constant) else f"can be {v}: narrow the distribution"
+                raise ValueError(f"must {_limits(low, high, above)}, {got}")
         return dist
 
     return AfterValidator(check)
 
 
 def _limits(low: float | None, high: float | None, above: float | None) -> str:
-    bottom = f"above {above:g}" if above is not None else f"at {low:g} or more" if low is not None else ""
-    if high is None:
-        return bottom
-    return f"{bottom} and at {high:g} or less" if bottom else f"at {high:g} or less"
+    if low is not None and high is not None:
+        return f"be between {low:g} and {high:g}"
+    if above is not None:
+        return f"be above {above:g}"
+    return f"be {low:g} or more" if low is not None else f"be {high:g} or less"
 
 
-def _one_of(choices: tuple[str, ...], what: str) -> AfterValidator:
-    def check(dist: Distribution) -> Distribution:
-        if isinstance(dist, Expr):
-            raise ValueError(f"{what} cannot be computed: use a choice")
-        for v in dist.values():
-            if v not in choices:
-                raise ValueError(f"{v!r} is no {what}; choose from {', '.join(choices)}")
-        return dist
-
-    return AfterValidator(check)
+def _names(dist: Distribution) -> Distribution:
+    """A check that a distribution gives names of files, all known before the first draw."""
+    if isinstance(dist, Expr):
+        raise ValueError("cannot be computed: use a choice, or rules that set it")
+    for v in dist.values():
+        if not isinstance(v, str):
+            raise ValueError(f"must be a name, got {v!r}")
+    return dist
 
 
 Number = Annotated[Dist, _between()]
@@ -99,8 +100,10 @@ def _as_list(data: Any) -> Any:
     """A single material may stand without a list; a mapping family → weight is a list too."""
     if isinstance(data, str) or (isinstance(data, dict) and "family" in data):
         return [data]
-    if isinstance(data, dict) and all(k in FAMILIES for k in data):
+    if isinstance(data, dict):
         return [{"family": k, "weight": w} for k, w in data.items()]
+    if not isinstance(data, list | tuple):
+        raise ValueError(f"must be a material, a list of them, or a mapping from material to weight, got {data!r}")
     return data
 
 
@@ -124,7 +127,8 @@ class AssetSpec(Strict):
         str | None, Field(description="mesh file or pattern (OBJ, STL, PLY, GLB), relative to the recipe")
     ] = None
     unit: Annotated[
-        Literal["m", "cm", "mm", "um", "in", "ft"] | None, Field(description="unit of the file; default: mm for STL, m for others")
+        Literal["m", "cm", "mm", "um", "in", "ft"] | None,
+        Field(description="unit of the file; default: mm for STL, m for others"),
     ] = None
     up: Annotated[
         Literal["x", "y", "z", "-x", "-y", "-z"] | None,
@@ -168,11 +172,14 @@ class AssetSpec(Strict):
                 raise ValueError(f"{name} has no parameter {key!r}; it has {', '.join(shape.params.model_fields)}")
             field = shape.params.model_fields[key]
             check: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
-            for value in () if isinstance(self.params[key], Expr) else self.params[key].values():
+            dist = self.params[key]
+            if field.annotation is int and isinstance(dist, Uniform | LogUniform | TruncNormal):
+                raise ValueError(f"params.{key}: must be a whole number: use `dist: integers` or a choice")
+            for value in () if isinstance(dist, Expr) else dist.values():
                 try:
                     check.validate_python(value)
                 except ValidationError as e:
-                    raise ValueError(f"params.{key}: {e.errors()[0]['msg'].lower()}, can be {value!r}") from None
+                    raise ValueError(f"params.{key}: {rule_of(e.errors()[0])}") from None
         for part in self.materials or {}:
             if part != "all" and part not in shape.materials:
                 raise ValueError(f"{name} has no part {part!r}; it has all, {', '.join(shape.materials)}")
@@ -222,6 +229,7 @@ class WorldSpec(Strict):
 
     hdri: Annotated[
         Dist,
+        AfterValidator(_names),
         Field(description="built-in name (city, courtyard, forest, interior, night, studio, sunrise, sunset) or file"),
     ] = Field(default="studio", validate_default=True)
     rotation_deg: Annotated[Number, Field(description="about the vertical")] = Field(default=0.0, validate_default=True)

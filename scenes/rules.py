@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+import json
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from .distributions import Distribution, Expr
 from .expressions import evaluate, names
@@ -14,7 +18,7 @@ from .scene import Draw, Value
 from .streams import balanced
 from .tree import explain, get_in, set_in
 
-__all__ = ["ImageDraws", "check_rules"]
+__all__ = ["ImageDraws", "check_rules", "rule_distribution"]
 
 #: The family of the surface's material: chosen by weight among `surface.materials`, and readable in conditions.
 SURFACE_MATERIAL = "surface.material"
@@ -43,16 +47,22 @@ class ImageDraws:
             return Draw(value=surface_material(self.recipe, quantile), quantile=quantile)
         dist = self._distribution(path)
         if isinstance(dist, Expr):
-            return Draw(value=_checked(self.recipe, path, evaluate(dist.value, self)))
+            return Draw(value=_checked(self.recipe, path, self._evaluated(dist.value, path)))
         return Draw(value=dist.ppf(quantile), quantile=quantile if len(dist.values()) > 1 else None)
 
     def _distribution(self, path: str) -> Distribution:
         for i, rule in reversed(list(enumerate(self.recipe.rules))):
-            if path in rule.set and bool(evaluate(rule.when, self)):
-                return _parsed(self.recipe, path, i)
+            if path in rule.set and bool(self._evaluated(rule.when, f"rules.{i}.when")):
+                return rule_distribution(self.recipe, path, i)
         dist = get_in(self.recipe, path)
         assert isinstance(dist, Distribution), path
         return dist
+
+    def _evaluated(self, text: str, where: str) -> Any:
+        try:
+            return evaluate(text, self)
+        except ValueError as e:
+            raise ValueError(f"{where}: {e}") from None
 
 
 def surface_material(recipe: Recipe, quantile: float) -> str:
@@ -73,57 +83,61 @@ def check_rules(recipe: Recipe) -> None:
         ValueError: naming the rule's path and the choices.
     """
     needs: dict[str, set[str]] = {}
-    for path, dist in drawable(recipe).items():
+    for path, dist in _distributions(recipe):
+        if isinstance(dist, Expr) and path.startswith(_PER_OBJECT):
+            raise ValueError(f"{path}: an expression may only stand at a parameter of the whole image")
         if isinstance(dist, Expr):
             needs.setdefault(path, set()).update(_known(recipe, dist.value, path))
     for i, rule in enumerate(recipe.rules):
-        try:
-            read = _known(recipe, rule.when, f"rules.{i}.when")
-        except ValueError as e:
-            raise ValueError(f"rules.{i}.when: {e}" if not str(e).startswith("rules.") else str(e)) from None
+        read = _known(recipe, rule.when, f"rules.{i}.when")
         for path in rule.set:
-            dist = _parsed(recipe, path, i)
+            dist = rule_distribution(recipe, path, i)
             more = _known(recipe, dist.value, f"rules.{i}.set.{path}") if isinstance(dist, Expr) else frozenset()
             needs.setdefault(path, set()).update(read | more)
-    for path in needs:
-        _no_cycle(path, needs, ())
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as e:
+        raise ValueError(f"rules: {' needs '.join(reversed(e.args[1]))}: break this circle") from None
 
 
 def drawable(recipe: Recipe) -> dict[str, Distribution]:
     """Path → distribution of every image-level parameter."""
-    found: dict[str, Distribution] = {}
+    return {path: dist for path, dist in _distributions(recipe) if not path.startswith(_PER_OBJECT)}
 
-    def walk(node: Any, path: str) -> None:
-        if isinstance(node, Distribution):
-            found[path] = node
-        elif path not in ("objects.assets", "distractors.assets", "surface.materials", "files", "rules"):
-            children = (
-                dict(node)
-                if hasattr(node, "model_fields")
-                else dict(enumerate(node))
-                if isinstance(node, tuple)
-                else {}
-            )
-            for key, child in children.items():
-                walk(child, f"{path}.{key}" if path else str(key))
 
-    walk(recipe, "")
-    return found
+_PER_OBJECT = ("objects.assets.", "distractors.assets.", "surface.materials.")
+
+
+def _distributions(node: Any, path: str = "") -> Iterator[tuple[str, Distribution]]:
+    """Path and distribution of everything in a recipe that is drawn."""
+    if isinstance(node, Distribution):
+        yield path, node
+        return
+    children: Mapping[Any, Any] = {}
+    if isinstance(node, BaseModel | Mapping):
+        children = dict(node)
+    elif isinstance(node, tuple):
+        children = dict(enumerate(node))
+    for key, child in children.items():
+        yield from _distributions(child, f"{path}.{key}" if path else str(key))
 
 
 def _known(recipe: Recipe, text: str, where: str) -> frozenset[str]:
-    known = {*drawable(recipe), SURFACE_MATERIAL}
-    read = names(text)
-    for name in sorted(read - known):
-        raise ValueError(f"{where}: {name!r} is no image-level parameter; there are {', '.join(sorted(known))}")
+    known = sorted({*drawable(recipe), SURFACE_MATERIAL})
+    try:
+        read = names(text)
+    except ValueError as e:
+        raise ValueError(f"{where}: {e}") from None
+    for name in sorted(read - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        raise ValueError(f"{where}: {name[:60]!r} is no image-level parameter; {hint}")
     return read
 
 
 @lru_cache(maxsize=256)
 def _parsed_json(recipe_json: str, path: str, value_json: str) -> Distribution:
     """The distribution that a value makes at a path, checked by the recipe's own model."""
-    import json
-
     raw = json.loads(recipe_json)
     raw["rules"] = []
     set_in(raw, path, json.loads(value_json))
@@ -131,15 +145,14 @@ def _parsed_json(recipe_json: str, path: str, value_json: str) -> Distribution:
         overlay = Recipe.model_validate(raw, context={"base": None})
     except ValidationError as e:
         raise ValueError("; ".join(explain(e, raw))) from None
-    dist = drawable(overlay).get(path)
-    if dist is None:
-        raise ValueError(f"{path} cannot be set by a rule; there are {', '.join(sorted(drawable(overlay)))}")
-    return dist
+    choices = drawable(overlay)
+    if path not in choices:
+        raise ValueError(f"{path} cannot be set by a rule; there are {', '.join(sorted(choices))}")
+    return choices[path]
 
 
-def _parsed(recipe: Recipe, path: str, rule: int) -> Distribution:
-    import json
-
+def rule_distribution(recipe: Recipe, path: str, rule: int) -> Distribution:
+    """The distribution that a rule sets at a path; ValueError names the rule and what is wrong."""
     try:
         return _parsed_json(_json(recipe), path, json.dumps(recipe.rules[rule].set[path]))
     except ValueError as e:
@@ -148,17 +161,8 @@ def _parsed(recipe: Recipe, path: str, rule: int) -> Distribution:
 
 def _checked(recipe: Recipe, path: str, value: Value) -> Value:
     """A computed value, held to the same limits as a written one."""
-    import json
-
     return _parsed_json(_json(recipe), path, json.dumps(value)).ppf(0.0)
 
 
 def _json(recipe: Recipe) -> str:
     return recipe.model_dump_json(exclude={"rules", "files"})
-
-
-def _no_cycle(path: str, needs: dict[str, set[str]], seen: tuple[str, ...]) -> None:
-    if path in seen:
-        raise ValueError(f"rules: {' needs '.join([*seen[seen.index(path) :], path])}: break this circle")
-    for name in sorted(needs.get(path, ())):
-        _no_cycle(name, needs, (*seen, path))

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-__all__ = ["explain", "get_in", "set_in"]
+from .distributions import Choice, Constant, Empirical, Expr, Integers, LogUniform, TruncNormal, Uniform
+
+__all__ = ["explain", "get_in", "rule_of", "set_in"]
 
 
 def get_in(node: Any, path: str) -> Any:
@@ -30,7 +33,8 @@ def set_in(raw: dict[str, Any], path: str, value: Any) -> None:
         here = ".".join(parts[:i])
         if isinstance(node, list):
             if not key.isdigit() or int(key) >= len(node):
-                raise ValueError(f"{here} is a list of {len(node)}: use a position from 0, got {key!r}")
+                choice = f"a position from 0 to {len(node) - 1}" if node else "the whole list"
+                raise ValueError(f"{here} is a list of {len(node)}: use {choice}, got {key!r}")
         elif not isinstance(node, dict):
             raise ValueError(f"{here} is {node!r}, which has no {key!r}: replace {here} as a whole")
         place: Any = int(key) if isinstance(node, list) else key
@@ -46,57 +50,104 @@ def explain(error: ValidationError, raw: Any) -> list[str]:
     """A line for each problem: path, rule, value got, and for an unknown key the ones that exist."""
     lines: list[str] = []
     for e in error.errors():
-        path = _real_path(e["loc"], raw)
-        got = _short(e["input"])
-        message = e["msg"].removeprefix("Value error, ")
-        if e["type"] == "extra_forbidden":
-            message = f"unknown key{_nearest(path, error)}"
-        elif e["type"] == "missing":
-            message = "is missing"
-        elif "got" not in message and e["type"] != "value_error":
-            message = f"{message[0].lower()}{message[1:]}, got {got}"
-        line = f"{path or 'recipe'}: {message}"
+        if e["type"] == "too_short" and len(e["input"]) >= e["ctx"]["min_length"]:
+            continue  # entries are there, but broken, and each has its own line
+        path = ".".join(_real_path(e["loc"], raw))
+        message = f"unknown key{_nearest(e['loc'])}" if e["type"] == "extra_forbidden" else rule_of(e)
+        line = f"{path}: {message}" if path else message
         if line not in lines:
             lines.append(line)
     return lines
 
 
-def _real_path(loc: tuple[int | str, ...], raw: Any) -> str:
-    """Pydantic's location without the union tags that it puts between real keys."""
+def rule_of(error: ErrorDetails) -> str:
+    """The rule that a value breaks, and the value, in the words of a recipe's author rather than of Python."""
+    kind, got = error["type"], error["input"]
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    if kind == "distribution" and isinstance(got, Mapping):
+        got = got.get("dist", got)
+    if kind == "too_short" and error["ctx"]["min_length"] == 1:
+        return "must not be empty"
+    rule = _RULES.get(kind, error["msg"][:1].lower() + error["msg"][1:]).format(**error.get("ctx", {}))
+    hint = ": put it in quotes" if kind == "string_type" and isinstance(got, bool | int | float) else ""
+    return f"{rule}, got {_short(got)}{hint}"
+
+
+#: pydantic's kinds of errors → the rule.
+_RULES: Mapping[str, str] = {
+    "string_type": "must be text",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "may have at most {max_length} characters",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "too_short": "needs at least {min_length} entries",
+    "too_long": "may have at most {max_length} entries",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be {ge:g} or more",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be {le:g} or less",
+}
+
+
+def _real_path(loc: tuple[int | str, ...], raw: Any) -> list[str]:
+    """Pydantic's location without union tags, and without what short forms of the recipe were expanded to."""
     parts: list[str] = []
     node = raw
     for n, key in enumerate(loc):
-        in_list = isinstance(node, list) and isinstance(key, int) and key < len(node)
-        if in_list or (isinstance(node, Mapping) and key in node):
-            node = node[key]
-        elif isinstance(node, Mapping) and n < len(loc) - 1:
+        last = n == len(loc) - 1
+        if isinstance(node, Mapping) and isinstance(key, int) and key < len(node):
+            key = list(node)[key]  # a mapping that stands for a list, such as {wood: 3, concrete: 1}
+        if isinstance(node, list) and isinstance(key, int) and (last or key < len(node)):
+            node = node[key] if key < len(node) else None
+        elif isinstance(node, Mapping) and (key in node or (last and key not in _TAGS)):
+            node = node.get(key)
+        else:
             continue
         parts.append(str(key))
-    return ".".join(p for p in parts if p not in _TAGS)
+    return parts
 
 
-_TAGS = frozenset({"constant", "uniform", "loguniform", "truncnormal", "integers", "choice", "empirical", "expr"})
+_TAGS: Mapping[str | int, type[BaseModel]] = {
+    "constant": Constant,
+    "uniform": Uniform,
+    "loguniform": LogUniform,
+    "truncnormal": TruncNormal,
+    "integers": Integers,
+    "choice": Choice,
+    "empirical": Empirical,
+    "expr": Expr,
+}
 
 
-def _nearest(path: str, error: ValidationError) -> str:
+def _nearest(loc: tuple[int | str, ...]) -> str:
     from .recipe import Recipe  # the messages know the model, the model knows nothing of messages
 
-    names = _model_keys(Recipe, path.split(".")[:-1])
-    if not names:
-        return ""
-    near = difflib.get_close_matches(path.split(".")[-1], names, n=1)
+    names = _model_keys(Recipe, loc[:-1])
+    near = difflib.get_close_matches(str(loc[-1]), names, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; allowed are {', '.join(names)}"
 
 
-def _model_keys(model: Any, parts: list[str]) -> list[str]:
-    """Field names of the model at a path, found by walking the annotations."""
-    for key in parts:
+def _model_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
+    """Names that an author may write at a location, found by walking the annotations."""
+    for key in loc:
         models = [m for m in _models(model) if key in m.model_fields]
-        if models:
-            model = models[0].model_fields[key].annotation
-        elif not key.isdigit():
-            return []
-    return [k for m in _models(model)[:1] for k in m.model_fields if k != "files"]
+        model = models[0].model_fields[str(key)].annotation if models else _TAGS.get(key, model)
+    fields = {name: field for m in _models(model)[:1] for name, field in m.model_fields.items()}
+    return [name for name, field in fields.items() if field.json_schema_extra != {"readOnly": True}]
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -120,5 +171,5 @@ def _child(node: Any, key: str) -> Any:
 
 
 def _short(value: Any, limit: int = 60) -> str:
-    text = repr(value)
+    text = "nothing" if value is None else repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -181,7 +181,7 @@ def random_discs(index: int) -> list[Disc]:
     if index == 2:
         return []
     return [
-        Disc(*rng.uniform((0, 0), (64, 48)).tolist(), rng.uniform(4, 14), rng.uniform(0.5, 2), category=c)
+        Disc(rng.uniform(0, 64), rng.uniform(0, 48), rng.uniform(4, 14), rng.uniform(0.5, 2), c)
         for c in (1, 2, 1, 0, 2)
     ]
 

@@ -94,7 +94,7 @@ def test_a_bare_value_is_a_constant() -> None:
         ({"dist": "choice", "options": []}, "at least one option"),
         ({"dist": "choice", "options": {"a": 0}}, "must not all be 0"),
         ({"dist": "choice", "options": [1, 2], "weights": [1]}, "as many weights"),
-        ({"dist": "choice", "options": {"a": -1}}, "greater than or equal to 0"),
+        ({"dist": "choice", "options": {"a": -1}}, "must be a number of 0 or more"),
         ({"dist": "empirical"}, "either `csv`"),
         ({"dist": "empirical", "edges": [0, 1], "counts": [1, 2]}, "need 1 counts"),
         ({"dist": "empirical", "edges": [0, 0, 1], "counts": [1, 2]}, "edges must grow"),

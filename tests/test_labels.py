@@ -70,7 +70,9 @@ def test_geometry_against_closed_forms() -> None:
     (item,) = labels([Disc(44, 24, 5, 1.5)], size_m=0.3, keypoints=points)
     x = (44 - 32) * 1.5 / 60
     assert item.distance_m == pytest.approx(np.hypot(x, 1.5), abs=1e-9)
-    np.testing.assert_allclose(item.cam_T_object, [[1, 0, 0, x], [0, 1, 0, 0], [0, 0, 1, 1.5], [0, 0, 0, 1]], atol=1e-9)
+    expected = np.eye(4)
+    expected[:3, 3] = x, 0, 1.5
+    np.testing.assert_allclose(item.cam_T_object, expected, atol=1e-9)
     assert item.size_m == (0.6, 0.6, 0.0)
     assert item.keypoints_px["corner"] == pytest.approx((60 * (x + 0.2) / 1.5 + 32, 60 * -0.1 / 1.5 + 24))
     assert item.keypoints_px["far"] == pytest.approx((60 * x / 2.0 + 32, 24))

@@ -121,7 +121,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "area, box or mask is not that of",
     ),
     "label edited": (
-        lambda f: record(f, lambda r: first(r).update(distance_m=9.0)),
+        lambda f: record(f, lambda r: first(r)["attributes"].update(distance_m=9.0)),
         "records/000001.json",
         "labels were changed",
     ),
@@ -136,7 +136,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "is labelled 'gear'",
     ),
     "wrong visibility": (
-        lambda f: record(f, lambda r: first(r).update(visibility=0.123)),
+        lambda f: record(f, lambda r: first(r)["attributes"].update(visibility=0.123)),
         "records/000001.json",
         "visibility 0.123 is not",
     ),
@@ -146,7 +146,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "left out because 'small'",
     ),
     "broken amodal mask": (
-        lambda f: record(f, lambda r: first(r).update(amodal_rle="PP1")),
+        lambda f: record(f, lambda r: first(r)["attributes"].update(amodal_rle="PP1")),
         "records/000001.json",
         "do not fill an image",
     ),
@@ -162,6 +162,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         lambda f: (f / "images/.000009.png.0123456789ab.tmp").write_text(""),
         "images/.000009.png.0123456789ab.tmp",
         "left by an interrupted write",
+    ),
+    "quarantine without record": (
+        lambda f: (f / "quarantine/000009").mkdir(parents=True),
+        "quarantine/000009",
+        "record.json is missing",
     ),
     "missing folder": (lambda f: shutil.rmtree(f / "depth"), "depth", "the folder is missing"),
     "no COCO": (

@@ -12,7 +12,7 @@ from ..mesh import Mesh
 from .base import Params, centred
 from .fastener_tables import HEX_HEAD, MM, PITCH, Size
 from .ring_walk import RingWalk, hexagon, rings, round_corners
-from .shank import Shank, screw_length_rand, size_rand, walk_shank
+from .shank import Shank, check_length, screw_length_rand, size_rand, walk_shank
 
 __all__ = ["HexBoltParams", "hex_bolt", "hex_bolt_rand"]
 
@@ -24,19 +24,17 @@ class HexBoltParams(Params):
     """A hexagon head bolt; all other dimensions follow from the standard's tables."""
 
     size: Size = Field("M8", description="ISO metric thread size, coarse pitch")
-    length_m: float = Field(0.03, gt=0, le=0.2, description="length under the head, metres")
+    length_m: float = Field(0.03, gt=0, description="length under the head, metres, up to 10 diameters")
     thread: Literal["full", "partial"] = Field("full", description="ISO 4017 thread to the head, or ISO 4014 shank")
 
     @model_validator(mode="after")
     def _thread_fits(self) -> HexBoltParams:
-        pitch, length = PITCH[self.size], self.length_m / MM
-        shortest = 8 * pitch if self.thread == "full" else HEX_HEAD[self.size].b + 3 * pitch
-        if length < shortest:
-            advice = "use thread: full" if self.thread == "partial" and length >= 8 * pitch else "use a longer one"
-            raise ValueError(
-                f"a {self.size} bolt with {self.thread} thread is at least {shortest * MM:.4f} m long, "
-                f"got {self.length_m:.4f}: {advice}"
-            )
+        pitch = PITCH[self.size]
+        if self.thread == "full":
+            check_length(self.size, self.length_m, 8 * pitch, "take another size or length")
+        else:
+            least = HEX_HEAD[self.size].b + 3 * pitch
+            check_length(self.size, self.length_m, least, "take a longer one, or thread: full")
         return self
 
 

@@ -30,7 +30,7 @@ Length = Annotated[float, Field(gt=0, le=10, description="metres")]
 
 
 class SphereParams(Params):
-    """A sphere. Its triangles lie inside it by at most 0.15 · 4^-subdivisions of the radius."""
+    """A sphere. Its triangles lie inside it by at most 0.292 · 4^-subdivisions of the radius."""
 
     radius_m: Length
     subdivisions: Annotated[int, Field(ge=1, le=7, description="an icosahedron's faces are split this often")] = 5

@@ -11,7 +11,7 @@ from .fastener_tables import MM, PITCH, SIZES, Size
 from .ring_walk import RingWalk, angles, rings, round_corners
 from .thread import Cone, MetricThread, RunOut, thread_grid
 
-__all__ = ["Shank", "metric", "screw_length_rand", "size_rand", "walk_shank"]
+__all__ = ["Shank", "check_length", "metric", "screw_length_rand", "size_rand", "walk_shank"]
 
 #: Triangles that a thread may use; long fine threads get fewer columns for it.
 THREAD_TRIANGLES = 10_000
@@ -62,6 +62,16 @@ def walk_shank(shank: Shank) -> RingWalk:
     return walk.to(*rings(neck[1:-1], at))
 
 
+def check_length(size: Size, length_m: float, least: float, advice: str) -> None:
+    """Raise ValueError unless the length lies between `least` (mm) and the standards' longest, 10 diameters."""
+    most = 10 * float(size[1:])
+    if not least * MM <= length_m <= most * MM:
+        raise ValueError(
+            f"the length of such an {size} screw lies in {least * MM:.4f} … {most * MM:.4f} m, "
+            f"got {length_m:.4f}: {advice}"
+        )
+
+
 def size_rand(rng: np.random.Generator, given: Mapping[str, object]) -> Size:
     """The given size where there is one in the tables, else any; the draw is made either way."""
     drawn = SIZES[rng.integers(len(SIZES))]
@@ -76,5 +86,5 @@ def screw_length_rand(rng: np.random.Generator, size: Size, least: float = 0.0) 
 
 
 def _columns(turns: float) -> int:
-    """Angles around the thread: as many as the triangle budget allows, between 32 and 60."""
-    return int(np.clip(THREAD_TRIANGLES / (10 * turns) // 4 * 4, 32, 60))
+    """Angles around the thread: as many as the triangle budget allows, between 28 and 60."""
+    return int(np.clip(THREAD_TRIANGLES / (10 * turns) // 4 * 4, 28, 60))

@@ -11,7 +11,7 @@ from ..mesh import Mesh
 from .base import Params, centred
 from .fastener_tables import MM, PITCH, SOCKET_HEAD, Size, SocketHead
 from .ring_walk import RingWalk, angles, hexagon, ring, rings, round_corners
-from .shank import Shank, screw_length_rand, size_rand, walk_shank
+from .shank import Shank, check_length, screw_length_rand, size_rand, walk_shank
 
 __all__ = ["SocketScrewParams", "socket_screw", "socket_screw_rand"]
 
@@ -23,17 +23,12 @@ class SocketScrewParams(Params):
     """A socket head cap screw; all other dimensions follow from ISO 4762."""
 
     size: Size = Field("M6", description="ISO metric thread size, coarse pitch")
-    length_m: float = Field(0.025, gt=0, le=0.2, description="length under the head, metres")
+    length_m: float = Field(0.025, gt=0, description="length under the head, metres, up to 10 diameters")
     knurled: bool = Field(True, description="straight knurl around the head, as most makers roll it")
 
     @model_validator(mode="after")
     def _thread_fits(self) -> SocketScrewParams:
-        shortest = 8 * PITCH[self.size] * MM
-        if self.length_m < shortest:
-            raise ValueError(
-                f"a {self.size} screw is at least 8 pitches = {shortest:.4f} m long, got {self.length_m:.4f}: "
-                "use a longer one or a smaller size"
-            )
+        check_length(self.size, self.length_m, 8 * PITCH[self.size], "take another size or length")
         return self
 
 

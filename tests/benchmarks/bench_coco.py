@@ -38,12 +38,14 @@ def info() -> DatasetInfo:
 def instance(i: int) -> dict[str, Any]:
     """One object with a mask of 30 columns."""
     rle = "Xb" + "0".join(f"{chr(48 + (i + k) % 40)}O1" for k in range(30))
+    attributes = {
+        "visibility": (900 + i) / (1000 + i), "truncation": 0.0, "amodal_bbox": [i, 2 * i, 31, 33],
+        "amodal_area": 1000 + i, "amodal_rle": rle + "2N1", "distance_m": 0.913456789, "cam_T_object": MATRIX,
+        "size_m": [0.0123, 0.0123, 0.0071], "keypoints_px": {"head": [101.25, 88.125], "tip": [131.5, 90.75]},
+    }  # fmt: skip
     return {
         "id": i + 1, "category": "nut", "category_id": i % 3 + 1, "area": 900 + i, "bbox": [i, 2 * i, 30, 31],
-        "rle": rle, "amodal_area": 1000 + i, "amodal_bbox": [i, 2 * i, 31, 33], "amodal_rle": rle + "2N1",
-        "visibility": (900 + i) / (1000 + i), "truncation": 0.0, "distance_m": 0.913456789, "cam_T_object": MATRIX,
-        "size_m": [0.0123, 0.0123, 0.0071], "keypoints_px": {"head": [101.25, 88.125], "tip": [131.5, 90.75]},
-        "annotated": True, "left_out": None,
+        "rle": rle, "annotated": True, "left_out": None, "attributes": attributes,
     }  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def records(images: int) -> Iterator[dict[str, Any]]:
 
 
 def peak_mb() -> float:
-    """Peak resident memory of this process (Linux). Not `ru_maxrss`: that counts what the parent held before the fork."""
+    """Peak resident memory of this process (Linux); `ru_maxrss` would count what its parent held before the fork."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 

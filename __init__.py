@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Options", "Scene", "generate", "load", "predict", "render", "sample"]
+__all__ = ["Options", "Scene", "generate", "load", "predict", "render_scene", "sample"]
 
 if TYPE_CHECKING:
-    from .farm import Options, generate, render
+    from .farm import Options, generate, render_scene
     from .pipeline import predict
     from .scenes.load import load
     from .scenes.sample import sample
@@ -26,7 +26,7 @@ _HOME = {
     "generate": "farm",
     "load": "scenes.load",
     "predict": "pipeline",
-    "render": "farm",
+    "render_scene": "farm",
     "sample": "scenes.sample",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import tempfile
@@ -42,7 +43,7 @@ SetOption = Annotated[
 ]
 PresetOption = Annotated[str | None, typer.Option(help="draft, standard or high: samples per pixel 4, 24 or 128.")]
 SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Image size in pixels, e.g. 640x480.")]
-SeedOption = Annotated[int, typer.Option(help="Another seed is another dataset.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Another seed is another dataset.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, optix, hip, oneapi or metal.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -51,11 +52,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 def generate(
     recipe: RecipeArg,
     out: Annotated[Path, typer.Option(help="Folder of the dataset; a run that was stopped goes on there.")],
-    count: Annotated[int, typer.Option(help="Number of images.")] = 100,
+    count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 100,
     preset: PresetOption = None,
     size: SizeOption = None,
     seed: SeedOption = 0,
-    workers: Annotated[int, typer.Option(help="Render processes; the cores are divided between them.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Render processes; the cores are divided between them.")] = 1,
     device: DeviceOption = "auto",
     timeout: Annotated[float, typer.Option(help="Seconds after which one image's render counts as hung.")] = 1800.0,
     set_: SetOption = None,
@@ -76,7 +77,7 @@ def generate(
     else:
         print(f"{out}: {counts.images} images ({result.rendered} new), {counts.annotations} annotations")
     for index, reason in sorted(result.failed.items())[:10]:
-        console.print(f"[red]image {index} failed:[/] {escape(reason)}")
+        console.print(f"[red]image {index} failed:[/] {escape(reason)}", soft_wrap=True)
     if result.quarantined:
         listed = ", ".join(map(str, result.quarantined[:10]))
         console.print(f"[red]{len(result.quarantined)} quarantined[/] ({listed}): see {out}/quarantine/*/record.json")
@@ -98,12 +99,13 @@ def preview(
     from .farm import Options
     from .farm import generate as run
 
+    _check_png(out)
     loaded = _load(recipe, "draft", "320x240", set_)
     with tempfile.TemporaryDirectory(prefix="scenewright-") as folder:
         with _progress(4) as advance:
             result = run(loaded, 4, Path(folder), seed=seed, options=Options(device=device), progress=advance)
         for index, reason in sorted(result.failed.items()):
-            console.print(f"[red]image {index} failed:[/] {escape(reason)}")
+            console.print(f"[red]image {index} failed:[/] {escape(reason)}", soft_wrap=True)
         if not result.info.counts.images:
             raise typer.Exit(1)
         _write_picture(out, contact_sheet(Path(folder), columns=2, limit=4))
@@ -121,6 +123,7 @@ def show(
     from .datasets.contact import contact_sheet
 
     target = out or dataset / "contact.png"
+    _check_png(target)
     _write_picture(target, contact_sheet(dataset, columns=columns, limit=limit))
     print(target)
 
@@ -150,13 +153,14 @@ def rerender(
 ) -> None:
     """Render one image again from its record alone, and compare it with the stored one."""
     from .assets.files import add_folder
-    from .farm import render
+    from .farm import render_scene
     from .pipeline import rerender as again
 
+    target = out or Path(f"rerender-{index:06d}.png")
+    _check_png(target)
     if (dataset / "assets").is_dir():
         add_folder(dataset / "assets")
-    frame, same = again(dataset, index, lambda scene: render(scene, device=device))
-    target = out or Path(f"rerender-{index:06d}.png")
+    frame, same = again(dataset, index, lambda scene: render_scene(scene, device=device))
     _write_picture(target, frame.rgb)
     print(target)
     console.print(
@@ -198,22 +202,30 @@ def doctor(as_json: JsonOption = False) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit; deliberate errors are a line each, without a traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         app(standalone_mode=True)
     except ScenewrightError as e:
         console.print(f"[red]error:[/] {escape(str(e))}", soft_wrap=True)
         sys.exit(e.exit_code)
-    except KeyboardInterrupt:
+    except _Stopped:
         console.print("interrupted: finished images are kept, the same command goes on from here")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as e:  # the machine's own trouble: no space for temporary files, too many open files, …
+        console.print(f"[red]error:[/] {escape(str(e))}", soft_wrap=True)
+        sys.exit(1)
     sys.exit(0)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+class _Stopped(BaseException):
+    """Ctrl-C or SIGTERM. Not a KeyboardInterrupt, which typer would end without a word."""
+
+
+def _stop(*_: object) -> None:
+    raise _Stopped
 
 
 def _load(recipe: str, preset: str | None, size: str | None, changes: list[str] | None) -> Any:
@@ -221,12 +233,12 @@ def _load(recipe: str, preset: str | None, size: str | None, changes: list[str] 
 
     extra = list(changes or [])
     if preset is not None:
-        extra.append(f"render.preset={preset}")
+        extra.append(f"render.preset={json.dumps(preset)}")
     if size is not None:
-        w, x, h = size.lower().partition("x")
-        if not (x and w.isdecimal() and h.isdecimal()):
+        match = re.fullmatch(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", size)
+        if match is None:
             raise UsageError(f"--size is WIDTHxHEIGHT in pixels, for example 640x480; got {size!r}")
-        extra.append(f"render.size=[{w}, {h}]")
+        extra.append(f"render.size=[{match[1]}, {match[2]}]")
     return load(recipe, extra)
 
 
@@ -236,6 +248,7 @@ def _progress(count: int) -> Iterator[Any]:
     bar = Progress(
         TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
+        disable=not console.is_terminal,
     )  # fmt: skip
     with bar:
         task = bar.add_task("images", total=count, rate="")
@@ -248,17 +261,22 @@ def _progress(count: int) -> Iterator[Any]:
             if not console.is_terminal and (t.completed % 10 == 0 or t.completed == t.total):
                 console.print(f"{t.completed:.0f}/{t.total:.0f} images, {rate}")
             if outcome.status != "ok":
-                console.print(f"[red]image {outcome.index} {outcome.status}:[/] {escape(str(outcome.reason))}")
+                console.print(
+                    f"[red]image {outcome.index} {outcome.status}:[/] {escape(str(outcome.reason))}", soft_wrap=True
+                )
 
         yield advance
+
+
+def _check_png(path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"pictures are written as PNG: give --out a name that ends in .png, got {path.name!r}")
 
 
 def _write_picture(path: Path, rgb: Any) -> None:
     from .datasets.files import write_bytes_atomic
     from .datasets.png import encode_rgb
 
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"pictures are written as PNG: give --out a name that ends in .png, got {path.name!r}")
     write_bytes_atomic(path, encode_rgb(rgb))
 
 

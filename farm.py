@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import psutil
@@ -24,6 +24,7 @@ from .datasets.folder import export, lock, open_dataset
 from .datasets.records import DatasetInfo, indices, quarantined, read_info
 from .errors import DatasetError, RenderError, ScenewrightError, UsageError
 from .pipeline import Outcome, engine_for, produce, versions
+from .render.devices import Device
 from .render.frame import Frame
 from .render.worker import Worker, ask, serve
 from .scenes.build import meshes_of
@@ -31,12 +32,14 @@ from .scenes.load import recipe_from_dict
 from .scenes.recipe import Recipe
 from .scenes.scene import MeshRef, Scene
 
-__all__ = ["Options", "Result", "generate", "render"]
+__all__ = ["Options", "Result", "generate", "render_scene"]
 
 MODULE = "scenewright.farm"
 RECYCLE_IMAGES = 400
 RECYCLE_BYTES = 3 << 30
 MAX_CRASHES = 3
+MAX_IMAGES = 10_000_000
+MAX_SEED = 2**53 - 1  # readers of JSON may keep numbers as doubles
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,13 @@ class Options:
     device: str = "auto"
     timeout_s: float = 1800.0
     recycle_images: int = RECYCLE_IMAGES
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise UsageError(f"a run needs at least one worker, got --workers {self.workers}")
+        if not self.timeout_s > 0:
+            raise UsageError(f"an image needs more than 0 seconds, got --timeout {self.timeout_s:g}")
+        _check_device(self.device)
 
     def threads(self) -> int | None:
         """Cycles threads per worker; None lets one worker use all."""
@@ -92,13 +102,11 @@ def generate(
         DatasetError: the folder is not this dataset's, or cannot be written.
         RenderError: workers do not start.
     """
-    if count < 1:
-        raise UsageError(f"a dataset needs at least one image, got --count {count}")
-    if seed < 0:
-        raise UsageError(f"the seed must be 0 or more, got {seed}")
+    if not 1 <= count <= MAX_IMAGES:
+        raise UsageError(f"a dataset has 1 to {MAX_IMAGES:,} images, got --count {count}")
+    if not 0 <= seed <= MAX_SEED:
+        raise UsageError(f"the seed must be between 0 and {MAX_SEED}, got {seed}")
     folder, options = Path(out), options or Options()
-    if options.workers < 1:
-        raise UsageError(f"a run needs at least one worker, got --workers {options.workers}")
     with lock(folder):
         info = open_dataset(folder, recipe, seed, count, versions())
         done = {*indices(folder), *quarantined(folder)}
@@ -109,12 +117,13 @@ def generate(
     return Result(info, folder, len(todo) - len(failed) - len(set(bad) & set(todo)), failed, bad)
 
 
-def render(scene: Scene, device: str = "auto", linear: bool = False) -> Frame:
+def render_scene(scene: Scene, device: str = "auto", linear: bool = False) -> Frame:
     """Render one scene in a child process of its own.
 
     Raises:
         RenderError: Blender failed; the message ends with what it said last.
     """
+    _check_device(device)
     with tempfile.TemporaryDirectory(prefix="scenewright-") as temporary:
         target = Path(temporary) / "frame.npz"
         files = [str(locate(ref)) for ref in _files(scene)]
@@ -124,6 +133,11 @@ def render(scene: Scene, device: str = "auto", linear: bool = False) -> Frame:
             raise RenderError(answer["reason"])
         with np.load(target) as arrays:
             return Frame(**{name: arrays[name] for name in arrays.files})
+
+
+def _check_device(name: str) -> None:
+    if name not in get_args(Device):
+        raise UsageError(f"{name!r} is no device: choose from {', '.join(get_args(Device))}")
 
 
 def _files(scene: Scene) -> Iterable[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..scenes.load import recipe_sha256
 from ..scenes.recipe import Recipe
 from .coco import write_coco
 from .files import sweep
-from .records import Counts, DatasetInfo, indices, quarantined, read_info, record_dicts, write_info
+from .records import Counts, DatasetInfo, indices, iter_records, quarantined, read_info, record_dicts, write_info
 
 __all__ = ["export", "lock", "open_dataset"]
 
@@ -27,10 +28,11 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         DatasetError: the folder holds something else, or a dataset of another recipe, seed or setting.
     """
     counts = Counts(requested=count, images=0, quarantined=0, train=0, val=0, annotations=0)
-    if (folder / "dataset.json").exists():
-        old = read_info(folder)
+    if old := _old_info(folder):
         _same(old, recipe, seed, folder)
         counts, versions = old.counts.model_copy(update={"requested": max(count, old.counts.requested)}), old.versions
+    elif indices(folder):
+        versions = _same_records(folder, recipe, seed)
     else:
         strangers = [p.name for p in folder.iterdir() if p.name not in (".lock", "assets")]
         if strangers:
@@ -85,10 +87,42 @@ def lock(folder: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A run that ended between our open and our lock took the file with it: then we hold nothing.
+            if not os.path.samestat(os.fstat(file.fileno()), (folder / ".lock").stat()):
+                raise OSError
         except OSError as e:
             raise DatasetError(f"another run is writing to {folder}: wait for it, or choose another --out") from e
-        yield
-        (folder / ".lock").unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            (folder / ".lock").unlink(missing_ok=True)
+
+
+def _old_info(folder: Path) -> DatasetInfo | None:
+    """What dataset.json says, None when it is lost: then the records tell what the dataset was made from."""
+    if not (folder / "dataset.json").exists():
+        return None
+    try:
+        return read_info(folder)
+    except DatasetError:
+        if indices(folder):
+            return None
+        raise DatasetError(
+            f"{folder / 'dataset.json'} is damaged, and no records are left to write it from: choose another --out"
+        ) from None
+
+
+def _same_records(folder: Path, recipe: Recipe, seed: int) -> dict[str, str]:
+    """Versions of the first record, once every record is known to come from this recipe and seed."""
+    versions: dict[str, str] = {}
+    for record in iter_records(folder):
+        if record.scene.seed != seed or record.scene.recipe_sha256 != recipe_sha256(recipe):
+            raise DatasetError(
+                f"{folder} has no readable dataset.json, and image {record.index} was made from another recipe or with "
+                f"seed {record.scene.seed}: use the same recipe, options and seed, or another --out"
+            )
+        versions = versions or record.versions
+    return versions
 
 
 def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Path) -> None:

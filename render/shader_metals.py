@@ -33,12 +33,12 @@ def brushed_steel(g: Graph, v: Values) -> Any:
     broad = g.noise(30, detail=3)
     skin = Skin(
         colour=broad.step(0.3, 0.7).tint(dim(IRON, 0.88), dim(IRON, 1.06)),
-        roughness=v["roughness"] + (lines - 0.5) * (0.35 * brush) + marks * 0.12,
+        roughness=v["roughness"] + (lines - 0.5) * (0.2 * brush) + marks * 0.06,
         metallic=1.0,
         height_mm=(lines - 0.5) * (0.008 * brush),
         more={"anisotropic": 0.55 * brush, "anisotropic_rotation": 0.25, "tangent": _along_x(g)},
     )
-    return finish(g, smudged(g, skin, 0.22), v["dust"])
+    return finish(g, smudged(g, skin, 0.14), v["dust"])
 
 
 def cast_steel(g: Graph, v: Values) -> Any:

@@ -57,7 +57,7 @@ def wood(g: Graph, v: Values) -> Any:
 
 def cardboard(g: Graph, v: Values) -> Any:
     """Kraft liner: short fibres both ways, flutes that show through, scuffs where the fibres stand up."""
-    u, _ = _flat(g)
+    u, _, _ = g.split(_flat(g))
     fibres = g.noise(0.35, detail=2, rough=0.65, stretch=(7, 1, 1))
     crossing = g.noise(0.5, detail=1, stretch=(1, 6, 3))
     cloud = g.noise(35, detail=5, rough=0.6)
@@ -109,7 +109,7 @@ def concrete(g: Graph, v: Values) -> Any:
     bend = g.noise(90, detail=2)
     bent = g.vector("MULTIPLY_ADD", g.join(bend, bend, bend), (0.12, -0.10, 0.05), g.position)
     crack = g.cells(420, feature="DISTANCE_TO_EDGE", at=bent).step(0.0032, 0.0008) * min(1.0, 2 * v["cracks"])
-    crack = crack * blot.step(0.62 - 0.25 * v["cracks"], 0.58 - 0.25 * v["cracks"])
+    crack = crack * blot.step(0.41 + 0.2 * v["cracks"], 0.35 + 0.2 * v["cracks"])
     tone = (cloud - 0.5) * 1.7 + (sand - 0.5) * 0.7 + stones.step(0.45, 0.15) * -0.10 + 0.5
     body = g.math("MINIMUM", g.math("MAXIMUM", tone, 0.0), 1.0).tint(dim(v["colour"], 0.68), dim(v["colour"], 1.25))
     skin = Skin(
@@ -126,7 +126,7 @@ def concrete(g: Graph, v: Values) -> Any:
 def fabric(g: Graph, v: Values) -> Any:
     """A plain weave: warp over weft in turn, threads uneven in thickness and shade, soft folds, fuzz as sheen."""
     pitch = v["thread_mm"] / 1000
-    u, w = _flat(g)
+    u, w, _ = g.split(_flat(g))
     sway = g.noise(25, detail=2)
     a, b = u / pitch + sway * 3.0, w / pitch + sway * 2.0
     i, j = g.math("FLOOR", a), g.math("FLOOR", b)
@@ -158,11 +158,11 @@ def fabric(g: Graph, v: Values) -> Any:
     return finish(g, skin, v["dust"])
 
 
-def _flat(g: Graph) -> tuple[Wire, Wire]:
-    """Two coordinates in the plane that the surface is nearest to (of the object's three), metres."""
+def _flat(g: Graph) -> Wire:
+    """Coordinates (u, w, 0) in that of the object's three planes to which the surface is nearest, metres."""
     node = g.node("ShaderNodeTexCoord")
     nx, ny, nz = (abs(n) for n in g.split(Wire(g, node.outputs["Normal"])))
     x, y, z = g.split(g.position)
     flat = g.math("GREATER_THAN", nz, g.math("MAXIMUM", nx, ny))
     side = g.math("GREATER_THAN", nx, ny)
-    return flat.lerp(side.lerp(x, y), x), flat.lerp(z, y)
+    return g.join(flat.lerp(side.lerp(x, y), x), flat.lerp(z, y))

@@ -82,6 +82,7 @@ class Worker:
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
+        self._log.close()
 
     def post_mortem(self) -> str:
         """How the child ended, and the last lines it wrote."""

@@ -116,6 +116,6 @@ def _walk(node: ast.AST, lookup: Callable[[str], Any], run: bool) -> Any:
         args = [_walk(a, lookup, run) for a in node.args]
         return _CALLS[node.func.id](*args) if run else 1.0
     raise ValueError(
-        f"{_short(ast.unparse(node))!r} is not allowed in an expression: use numbers, text, parameter names, + - * / // %, "
-        "comparisons, and, or, not, if-else, min, max, round, abs"
+        f"{_short(ast.unparse(node))!r} is not allowed in an expression: use numbers, text, parameter names, "
+        "+ - * / // %, comparisons, and, or, not, if-else, min, max, round, abs"
     )

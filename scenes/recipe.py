@@ -17,9 +17,10 @@ from pydantic import (
 
 from ..assets.library import SHAPES
 from ..assets.material import FileRef
-from ..assets.materials import FAMILIES
+from ..assets.materials import FAMILIES, Palette, Range
+from ..errors import AssetError
 from .distributions import Constant, Dist, Distribution, Expr, LogUniform, TruncNormal, Uniform
-from .scene import LabelRules
+from .scene import LabelRules, Value
 from .tree import rule_of
 
 __all__ = ["AssetSpec", "CameraSpec", "LightSpec", "MaterialSpec", "ObjectsSpec", "Recipe", "Rule"]
@@ -73,10 +74,21 @@ Positive = Annotated[Dist, _between(above=0)]
 NonNegative = Annotated[Dist, _between(0)]
 
 
+#: The materials that a recipe can name; those made of a mesh's own picture are chosen by the mesh.
+CHOICES = tuple(sorted(name for name, family in FAMILIES.items() if not family.needs_texture))
+
+
+def _within(limit: Range | Palette, name: str, value: Value) -> None:
+    try:
+        limit.check(name, value)  # type: ignore[arg-type]  # says itself what it cannot take
+    except AssetError as e:
+        raise ValueError(str(e)) from None
+
+
 class MaterialSpec(Strict):
     """A material family, how often it comes up, and values that replace the family's own distributions."""
 
-    family: Annotated[str, Field(json_schema_extra={"enum": sorted(FAMILIES)})]
+    family: Annotated[str, Field(json_schema_extra={"enum": [*CHOICES]})]
     weight: Annotated[float, Field(ge=0, description="relative frequency")] = 1.0
     values: dict[str, Dist] = {}
 
@@ -87,12 +99,15 @@ class MaterialSpec(Strict):
 
     @model_validator(mode="after")
     def _known(self) -> MaterialSpec:
-        if self.family not in FAMILIES:
-            raise ValueError(f"{self.family!r} is no material; choose from {', '.join(sorted(FAMILIES))}")
+        if self.family not in CHOICES:
+            own = "comes with a mesh that has a texture" if self.family in FAMILIES else "is no material"
+            raise ValueError(f"{self.family!r} {own}; choose from {', '.join(CHOICES)}")
         known = FAMILIES[self.family].values
-        for name in self.values:
+        for name, dist in self.values.items():
             if name not in known:
                 raise ValueError(f"{self.family} has no value {name!r}; it has {', '.join(sorted(known))}")
+            for v in () if isinstance(dist, Expr) else dist.values():
+                _within(known[name], f"{self.family}.{name}", v)
         return self
 
 

@@ -21,6 +21,9 @@ Vec = npt.NDArray[np.float64]
 SAME_FACE = np.cos(np.deg2rad(0.02))
 #: A mass centre this close to an edge counts as standing on it.
 BALANCED_M = 1e-9
+#: How far a fall still lifts the mass centre when the object has come to lie, as a share of its largest radius. Chosen
+#: so that nuts lie on a flat side almost never, and washers, gears and bearings never stand on edge.
+AGITATION = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,10 @@ def rest_poses(mesh: Mesh, sha256: str) -> RestPoses:
     """All stable poses; `sha256` is the mesh's and keys a cache.
 
     A face carries the object when the centre of mass lies above it. Its probability is the solid angle that the face
-    and the unstable faces that roll onto it subtend at the centre of mass (Boothroyd & Ho 1977, "Natural resting
-    aspects of parts for automatic handling"; rolling follows Goldberg et al. 1999, "Part pose statistics").
+    and the unstable faces that roll onto it subtend at the centre of mass (Goldberg et al. 1999, "Part pose
+    statistics"). A pose that a small lift of the mass centre overturns into a lower one does not survive the fall, so
+    washers do not stand on edge: its probability goes to the lower poses (Boothroyd & Ho 1977, "Natural resting
+    aspects of parts for automatic handling", use the same energy barriers).
     """
     return _cached(_Keyed(sha256, mesh))
 
@@ -106,10 +111,16 @@ def _cached(keyed: _Keyed) -> RestPoses:
     face_of, normals = _merge(hull)
     angle = np.zeros(len(normals))
     np.add.at(angle, face_of, _solid_angles(mesh.vertices[hull.simplices] - com))
-    rolls = _rolls_to(hull, mesh.vertices, com, face_of, normals)
+    edges = _edges(hull, mesh.vertices, com, face_of, normals)
+    rolls = edges.rolls(len(normals))
     for _ in range(len(normals).bit_length()):  # pointer jumping: each face learns where its whole roll ends
         rolls = rolls[rolls]
-    landed = np.where(rolls == np.arange(len(normals)), np.bincount(rolls, angle, len(normals)), 0.0)
+    stable = rolls == np.arange(len(normals))
+    heights = np.full(len(normals), np.inf)
+    heights[face_of] = np.einsum("ij,ij->i", normals[face_of], mesh.vertices[hull.simplices[:, 0]] - com)
+    landed = np.where(stable, np.bincount(rolls, angle, len(normals)), 0.0)
+    radius = float(np.linalg.norm(mesh.vertices[hull.vertices] - com, axis=1).max())
+    landed = _settle(landed, np.where(stable, heights, np.inf), edges.barriers(heights), radius)
     order = np.argsort(-landed, kind="stable")[: int((landed > 0).sum())]
     return RestPoses(normals[order], landed[order] / landed[order].sum(), mesh.vertices[hull.vertices])
 
@@ -135,19 +146,84 @@ def _solid_angles(tri: Vec) -> Vec:
     return np.asarray(2 * np.arctan2(top, la * lb * lc + dot))
 
 
-def _rolls_to(
-    hull: ConvexHull, v: Vec, com: Vec, face_of: npt.NDArray[np.int64], normals: Vec
-) -> npt.NDArray[np.int64]:
-    """For each face, the face that the object rolls to: over the edge that its mass centre has passed the farthest."""
+@dataclass(frozen=True)
+class _Edges:
+    """Edges between faces, each twice, seen from either side.
+
+    Attributes:
+        face, other: (e,) the face it is seen from, and the one beyond.
+        passed: (e,) metres by which the mass centre's foot on `face` lies beyond the edge; negative: inside.
+        reach: (e,) metres from the mass centre to the edge's line.
+        back: (e,) whether the mass centre's foot on `other` lies on that face's side of the edge.
+    """
+
+    face: npt.NDArray[np.int64]
+    other: npt.NDArray[np.int64]
+    passed: Vec
+    reach: Vec
+    back: npt.NDArray[np.bool_]
+
+    def rolls(self, count: int) -> npt.NDArray[np.int64]:
+        """(count,) the face each face rolls to, over the edge that the mass centre has passed farthest, or itself."""
+        order = np.argsort(self.passed, kind="stable")
+        rolls, worst = np.arange(count), np.full(count, -np.inf)
+        rolls[self.face[order]], worst[self.face[order]] = self.other[order], self.passed[order]  # the largest stays
+        return np.where(worst > BALANCED_M, rolls, np.arange(count))
+
+    def barriers(self, heights: Vec) -> list[tuple[float, int, int]]:
+        """(height of the mass centre at the worst moment, face, other) of tipping over each edge, lowest first."""
+        over_the_top = (self.passed < 0) & self.back
+        flat = np.maximum(heights[self.face], heights[self.other])
+        top = np.where(over_the_top, self.reach, flat)
+        order = np.argsort(top, kind="stable")
+        return list(zip(top[order].tolist(), self.face[order].tolist(), self.other[order].tolist(), strict=True))
+
+
+def _edges(hull: ConvexHull, v: Vec, com: Vec, face_of: npt.NDArray[np.int64], normals: Vec) -> _Edges:
     corners = np.array([[1, 2], [2, 0], [0, 1]])  # the edge opposite to corner k, where neighbour k lies
     face, other = np.repeat(face_of, 3), face_of[hull.neighbors.ravel()]
     a, b = (v[hull.simplices[:, corners[:, k]].ravel()] for k in (0, 1))
-    side = np.cross(normals[face], b - a)
-    length = np.linalg.norm(side, axis=1)
-    inward = np.einsum("ij,ij->i", v[hull.simplices.ravel()] - a, side) > 0
-    side *= (np.where(inward, -1.0, 1.0) / np.maximum(length, 1e-12))[:, None]  # points out of the face
-    passed = np.where(face == other, -np.inf, np.einsum("ij,ij->i", com - a, side))
-    order = np.argsort(passed, kind="stable")
-    rolls, worst = np.arange(len(normals)), np.full(len(normals), -np.inf)
-    rolls[face[order]], worst[face[order]] = other[order], passed[order]  # the largest comes last and stays
-    return np.where(worst > BALANCED_M, rolls, np.arange(len(normals)))
+    inside = v[hull.simplices.ravel()] - a
+    along = (b - a) / np.maximum(np.linalg.norm(b - a, axis=1), 1e-12)[:, None]
+
+    def beyond(normal: Vec, sign: float) -> Vec:
+        out = np.cross(normal, along)
+        out *= np.where(np.einsum("ij,ij->i", inside, np.cross(normals[face], along)) > 0, -sign, sign)[:, None]
+        return np.asarray(np.einsum("ij,ij->i", com - a, out))
+
+    passed, back = beyond(normals[face], 1.0), beyond(normals[other], -1.0) < 0
+    reach = np.linalg.norm(np.cross(com - a, along), axis=1)
+    keep = face != other
+    return _Edges(face[keep], other[keep], passed[keep], reach[keep], back[keep])
+
+
+def _settle(landed: Vec, heights: Vec, barriers: list[tuple[float, int, int]], radius: float) -> Vec:
+    """Move the probability of poses that a lift by `AGITATION` · radius overturns to the lowest poses within its reach.
+
+    `heights` (n,) is the mass centre's height on each face, infinite on unstable ones. Kruskal's flooding: faces join
+    in the order of the barriers between them, and each face is looked up when the flood has reached its own level.
+    """
+    tie, lift = 1e-3 * radius, AGITATION * radius
+    root = list(range(len(landed)))
+    lowest: list[list[int]] = [[i] if np.isfinite(heights[i]) else [] for i in root]
+
+    def find(i: int) -> int:
+        while root[i] != i:
+            root[i] = root[root[i]]
+            i = root[i]
+        return i
+
+    settled, position = np.zeros(len(landed)), 0
+    for face in sorted(np.flatnonzero(landed > 0).tolist(), key=lambda i: float(heights[i])):
+        while position < len(barriers) and barriers[position][0] <= heights[face] + lift:
+            one, two = find(barriers[position][1]), find(barriers[position][2])
+            position += 1
+            if one != two:
+                both = lowest[one] + lowest[two]
+                bottom = min((heights[i] for i in both), default=np.inf)
+                root[two], lowest[two] = one, []
+                lowest[one] = [i for i in both if heights[i] <= bottom + tie]
+        goals = lowest[find(face)]
+        goals = goals if heights[goals[0]] < heights[face] - tie else [face]
+        settled[goals] += landed[face] / len(goals)
+    return settled

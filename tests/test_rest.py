@@ -26,7 +26,7 @@ def test_a_cube_rests_on_each_face_alike() -> None:
 
 def test_a_cuboid_follows_its_solid_angles() -> None:
     """Pairs of faces come in the proportion of the solid angle of a rectangle seen from the centre (closed form)."""
-    a, b, c = 0.01, 0.02, 0.03
+    a, b, c = 0.020, 0.022, 0.025
     mesh = cuboid(a, b, c)
 
     def share(x: float, y: float, depth: float) -> float:
@@ -55,6 +55,21 @@ def test_a_leaning_prism_never_stands_on_the_face_it_falls_from() -> None:
     poses = rest_poses(sheared, sheared.sha256)
     assert not np.isclose(np.abs(poses.normals[:, 2]), 1).any()
     assert poses.probabilities.sum() == pytest.approx(1)
+
+
+def test_a_tall_block_falls_from_the_end_it_could_stand_on() -> None:
+    """A pose that a small lift overturns is given to the lower ones: 1 × 1 × 6 lies on its four long sides only."""
+    mesh = cuboid(0.01, 0.01, 0.06)
+    poses = rest_poses(mesh, mesh.sha256)
+    assert np.allclose(poses.probabilities, 0.25, atol=1e-6)
+    assert np.allclose(poses.normals[:, 2], 0)
+
+
+@pytest.mark.parametrize("shape", ["washer", "nut", "bearing"])
+def test_flat_rings_lie_flat(shape: str) -> None:
+    """A washer on its edge is what gives a synthetic picture away."""
+    mesh = build(shape, {})
+    assert np.allclose(np.abs(rest_poses(mesh, mesh.sha256).normals[:, 2]), 1)
 
 
 def test_mass_center_of_a_cone_is_a_quarter_up() -> None:

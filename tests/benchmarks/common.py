@@ -8,7 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import Any
 
@@ -35,12 +35,12 @@ class Stopwatch:
             self._open.pop()
 
     def watch(self, module: Any, name: str, stage: str) -> None:
-        """Charge every call of `module.name`, made through that module, to `stage`."""
+        """Charge every call of `module.name`, made through that module and inside a stage, to `stage`."""
         function: Callable[..., Any] = getattr(module, name)
 
         @wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
-            with self.stage(stage):
+            with self.stage(stage) if self._open else nullcontext():
                 return function(*args, **kwargs)
 
         setattr(module, name, timed)

@@ -21,7 +21,7 @@ import psutil
 
 from .assets.files import add_folder, locate, remember
 from .datasets.folder import export, lock, open_dataset
-from .datasets.records import DatasetInfo, indices, quarantined, read_info
+from .datasets.records import DatasetInfo, image_paths, indices, quarantined, read_info
 from .errors import DatasetError, RenderError, ScenewrightError, UsageError
 from .pipeline import Outcome, engine_for, produce, versions
 from .render.devices import Device
@@ -109,7 +109,7 @@ def generate(
     folder, options = Path(out), options or Options()
     with lock(folder):
         info = open_dataset(folder, recipe, seed, count, versions())
-        done = {*indices(folder), *quarantined(folder)}
+        done = {i for i in indices(folder) if _has_pictures(folder, i)} | set(quarantined(folder))
         todo = [i for i in (order if order is not None else range(count)) if i not in done]
         failed = _run(folder, todo, options, progress or (lambda _: None))
         info = export(folder, info)
@@ -133,6 +133,11 @@ def render_scene(scene: Scene, device: str = "auto", linear: bool = False) -> Fr
             raise RenderError(answer["reason"])
         with np.load(target) as arrays:
             return Frame(**{name: arrays[name] for name in arrays.files})
+
+
+def _has_pictures(folder: Path, index: int) -> bool:
+    """Whether the pictures of a recorded image are still there; one that somebody deleted is rendered again."""
+    return all((folder / path).is_file() for path in image_paths(index).values())
 
 
 def _check_device(name: str) -> None:

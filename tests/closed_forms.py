@@ -1,4 +1,4 @@
-"""Spheres, boxes and cylinders whose images have a closed form: ray intersections in float64, and scenes made of them."""
+"""Spheres, boxes and cylinders with images in closed form (ray intersections in float64), and scenes made of them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
+
 from scenewright.assets.material import Material
 from scenewright.assets.mesh import Mesh
 from scenewright.scenes.build import shape_mesh
 from scenewright.scenes.cameras import look_at
 from scenewright.scenes.scene import Camera, RenderSettings, Scene, SceneObject, World, matrix
-from scipy.spatial.transform import Rotation
 
 Vec = npt.NDArray[np.float64]
 #: A pixel is safe to compare when nothing changes this far around its centre.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from scenewright.render.doctor import blender
 
 ROOT = Path(__file__).resolve().parent.parent

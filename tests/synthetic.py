@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from scenewright.assets.material import Material
 from scenewright.assets.mesh import Mesh
 from scenewright.datasets.coco import write_coco

@@ -14,6 +14,7 @@ import orjson
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
 from scenewright.datasets.coco import OBJECTS, annotation_id, coco_path, write_coco
 from scenewright.datasets.records import record_dicts, record_path
 from scenewright.datasets.splits import SPLITS

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from scenewright.errors import RenderError
 from scenewright.render import doctor
 from scenewright.render.devices import choose

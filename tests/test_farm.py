@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+
 import scenewright as sw
 from scenewright.datasets.records import indices
 from scenewright.errors import DatasetError

@@ -8,6 +8,7 @@ import pytest
 import shapely
 import trimesh
 from pydantic import ValidationError
+
 from scenewright.assets.mesh import Mesh
 from scenewright.assets.shapes.bearing import DESIGNATIONS, BearingParams, bearing, bearing_rand
 from scenewright.assets.shapes.fastener_tables import HEX_HEAD, NUT, PITCH, SIZES, SOCKET_HEAD, WASHER, Size

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from scenewright.assets.files import add_folder, copy_into, locate, remember, store
 from scenewright.assets.material import FileRef
 from scenewright.errors import AssetError

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import OpenEXR
 import pytest
+
 from scenewright.assets.files import remember
 from scenewright.assets.hdris import BUILT_IN, check_hdri, hdri_files, hdri_path, mean_luminance
 from scenewright.assets.material import FileRef

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
+
 from scenewright.assets.library import build
 from scenewright.assets.mesh import Mesh
 from scenewright.assets.shapes.base import circle, fillet, loft, revolve, to_manifold, wrap_uv

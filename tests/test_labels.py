@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from scenewright.errors import LabelError
 from scenewright.render.labels import InstanceLabel, compare, label, project
 from scenewright.render.rle import decode

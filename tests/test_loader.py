@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from scenewright.datasets.coco import coco_path
 from scenewright.datasets.contact import category_color, contact_sheet, montage, overlay
 from scenewright.datasets.loader import CocoDetection, Sample, collate, collate_tensors

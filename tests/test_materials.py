@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from scenewright.assets.material import FileRef, Material
 from scenewright.assets.materials import FAMILIES, Palette, Range, material, material_rand
 from scenewright.errors import AssetError

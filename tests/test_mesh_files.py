@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import trimesh
+
 from scenewright.assets import mesh_files
 from scenewright.assets.files import remember
 from scenewright.assets.mesh_files import DEFAULTS, UNITS, UP_AXES, load_mesh, read_mesh, texture_of

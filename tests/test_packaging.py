@@ -12,8 +12,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import scenewright
 from packaging.requirements import Requirement
+
+import scenewright
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

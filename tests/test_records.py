@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from scenewright.datasets.files import inside, sweep, write_bytes_atomic
 from scenewright.datasets.png import (
     decode_depth,

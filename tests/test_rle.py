@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from pycocotools import mask as reference
+
 from scenewright.errors import LabelError
 from scenewright.render.rle import Crop, decode, encode_crops, encode_empty, encode_ids, encode_mask
 

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import pytest
 import trimesh
+
 from scenewright.assets.library import SHAPES, build, rand
 from scenewright.assets.materials import FAMILIES
 from scenewright.assets.mesh import Mesh

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+
 from scenewright.datasets.coco import coco_path
 from scenewright.datasets.png import encode_ids, encode_rgb
 from scenewright.datasets.validate import validate

@@ -1,7 +1,7 @@
 """What exact labels cost: CPU seconds beside a bare bpy loop that renders the same scenes to PNG in the same process.
 
-`python tests/benchmarks/bench_cost.py --images 8 --repeats 2`. Both loops take the same sampled scenes and meshes, build
-them with the same code and render with the same settings; they alternate, so that a busy machine hurts both alike.
+`python tests/benchmarks/bench_cost.py --images 8 --repeats 2`. Both loops take the same sampled scenes and meshes,
+build them with the same code and render with the same settings; they alternate, so a busy machine hurts both alike.
 The share is the sum of the stages that the bare loop does not have, its own PNG writing not taken off. The difference
 of the whole loops is printed too; it carries the noise of two long renders.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import bpy
 from common import Stopwatch, blender_quiet, size, table
+
 from scenewright import pipeline
 from scenewright.datasets import folder as folders
 from scenewright.render import blender, engine
@@ -109,10 +110,10 @@ def main() -> None:
         ("result", "CPU s/image", "of bare loop", "limit"),
         [
             ("bare bpy loop", f"{plain / images:.3f}", "", ""),
-            ("labels, verification, encoding, records", f"{total / images:.3f}", f"{total / plain:.2%}", f"{LIMIT:.0%}"),
-            ("this project's loop minus the bare loop", f"{(whole - plain) / images:.3f}", f"{whole / plain - 1:.2%}", ""),
+            ("all that labels add", f"{total / images:.3f}", f"{total / plain:.2%}", f"{LIMIT:.0%}"),
+            ("whole loop minus bare loop", f"{(whole - plain) / images:.3f}", f"{whole / plain - 1:.2%}", ""),
         ],
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -79,31 +80,47 @@ class _ObjectDraws:
 def _objects(recipe: Recipe, draw: ImageDraws) -> tuple[SceneObject, ...]:
     spec = recipe.placement
     area = Area((draw("placement.area.0"), draw("placement.area.1")), spec.density, spec.pose, spec.gap, spec.attempts)
-    placer = Placer(area)
-    objects: list[SceneObject] = []
+    drawn: list[_Drawn] = []
     for group in ("objects", "distractors"):
         kinds: ObjectsSpec | None = getattr(recipe, group)
-        if kinds is None:
-            continue
-        for k in range(round(draw(f"{group}.count"))):
-            objects.append(_object(recipe, kinds, group, _ObjectDraws(draw, f"{group}.{k}"), placer, len(objects) + 1))
-    return tuple(objects)
+        if kinds is not None:
+            count = round(draw(f"{group}.count"))
+            drawn += [_draw_object(recipe, kinds, group, _ObjectDraws(draw, f"{group}.{k}")) for k in range(count)]
+    placer, poses = Placer(area), {}
+    # Large objects first: small ones still find room between them, the other way round they often would not.
+    for k in sorted(
+        range(len(drawn)), key=lambda k: -float(np.prod(drawn[k].item.mesh.extents) * drawn[k].item.scale ** 3)
+    ):
+        poses[k] = placer.place(drawn[k].draws.rng("pose"), drawn[k].item)
+    return tuple(
+        SceneObject(
+            id=k + 1, category=d.item.name, category_id=d.category_id, mesh=d.ref, materials=d.materials,
+            scale=d.item.scale, world_T_object=matrix(poses[k]), parameters=d.draws.draws,
+        )
+        for k, d in enumerate(drawn)
+    )  # fmt: skip
 
 
-def _object(
-    recipe: Recipe, kinds: ObjectsSpec, group: str, draws: _ObjectDraws, placer: Placer, id_: int
-) -> SceneObject:
+@dataclass(frozen=True)
+class _Drawn:
+    """An object before it has a place."""
+
+    draws: _ObjectDraws
+    item: Item
+    ref: MeshRef
+    materials: dict[str, Material]
+    category_id: int
+
+
+def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: _ObjectDraws) -> _Drawn:
     weights = np.array([a.weight for a in kinds.assets])
     which = int(draws.rng("asset").choice(len(weights), p=weights / weights.sum()))
     asset, path = kinds.assets[which], f"{group}.assets.{which}"
     ref, mesh = _mesh(recipe, asset, path, draws)
     scale = float(draws(f"{path}.scale", asset.scale))  # type: ignore[arg-type]  # the recipe model admits numbers only
-    pose = placer.place(draws.rng("pose"), Item(mesh, ref.sha256, scale, asset.category))
-    labelled = group == "objects"
-    return SceneObject(
-        id=id_, category=asset.category, category_id=recipe.category_names.index(asset.category) + 1 if labelled else 0,
-        mesh=ref, materials=_materials(recipe, asset, path, ref, mesh, draws), scale=scale,
-        world_T_object=matrix(pose), parameters=draws.draws,
+    return _Drawn(
+        draws, Item(mesh, ref.sha256, scale, asset.category), ref, _materials(recipe, asset, path, ref, mesh, draws),
+        recipe.category_names.index(asset.category) + 1 if group == "objects" else 0,
     )  # fmt: skip
 
 
@@ -123,15 +140,11 @@ def _materials(
     chosen: dict[str, Material] = {}
     for part in mesh.part_names:
         key = part if part in given else "all"
-        specs = given.get(key)
-        if specs is None and texture is not None:
-            chosen[part] = material_rand(draws.rng(f"material.{part}"), "textured", {}).model_copy(
-                update={"texture": texture}
-            )
-            continue
-        if specs is None:
-            specs = _default_materials(asset.shape, part)
-        chosen[part] = _material(specs, f"{path}.materials.{key}", draws, part)
+        if key in given or texture is None:
+            specs = given.get(key) or _default_materials(asset.shape, part)
+            chosen[part] = _material(specs, f"{path}.materials.{key}", draws, part)
+        else:
+            chosen[part] = material_rand(draws.rng(f"material.{part}"), "textured", {}, texture)
     return chosen
 
 

@@ -9,7 +9,7 @@ from scenewright.scenes.cameras import camera_center, orbit_camera, project
 
 
 def test_the_target_is_in_the_middle_and_up_is_up() -> None:
-    """The target projects onto the principal point; a point above it lies above in the image, one to the right right."""
+    """The target projects onto the principal point; a point above it lies above in the image, right is right."""
     camera = orbit_camera((640, 480), 50, 36, (0.1, 0.2, 0.0), (0.8, -np.pi / 2, 0.6))
     uv, depth = project(camera, [[0.1, 0.2, 0.0], [0.1, 0.2, 0.05], [0.15, 0.2, 0.0]])
     assert np.allclose(uv[0], [320, 240]) and depth[0] == pytest.approx(0.8)

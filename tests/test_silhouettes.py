@@ -106,7 +106,7 @@ def pixels(camera: Camera, pose: npt.NDArray[Any], points: npt.NDArray[Any]) -> 
     """(n, 2) by homogeneous coordinates: K [R | t] X, written out once more than in the package."""
     p = camera.K @ (camera.extrinsics @ pose)[:3]
     x = np.column_stack([points, np.ones(len(points))]) @ p.T
-    return x[:, :2] / x[:, 2:]
+    return np.asarray(x[:, :2] / x[:, 2:])
 
 
 def test_truncation_counts_pixels_beyond_the_border() -> None:

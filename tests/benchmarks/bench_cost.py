@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import bpy
-from common import Stopwatch, blender_quiet, size, table
+from common import Stopwatch, blender_quiet, size, table  # type: ignore[import-not-found]  # beside this script
 
 from scenewright import pipeline
 from scenewright.datasets import folder as folders

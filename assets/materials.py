@@ -188,7 +188,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "wood": Family(
         {
-            "colour": Palette(WOODS, "earlywood"),
+            "colour": Palette(WOODS, "earlywood", jitter=0.1),
             "roughness": roughness(0.28, 0.6),
             "plank_m": Range(0.08, 0.12, 0.1, "width of a plank; planks run along the object's x axis"),
             "ring_mm": Range(2.0, 5.0, 3.5, "width of a growth ring"),
@@ -218,7 +218,7 @@ FAMILIES: dict[str, Family] = {
     "fabric": Family(
         {
             "colour": Palette(FABRICS, "yarn"),
-            "thread_mm": Range(0.4, 1.0, 0.6, "pitch of the plain weave"),
+            "thread_mm": Range(0.7, 1.8, 1.0, "pitch of the plain weave"),
             "fuzz": Range(0.0, 1.0, 0.5, "loose fibres that catch light at grazing angles"),
             "creases": Range(0.0, 1.0, 0.4, "soft folds"),
             "dust": dust(0.15),

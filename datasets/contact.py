@@ -100,7 +100,7 @@ def _draw_box(picture: Picture, box: Box, name: str, color: tuple[int, int, int]
     height, width = picture.shape[:2]
     x, y, w, h = box
     cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), color, 1)
-    scale = 0.4 * max(1.0, height / 600)
+    scale = max(0.3, 0.35 * height / 480)  # smaller letters of this font cannot be read
     (tw, th), _ = cv2.getTextSize(name, FONT, scale, 1)
     left = max(0, min(x, width - tw - 4))
     foot = y if y >= th + 5 else min(y + th + 5, height)

@@ -120,13 +120,14 @@ def black_oxide(g: Graph, v: Values) -> Any:
 def painted_metal(g: Graph, v: Values) -> Any:
     """Sprayed paint with orange peel, chipped on edges through a rim of primer to dull steel."""
     peel = g.noise(2.2, detail=1)
-    break_up = g.noise(7, detail=5, rough=0.6)
+    broad = g.noise(70, detail=2)
+    break_up = g.noise(7, detail=4, rough=0.6)
     marks = scratches(g, v["wear"])
     knocks = break_up - 0.5 + g.edge(1.4, rays=4) * (0.3 + 0.4 * v["chips"])
     start = 0.26 - 0.08 * v["chips"]
     gone = knocks.step(start, start + 0.015) * min(1.0, 10 * v["chips"])
     metal = knocks.step(start + 0.03, start + 0.045) * min(1.0, 10 * v["chips"])
-    paint = break_up.step(0.3, 0.7).tint(dim(v["colour"], 0.9), dim(v["colour"], 1.08))
+    paint = broad.step(0.3, 0.7).tint(dim(v["colour"], 0.92), dim(v["colour"], 1.05))
     paint = (marks * 0.4).tint(paint, (0.45, 0.45, 0.44))
     worn_steel = peel.step(0.4, 0.6).tint(dim(IRON, 0.35), dim(IRON, 0.75))
     skin = Skin(

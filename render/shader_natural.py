@@ -6,7 +6,7 @@ from math import pi
 from typing import Any
 
 from .shader_graph import Graph, Wire
-from .shader_wear import Skin, dim, finish, scratches, smudged
+from .shader_wear import RGB, Skin, dim, finish, scratches, smudged
 
 __all__ = ["cardboard", "concrete", "fabric", "paper", "wood"]
 
@@ -24,46 +24,60 @@ def wood(g: Graph, v: Values) -> Any:
     plank = g.math("FLOOR", row)
     across = row - plank
     chance = g.white(g.join(plank, 7.0, 3.0))
+    tone, calm, _ = g.split(chance)
     board = g.join(x, (across - 0.5) * v["plank_m"], z)
     place = g.vector("MULTIPLY_ADD", chance, (9.0, 0.10, 0.06), board)
-    bend = g.noise(160, detail=3, rough=0.55, stretch=(6, 1, 1), at=place)
     knot = g.cells(170, at=g.vector("MULTIPLY", place, (0.42, 1.0, 1.0)))
     knot_size = 0.035 + 0.075 * v["knots"]
-    knot_pull = knot.step(2.6 * knot_size, 0.0) * min(1.0, 5 * v["knots"])
-    _, py, pz = g.split(place)
-    trunk = g.math("SQRT", g.math("MULTIPLY_ADD", py, py, pz * pz))
-    rings = (trunk + bend * 0.075 + knot_pull * 0.035) / (v["ring_mm"] / 1000)
-    phase = g.math("FRACT", rings)
-    late = phase.step(0.25, 0.92) * phase.step(1.0, 0.94)
-    pores = g.noise(0.42, detail=2, rough=0.6, stretch=(38, 1, 1), at=place).step(0.54, 0.70)
-    stain = g.noise(140, detail=5, rough=0.6, stretch=(2, 1, 1))
-    tone = g.split(chance)[0]
-    light = tone.tint(dim(v["colour"], 0.82), dim(v["colour"], 1.12))
-    dark = tone.tint(dim(v["colour"], 0.42), dim(v["colour"], 0.60))
+    rings, phase = _rings(g, v, place, knot.step(2.6 * knot_size, 0.0) * min(1.0, 5 * v["knots"]))
+    year = g.split(g.white(g.join(rings - phase, plank)))[0]
+    late = phase.step(0.2, 0.93) * phase.step(1.0, 0.95) * (year * 0.8 + 0.2) * calm.lerp(0.25, 0.75)
+    streaks = g.noise(3.2, detail=3, rough=0.65, stretch=(45, 1, 1), at=place)
+    pores = g.noise(0.4, detail=1, rough=0.6, stretch=(30, 1, 1), at=place).step(0.54, 0.72)
+    stain = g.noise(130, detail=3, rough=0.62, stretch=(2, 1, 1))
+    light = tone.tint(dim(v["colour"], 0.78), dim(v["colour"], 1.10))
+    dark = tone.tint(_aged(v["colour"], 0.36), _aged(v["colour"], 0.52))
     heart = knot.step(knot_size, 0.55 * knot_size) * min(1.0, 5 * v["knots"])
-    figure = late * 0.55 + pores * 0.38 + stain.step(0.45, 0.75) * 0.25
-    colour = heart.tint(figure.tint(light, dark), dim(v["colour"], 0.22))
+    figure = late * 0.6 + pores * 0.3 + (streaks - 0.5) * 1.1 + stain.step(0.42, 0.80) * 0.35 + 0.12
+    body = g.math("MINIMUM", g.math("MAXIMUM", figure, 0.0), 1.0).tint(light, dark)
     seam = abs(across - 0.5).step(0.492, 0.4985)
     marks = scratches(g, v["wear"], length_mm=25, width_mm=0.25)
     skin = Skin(
-        colour=seam.tint((marks * 0.35).tint(colour, light), dim(v["colour"], 0.07)),
-        roughness=v["roughness"] + pores * 0.15 + marks * 0.1 + late * -0.06,
+        colour=seam.tint(heart.tint((marks * 0.3).tint(body, light), dim(v["colour"], 0.22)), dim(v["colour"], 0.07)),
+        roughness=v["roughness"] + pores * 0.15 + marks * 0.1 + (stain - 0.5) * 0.4,
         # Only what is cheap: Blender computes the nodes under a bump three times.
-        height_mm=pores * -0.05 - seam * 0.5,
+        height_mm=pores * -0.04 - seam * 0.5,
         more={"ior": 1.48},
     )
-    return finish(g, smudged(g, skin, 0.3, size_mm=120), v["dust"])
+    return finish(g, skin, v["dust"])
+
+
+def _rings(g: Graph, v: Values, place: Wire, knot_pull: Wire) -> tuple[Wire, Wire]:
+    """(growth rings counted from the trunk's axis, their fraction): slow years are narrow, good ones wide."""
+    bend = g.noise(200, detail=1, stretch=(7, 1, 1), at=place)
+    _, y, z = g.split(place)
+    radius = g.math("SQRT", g.math("MULTIPLY_ADD", y, y, z * z)) + bend * 0.07 + knot_pull * 0.03
+    climate = g.noise(16, detail=1, at=g.join(radius, 0.0))
+    rings = radius / (v["ring_mm"] / 1000) + climate * 4.5
+    return rings, g.math("FRACT", rings)
+
+
+def _aged(colour: RGB, factor: float) -> RGB:
+    """Darker and browner: latewood and tannin take blue first."""
+    r, g, b = dim(colour, factor)
+    return r, 0.94 * g, 0.82 * b
 
 
 def cardboard(g: Graph, v: Values) -> Any:
     """Kraft liner: short fibres both ways, flutes that show through, scuffs where the fibres stand up."""
-    u, _, _ = g.split(_flat(g))
+    g.lay_flat()
+    u, _, _ = g.split(g.position)
     fibres = g.noise(0.35, detail=2, rough=0.65, stretch=(7, 1, 1))
-    crossing = g.noise(0.5, detail=1, stretch=(1, 6, 3))
-    cloud = g.noise(35, detail=5, rough=0.6)
+    crossing = g.noise(0.5, detail=1, stretch=(1, 6, 1))
+    cloud = g.noise(35, detail=3, rough=0.6)
     sway = g.noise(120, detail=0)
     flutes = g.math("SINE", u * (2000 * pi / v["flute_mm"]) + sway * 3.0)
-    scuff = (g.noise(55, detail=5, rough=0.7) + (fibres - 0.5) * 0.4).step(
+    scuff = (g.noise(55, detail=3, rough=0.7) + (fibres - 0.5) * 0.4).step(
         0.72 - 0.16 * v["wear"], 0.90 - 0.12 * v["wear"]
     )
     corner = g.edge(1.5) * v["wear"]
@@ -80,8 +94,9 @@ def cardboard(g: Graph, v: Values) -> Any:
 
 def paper(g: Graph, v: Values) -> Any:
     """A sheet with fibre clouds (look-through), soft buckles, crease lines, and greyer handled places."""
+    g.lay_flat()
     fibres = g.noise(0.3, detail=2, rough=0.6)
-    cloud = g.noise(5, detail=4, rough=0.55)
+    cloud = g.noise(5, detail=3, rough=0.55)
     stain = g.noise(70, detail=2, rough=0.6)
     fold = g.cells(75, feature="DISTANCE_TO_EDGE")
     crease = fold.step(0.012, 0.0) * v["creases"]
@@ -98,13 +113,14 @@ def paper(g: Graph, v: Values) -> Any:
 
 def concrete(g: Graph, v: Values) -> Any:
     """Trowelled concrete: cement clouds, sand, aggregate that shows through, pores, hairline cracks, stains."""
-    cloud = g.noise(60, detail=6, rough=0.72)
+    g.lay_flat()
+    cloud = g.noise(60, detail=5, rough=0.72)
     sand = g.noise(0.7, detail=1)
     stones = g.cells(4.5)
     uneven = g.noise(45, detail=1)
     hole = (g.cells(7.0) + (uneven - 0.5) * 0.6).step(0.04 + 0.08 * v["pores"], 0.02 + 0.05 * v["pores"])
     pore = hole * min(1.0, 4 * v["pores"])
-    blot = g.noise(260, detail=5, rough=0.62)
+    blot = g.noise(260, detail=4, rough=0.62)
     wet = blot.step(0.52, 0.66) * (0.75 * v["stains"])
     bend = g.noise(90, detail=2)
     bent = g.vector("MULTIPLY_ADD", g.join(bend, bend, bend), (0.12, -0.10, 0.05), g.position)
@@ -126,7 +142,8 @@ def concrete(g: Graph, v: Values) -> Any:
 def fabric(g: Graph, v: Values) -> Any:
     """A plain weave: warp over weft in turn, threads uneven in thickness and shade, soft folds, fuzz as sheen."""
     pitch = v["thread_mm"] / 1000
-    u, w, _ = g.split(_flat(g))
+    g.lay_flat()
+    u, w, _ = g.split(g.position)
     sway = g.noise(25, detail=2)
     a, b = u / pitch + sway * 3.0, w / pitch + sway * 2.0
     i, j = g.math("FLOOR", a), g.math("FLOOR", b)
@@ -141,7 +158,7 @@ def fabric(g: Graph, v: Values) -> Any:
     slub = g.noise(1.4, detail=1, stretch=(30, 1, 1)) - 0.5
     slub_y = g.noise(1.4, detail=1, stretch=(1, 30, 1)) - 0.5
     folds = g.noise(90, detail=2)
-    fade = g.noise(150, detail=4)
+    fade = g.noise(150, detail=3)
     yarn = on_top.lerp(shade_weft * 0.5 + slub_y * 1.6, shade_warp * 0.5 + slub * 1.6) + (fade - 0.5) * 0.7
     lit = g.math("MINIMUM", g.math("MAXIMUM", height * 0.55 + yarn * 0.55, 0.0), 1.0)
     skin = Skin(
@@ -156,13 +173,3 @@ def fabric(g: Graph, v: Values) -> Any:
         },
     )
     return finish(g, skin, v["dust"])
-
-
-def _flat(g: Graph) -> Wire:
-    """Coordinates (u, w, 0) in that of the object's three planes to which the surface is nearest, metres."""
-    node = g.node("ShaderNodeTexCoord")
-    nx, ny, nz = (abs(n) for n in g.split(Wire(g, node.outputs["Normal"])))
-    x, y, z = g.split(g.position)
-    flat = g.math("GREATER_THAN", nz, g.math("MAXIMUM", nx, ny))
-    side = g.math("GREATER_THAN", nx, ny)
-    return g.join(flat.lerp(side.lerp(x, y), x), flat.lerp(z, y))

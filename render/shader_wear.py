@@ -48,11 +48,11 @@ def scratches(g: Graph, amount: float, length_mm: float = 7.0, width_mm: float =
     ends inside its cell or at its border.
     """
     coordinates = g.shifted(1.6 * length_mm)
-    node = g.node("ShaderNodeTexVoronoi")
+    node = g.node("ShaderNodeTexVoronoi", voronoi_dimensions="2D" if g.flat else "3D")
     g.feed(node.inputs["Vector"], coordinates)
     node.inputs["Scale"].default_value = 1.0
     chance, centre = Wire(g, node.outputs["Color"]), Wire(g, node.outputs["Position"])
-    turn = g.vector("MULTIPLY", chance, (tau, tau, tau))
+    turn = g.vector("MULTIPLY", chance, (0.0, 0.0, tau) if g.flat else (tau, tau, tau))
     local = g.vector("SUBTRACT", coordinates, centre)
     local = g.call("ShaderNodeVectorRotate", {"Vector": local, "Rotation": turn}, rotation_type="EULER_XYZ")
     # A peak of the noise is about a third of its period long at this threshold; `coordinates` count 1.6 lengths.
@@ -66,7 +66,7 @@ def scratches(g: Graph, amount: float, length_mm: float = 7.0, width_mm: float =
 
 def smudged(g: Graph, skin: Skin, amount: float, size_mm: float = 22.0) -> Skin:
     """Uneven roughness as from hands and cloths: broad patches with finer structure inside."""
-    patches = g.noise(size_mm, detail=4, rough=0.62)
+    patches = g.noise(size_mm, detail=3, rough=0.62)
     return replace(skin, roughness=skin.roughness + (patches - 0.5) * amount)
 
 
@@ -77,10 +77,10 @@ def rubbed(g: Graph, wear: float, reach_mm: float, break_up: Wire) -> Wire:
 
 
 def finish(g: Graph, skin: Skin, dust: float) -> Any:
-    """The skin as a shader socket, dust on what faces up."""
+    """The skin as a shader socket, dust on what faces up: a thin film, and single lint specks."""
     lying = g.up().step(0.1, 0.95)
-    film = g.noise(14.0, detail=3, rough=0.8).step(0.25, 0.85) * (0.4 * dust)
-    specks = g.noise(0.5, detail=0).step(0.76 - 0.06 * dust, 0.80) * (0.8 * dust)
+    film = g.noise(28.0, detail=2, rough=0.7).step(0.2, 0.8) * (0.25 * dust * dust)
+    specks = g.noise(0.5, detail=0).step(0.77 - 0.05 * dust, 0.80) * (0.7 * dust)
     cover = lying * (film + specks)
     more = dict(skin.more)
     for name in ("coat_weight", "transmission_weight"):

@@ -17,6 +17,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "LogUniform",
     "TruncNormal",
     "Uniform",
+    "spelled_out",
 ]
 
 
@@ -200,25 +202,38 @@ class Integers(Distribution):
         return (self.low, self.high)
 
 
+OPTIONS_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "minItems": 1},
+        {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}},
+    ]
+}
+
+
+def spelled_out(data: Any) -> Any:
+    """A choice's mapping from option to weight as two lists, since JSON would turn the option 35 into text."""
+    if not isinstance(data, dict) or not isinstance(data.get("options"), dict):
+        return data
+    if data.get("weights") is not None:
+        raise ValueError("give weights either in the mapping of options or as a list, not both")
+    for option, weight in data["options"].items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
+            raise ValueError(f"the weight of {option!r} must be a number of 0 or more, got {weight!r}")
+    return {**data, "options": list(data["options"]), "weights": list(data["options"].values())}
+
+
 class Choice(Distribution):
     """One of `options`: a list (all alike, or with `weights`), or a mapping from option to weight."""
 
     dist: Literal["choice"]
-    options: tuple[Plain, ...]
+    options: Annotated[tuple[Plain, ...], WithJsonSchema(OPTIONS_SCHEMA)]
     weights: tuple[Annotated[float, Field(ge=0)], ...] | None = None
     continuous = False
 
     @model_validator(mode="before")
     @classmethod
     def _mapping(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("options"), dict):
-            if data.get("weights") is not None:
-                raise ValueError("give weights either in the mapping of options or as a list, not both")
-            for option, weight in data["options"].items():
-                if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
-                    raise ValueError(f"the weight of {option!r} must be a number of 0 or more, got {weight!r}")
-            return {**data, "options": list(data["options"]), "weights": list(data["options"].values())}
-        return data
+        return spelled_out(data)
 
     @model_validator(mode="after")
     def _possible(self) -> Choice:

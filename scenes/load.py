@@ -145,10 +145,15 @@ def _copy(node: Any, left: list[int], depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise ValueError(_TOO_DEEP)
     if isinstance(node, dict):
-        return {k if isinstance(k, str) else str(k): _copy(v, left, depth + 1) for k, v in node.items()}
+        return {_key(k): _copy(v, left, depth + 1) for k, v in node.items()}
     if isinstance(node, list):
         return [_copy(v, left, depth + 1) for v in node]
     return node
+
+
+def _key(key: Any) -> Any:
+    """Numbers stay, since an option of a choice may be one; YAML's other words (`on`, `null`) are text as a key."""
+    return key if isinstance(key, str | int | float) and not isinstance(key, bool) else str(key)
 
 
 def _refuse_tag(loader: yaml.SafeLoader, node: yaml.Node) -> Any:

@@ -10,16 +10,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
 from ..assets.library import SHAPES
 from ..assets.material import FileRef
 from ..assets.materials import FAMILIES, Palette, Range
 from ..errors import AssetError
-from .distributions import Constant, Dist, Distribution, Expr, LogUniform, TruncNormal, Uniform
+from .distributions import Constant, Dist, Distribution, Expr, LogUniform, TruncNormal, Uniform, spelled_out
 from .scene import LabelRules, Value
 from .tree import rule_of
 
@@ -97,6 +99,11 @@ class MaterialSpec(Strict):
     def _bare(cls, data: Any) -> Any:
         return {"family": data} if isinstance(data, str) else data
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler.resolve_ref_schema(handler(core))
+        return {"anyOf": [{"enum": [*CHOICES]}, dict(schema)]}
+
     @model_validator(mode="after")
     def _known(self) -> MaterialSpec:
         if self.family not in CHOICES:
@@ -128,7 +135,18 @@ def _any_weight(specs: tuple[MaterialSpec, ...]) -> tuple[MaterialSpec, ...]:
     return specs
 
 
-Materials = Annotated[tuple[MaterialSpec, ...], BeforeValidator(_as_list), AfterValidator(_any_weight)]
+MaterialsText = MaterialSpec | list[MaterialSpec] | dict[str, Annotated[float, Field(ge=0)]]
+Materials = Annotated[
+    tuple[MaterialSpec, ...],
+    BeforeValidator(_as_list, json_schema_input_type=MaterialsText),
+    AfterValidator(_any_weight),
+]
+
+
+def _for_all(data: Any) -> Any:
+    """`materials: [zinc, brass]` and `materials: {zinc: 2}` mean every part."""
+    short = isinstance(data, dict) and ("family" in data or bool(set(data) & set(FAMILIES)))
+    return {"all": data} if short or isinstance(data, str | list | tuple) else data
 
 
 class AssetSpec(Strict):
@@ -152,19 +170,9 @@ class AssetSpec(Strict):
     scale: Annotated[Positive, Field(description="factor on the size")] = Field(default=1.0, validate_default=True)
     materials: Annotated[
         dict[str, Materials] | None,
+        BeforeValidator(_for_all, json_schema_input_type=MaterialsText | dict[str, MaterialsText] | None),
         Field(description="materials by part of the mesh (`all` for every part); default: the asset's own"),
     ] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _materials_for_all(cls, data: Any) -> Any:
-        """`materials: [zinc, brass]` and `materials: {zinc: 2}` mean every part."""
-        if not isinstance(data, dict) or "materials" not in data:
-            return data
-        m = data["materials"]
-        if isinstance(m, str | list | tuple) or (isinstance(m, dict) and ("family" in m or set(m) & set(FAMILIES))):
-            return {**data, "materials": {"all": m}}
-        return data
 
     @model_validator(mode="after")
     def _one_source(self) -> AssetSpec:
@@ -325,7 +333,10 @@ class Rule(Strict):
     """When `when` holds, the parameters under `set` come from other distributions. Later rules win."""
 
     when: Annotated[str, Field(description="for example: world.strength < 0.4 and placement.area.0 > 0.2")]
-    set: Annotated[dict[str, Any], Field(min_length=1, description="parameter path → distribution")]
+    set: Annotated[
+        dict[str, Annotated[Any, BeforeValidator(spelled_out)]],
+        Field(min_length=1, description="parameter path → distribution"),
+    ]
 
 
 class Recipe(Strict):

@@ -79,6 +79,7 @@ def rule_of(error: ErrorDetails) -> str:
 #: pydantic's kinds of errors → the rule.
 _RULES: Mapping[str, str] = {
     "string_type": "must be text",
+    "invalid_key": "a key must be text",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "may have at most {max_length} characters",
     "string_pattern_mismatch": "must match the pattern {pattern}",

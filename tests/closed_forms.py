@@ -116,7 +116,7 @@ def layout(seed: int) -> list[Body]:
         pose[:3, 3] = rng.uniform(-1, 1, 3) * [0.14, 0.14, 0.06]
         a, b, c = rng.uniform(0.02, 0.06, 3)
         size = {"sphere": (0.4 * a + 0.005, 0.0, 0.0), "box": (a, b, c), "cylinder": (a / 2, 1.5 * b, 0.0)}[kind]
-        bodies.append(Body(kind, size, pose, float(rng.uniform(0.7, 1.1))))  # type: ignore[arg-type]  # a literal
+        bodies.append(Body(kind, size, pose, float(rng.uniform(0.7, 1.1))))
     return bodies
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from common import Stopwatch, blender_quiet, size, table  # type: ignore[import-not-found]  # beside this script
+
 from scenewright.assets.mesh import Mesh
 from scenewright.render.labels import compare, label
 from scenewright.render.rle import encode_ids

@@ -1,0 +1,83 @@
+"""What the presets reach: PSNR of the 8-bit sRGB picture against 1024 samples without denoiser, and their cost.
+
+`python tests/benchmarks/bench_quality.py --images 4`. PSNR is 10·log10(255² / mean squared difference), over all pixels and
+channels of an image, then averaged over the images. Cost is CPU seconds of all threads for the beauty render alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+from common import Stopwatch, blender_quiet, size, table  # type: ignore[import-not-found]  # beside this script
+
+from scenewright.render import engine
+from scenewright.scenes.build import meshes_of
+from scenewright.scenes.load import built_in_recipes, load
+from scenewright.scenes.sample import PRESETS, sample
+from scenewright.scenes.scene import RenderSettings, Scene
+
+LIMIT_DB, LIMIT_COST = 40.0, 0.1
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Decibels between two uint8 pictures; inf when they are equal."""
+    error = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
+    return 10 * np.log10(255.0**2 / error) if error else np.inf
+
+
+def with_samples(scene: Scene, preset: str, samples: int, denoise: bool) -> Scene:
+    """The same scene at other settings; view transform, look and exposure stay."""
+    given = scene.render.model_dump() | {"preset": preset, "samples": samples, "denoise": denoise}
+    return scene.replace(render=RenderSettings(**given))
+
+
+def measure(args: argparse.Namespace, recipe: str) -> dict[str, tuple[list[float], float]]:
+    """Preset → PSNR of every image in dB, and CPU seconds per image; "reference" has no PSNR."""
+    loaded = load(recipe, [f"render.size=[{args.size[0]}, {args.size[1]}]"])
+    cycles, watch = engine.Engine("cpu"), Stopwatch()
+    watch.watch(engine, "_render", "{}: render")
+    watch.watch(engine, "_labels", "labels")
+    found: dict[str, list[float]] = {preset: [] for preset in args.presets}
+    for index in range(args.images):
+        scene = sample(loaded, index, args.seed)
+        meshes = meshes_of(scene)
+        jobs = {"reference": with_samples(scene, "reference", args.reference, False)}
+        jobs |= {p: with_samples(scene, p, PRESETS[p], True) for p in args.presets}
+        pictures = {}
+        for name, job in jobs.items():
+            with watch.stage(name):
+                pictures[name] = cycles.render(job, meshes).rgb
+        for preset, values in found.items():
+            values.append(psnr(pictures[preset], pictures["reference"]))
+    cost = {name: watch.spent[f"{name}: render"] / args.images for name in ("reference", *args.presets)}
+    return {"reference": ([], cost["reference"])} | {p: (v, cost[p]) for p, v in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="PSNR and cost of the presets against a reference render")
+    parser.add_argument("--recipes", nargs="+", default=list(built_in_recipes()))
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=list(PRESETS))
+    parser.add_argument("--images", type=int, default=4)
+    parser.add_argument("--size", type=size, default=(320, 240), metavar="WxH")
+    parser.add_argument("--reference", type=int, default=1024, help="samples per pixel of the reference")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    blender_quiet()
+    rows = []
+    for recipe in args.recipes:
+        found = measure(args, recipe)
+        full = found.pop("reference")[1]
+        rows.append((recipe, f"{args.reference} spp, no denoiser", "", "", f"{full:.2f}", "1", ""))
+        for preset, (values, cost) in found.items():
+            limit = f"≥ {LIMIT_DB:g} dB, ≤ {LIMIT_COST:g}" if preset == "standard" else ""
+            rows.append(
+                (recipe, f"{preset}, {PRESETS[preset]} spp", f"{np.mean(values):.1f}", f"{min(values):.1f}",
+                 f"{cost:.2f}", f"{cost / full:.3f}", limit)
+            )  # fmt: skip
+    print(f"{args.images} images of each recipe, {args.size[0]}x{args.size[1]}")
+    table(("recipe", "settings", "mean dB", "worst dB", "CPU s/image", "of reference", "limit"), rows)
+
+
+if __name__ == "__main__":
+    main()

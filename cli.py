@@ -89,17 +89,17 @@ def generate(
 @app.command()
 def preview(
     recipe: RecipeArg,
-    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("out/preview.png"),
+    out: Annotated[Path, typer.Option(help="PNG or JPEG file to write.")] = Path("out/preview.png"),
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     set_: SetOption = None,
 ) -> None:
     """Four small images with boxes and masks drawn in, within seconds."""
-    from .datasets.contact import contact_sheet
+    from .datasets.contact import contact_sheet, write_picture
     from .farm import Options
     from .farm import generate as run
 
-    _check_png(out)
+    _check_picture(out)
     loaded = _load(recipe, "draft", "320x240", set_)
     with tempfile.TemporaryDirectory(prefix="scenewright-") as folder:
         with _progress(4) as advance:
@@ -108,23 +108,25 @@ def preview(
             console.print(f"[red]image {index} failed:[/] {escape(reason)}", soft_wrap=True)
         if not result.info.counts.images:
             raise typer.Exit(1)
-        _write_picture(out, contact_sheet(Path(folder), columns=2, limit=4))
+        write_picture(out, contact_sheet(Path(folder), columns=2, limit=4))
     print(out)
 
 
 @app.command()
 def show(
     dataset: Dataset,
-    out: Annotated[Path | None, typer.Option(help="PNG file; default: contact.png in the dataset.")] = None,
+    out: Annotated[Path | None, typer.Option(help="PNG or JPEG file; default: contact.png in the dataset.")] = None,
     columns: Annotated[int, typer.Option(min=1, max=20)] = 4,
     limit: Annotated[int, typer.Option(min=1, max=400, help="Images at most.")] = 12,
+    width: Annotated[int | None, typer.Option(min=32, help="Scale each image down to so many pixels.")] = None,
+    labels: Annotated[bool, typer.Option(help="Draw boxes, masks and names.")] = True,
 ) -> None:
     """A contact sheet with boxes, masks and names drawn in."""
-    from .datasets.contact import contact_sheet
+    from .datasets.contact import contact_sheet, write_picture
 
     target = out or dataset / "contact.png"
-    _check_png(target)
-    _write_picture(target, contact_sheet(dataset, columns=columns, limit=limit))
+    _check_picture(target)
+    write_picture(target, contact_sheet(dataset, columns=columns, limit=limit, labels=labels, max_width=width))
     print(target)
 
 
@@ -148,20 +150,21 @@ def validate(dataset: Dataset, as_json: JsonOption = False) -> None:
 def rerender(
     dataset: Dataset,
     index: Annotated[int, typer.Argument(min=0, help="Index of the image.")],
-    out: Annotated[Path | None, typer.Option(help="PNG file; default: rerender-INDEX.png here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="PNG or JPEG file; default: rerender-INDEX.png here.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Render one image again from its record alone, and compare it with the stored one."""
     from .assets.files import add_folder
+    from .datasets.contact import write_picture
     from .farm import render_scene
     from .pipeline import rerender as again
 
     target = out or Path(f"rerender-{index:06d}.png")
-    _check_png(target)
+    _check_picture(target)
     if (dataset / "assets").is_dir():
         add_folder(dataset / "assets")
     frame, same = again(dataset, index, lambda scene: render_scene(scene, device=device))
-    _write_picture(target, frame.rgb)
+    write_picture(target, frame.rgb)
     print(target)
     console.print(
         "pixels are identical to the stored image" if same else "[yellow]pixels differ from the stored image[/]"
@@ -268,16 +271,10 @@ def _progress(count: int) -> Iterator[Any]:
         yield advance
 
 
-def _check_png(path: Path) -> None:
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"pictures are written as PNG: give --out a name that ends in .png, got {path.name!r}")
-
-
-def _write_picture(path: Path, rgb: Any) -> None:
-    from .datasets.files import write_bytes_atomic
-    from .datasets.png import encode_rgb
-
-    write_bytes_atomic(path, encode_rgb(rgb))
+def _check_picture(path: Path) -> None:
+    """Refuse a name that cannot be written before minutes are spent on what would go there."""
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"pictures are written as PNG or JPEG: end --out in .png or .jpg, got {path.name!r}")
 
 
 if __name__ == "__main__":

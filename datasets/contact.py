@@ -11,17 +11,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DatasetError
+from ..errors import DatasetError, UsageError
 from ..render.labels import Box, InstanceLabel
 from ..render.rle import decode
-from .files import inside, read_bytes
-from .png import decode_rgb
+from .files import inside, read_bytes, write_bytes_atomic
+from .png import decode_rgb, encode_rgb
 from .records import indices, read_record, record_path
 
-__all__ = ["category_color", "contact_sheet", "montage", "overlay"]
+__all__ = ["WRITABLE", "category_color", "contact_sheet", "montage", "overlay", "write_picture"]
 
 Picture = npt.NDArray[np.uint8]
 
+#: Suffixes that `write_picture` knows; JPEG is for pictures that people look at, never for data.
+WRITABLE = (".png", ".jpg", ".jpeg")
+JPEG_QUALITY = 88
 GOLDEN = (math.sqrt(5) - 1) / 2
 GAP = 4
 PAPER = 24  # grey of the sheet between pictures
@@ -86,6 +89,16 @@ def contact_sheet(
     if not pictures:
         raise DatasetError(f"{folder} holds no finished image: name the folder that `--out` named, or generate first")
     return montage(pictures, columns)
+
+
+def write_picture(path: Path, rgb: Picture) -> None:
+    """Write an (h, w, 3) picture as its suffix says, atomically."""
+    if path.suffix.lower() not in WRITABLE:
+        raise UsageError(f"pictures are written as {', '.join(WRITABLE)}; got the name {path.name!r}")
+    data = encode_rgb(rgb)
+    if path.suffix.lower() != ".png":
+        data = bytes(cv2.imencode(".jpg", rgb[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1].tobytes())
+    write_bytes_atomic(path, data)
 
 
 def _shrink(picture: Picture, width: int) -> Picture:

@@ -86,6 +86,16 @@ def test_an_override_changes_one_place(tmp_path: Path) -> None:
     assert recipe.camera.roll_deg.values() == (5,), "a key that the file leaves out can be set"
 
 
+def test_options_of_a_choice_may_be_numbers(tmp_path: Path) -> None:
+    """`{35: 1, 50: 3}` weighs the numbers 35 and 50, in the file, in an override and in a rule."""
+    options = "{dist: choice, options: {35: 1, 50: 3}}"
+    rule = f"rules: [{{when: camera.roll_deg < 1, set: {{camera.focal_mm: {options}}}}}]\n"
+    for recipe in (written(tmp_path, YAML, f"camera.focal_mm={options}"), written(tmp_path, YAML + rule)):
+        again = recipe_from_dict(json.loads(json.dumps(recipe.model_dump(mode="json"))), None)
+        focal = [sample(again, i).parameters["camera.focal_mm"].value for i in range(4)]
+        assert sorted(focal) == [35, 50, 50, 50]
+
+
 def test_the_last_override_wins_and_takes_whole_distributions(tmp_path: Path) -> None:
     """Overrides apply in their order, and a value may be any YAML."""
     recipe = written(tmp_path, YAML, "objects.count=5", "objects.count={dist: choice, options: [7, 8]}")
@@ -193,7 +203,8 @@ def accepts(schema: Any, value: Any, defs: dict[str, Any]) -> bool:
             for key, v in value.items()
         )
     if isinstance(value, list):
-        return all(accepts(schema.get("items", True), v, defs) for v in value)
+        fits = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value))
+        return fits and all(accepts(schema.get("items", True), v, defs) for v in value)
     return not isinstance(value, int | float) or bool(
         schema.get("minimum", value) <= value <= schema.get("maximum", value)
     )
@@ -355,7 +366,8 @@ def test_a_recipe_grows_without_moving_what_was_there(grown: dict[str, Any]) -> 
         before, after = sample(old, index), sample(new, index)
         kept = after.objects[: len(before.objects)]
         if "distractors" in grown:  # they take room, so they may push others aside
-            kept = tuple(b.model_copy(update={"world_T_object": a.world_T_object}) for a, b in zip(before.objects, kept, strict=True))
+            poses = [{"world_T_object": o.world_T_object} for o in before.objects]
+            kept = tuple(o.model_copy(update=pose) for o, pose in zip(kept, poses, strict=True))
         assert kept == before.objects
         changed = {p for p, draw in before.parameters.items() if after.parameters[p] != draw}
         assert changed <= {"camera.roll_deg"}

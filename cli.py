@@ -63,12 +63,16 @@ def generate(
     as_json: JsonOption = False,
 ) -> None:
     """Render a labelled dataset, or the images that are still missing in it."""
+    from .datasets.records import indices
     from .farm import Options
     from .farm import generate as run
 
     loaded = _load(recipe, preset, size, set_)
     options = Options(workers=workers, device=device, timeout_s=timeout)
-    with _progress(count) as advance:
+    done = sum(i < count for i in indices(out))
+    if done:
+        console.print(f"{done} of {count} images are there already")
+    with _progress(count - done) as advance:
         result = run(loaded, count, out, seed=seed, options=options, progress=advance)
     counts = result.info.counts
     if as_json:
@@ -76,8 +80,6 @@ def generate(
         print(json.dumps({**counts.model_dump(), "rendered": result.rendered, "failed": failed}))
     else:
         print(f"{out}: {counts.images} images ({result.rendered} new), {counts.annotations} annotations")
-    for index, reason in sorted(result.failed.items())[:10]:
-        console.print(f"[red]image {index} failed:[/] {escape(reason)}", soft_wrap=True)
     if result.quarantined:
         listed = ", ".join(map(str, result.quarantined[:10]))
         console.print(f"[red]{len(result.quarantined)} quarantined[/] ({listed}): see {out}/quarantine/*/record.json")
@@ -104,8 +106,6 @@ def preview(
     with tempfile.TemporaryDirectory(prefix="scenewright-") as folder:
         with _progress(4) as advance:
             result = run(loaded, 4, Path(folder), seed=seed, options=Options(device=device), progress=advance)
-        for index, reason in sorted(result.failed.items()):
-            console.print(f"[red]image {index} failed:[/] {escape(reason)}", soft_wrap=True)
         if not result.info.counts.images:
             raise typer.Exit(1)
         write_picture(out, contact_sheet(Path(folder), columns=2, limit=4))

@@ -166,7 +166,9 @@ def _placed(scene: trimesh.Scene) -> list[tuple[Points, Faces, Corners | None]]:
             faces = faces[:, ::-1]
         coordinates = getattr(part.visual, "uv", None)
         uv = None if coordinates is None else np.asarray(coordinates, dtype=np.float32)[faces]
-        parts.append((np.asarray(part.vertices) @ transform[:3, :3].T + transform[:3, 3], faces, uv))
+        with np.errstate(invalid="ignore"):  # an infinite vertex is reported with the others, not warned about here
+            points = np.asarray(part.vertices) @ transform[:3, :3].T + transform[:3, 3]
+        parts.append((points, faces, uv))
     return parts
 
 

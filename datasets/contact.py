@@ -83,7 +83,10 @@ def contact_sheet(
     pictures = []
     for index in indices(folder)[:limit]:
         record = read_record(record_path(folder, index))
-        rgb = decode_rgb(read_bytes(inside(folder, record.image)), record.width, record.height)
+        try:
+            rgb = decode_rgb(read_bytes(inside(folder, record.image)), record.width, record.height)
+        except DatasetError as e:
+            raise DatasetError(f"{record.image}: {e}") from e
         picture = overlay(rgb, record.instances) if labels else rgb
         pictures.append(_shrink(picture, max_width) if max_width else picture)
     if not pictures:

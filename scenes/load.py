@@ -70,7 +70,7 @@ def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "re
             recipe = recipe.model_copy(update={"files": _files(recipe, base)})
         check_rules(recipe)
     except ValidationError as e:
-        raise RecipeError("\n".join(f"{where}: {line}" for line in explain(e, raw))) from None
+        raise RecipeError("\n".join(f"{where}: {line}" for line in explain(e, raw, Recipe))) from None
     except ValueError as e:
         raise RecipeError(f"{where}: {e}") from None
     except AssetError as e:

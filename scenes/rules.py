@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .distributions import Distribution, Expr
+from .distributions import Choice, Distribution, Expr
 from .expressions import evaluate, names
 from .recipe import Recipe
 from .scene import Draw, Value
@@ -44,7 +44,8 @@ class ImageDraws:
     def _draw(self, path: str) -> Draw:
         quantile = balanced(self.seed, self.index, path)
         if path == SURFACE_MATERIAL:
-            return Draw(value=surface_material(self.recipe, quantile), quantile=quantile)
+            which = surface_material(self.recipe, quantile)
+            return Draw(value=self.recipe.surface.materials[which].family, quantile=quantile)
         dist = self._distribution(path)
         if isinstance(dist, Expr):
             return Draw(value=_checked(self.recipe, path, self._evaluated(dist.value, path)))
@@ -65,15 +66,10 @@ class ImageDraws:
             raise ValueError(f"{where}: {e}") from None
 
 
-def surface_material(recipe: Recipe, quantile: float) -> str:
-    """The family at a quantile of the weights in `surface.materials`."""
-    specs = recipe.surface.materials
-    total, level = sum(s.weight for s in specs), 0.0
-    for spec in specs:
-        level += spec.weight / total
-        if quantile < level:
-            return spec.family
-    return specs[-1].family
+def surface_material(recipe: Recipe, quantile: float) -> int:
+    """The position in `surface.materials` at a quantile of the weights there."""
+    weights = tuple(s.weight for s in recipe.surface.materials)
+    return int(Choice(dist="choice", options=tuple(range(len(weights))), weights=weights).ppf(quantile))  # type: ignore[arg-type]  # the options are whole numbers
 
 
 def check_rules(recipe: Recipe) -> None:
@@ -144,7 +140,7 @@ def _parsed_json(recipe_json: str, path: str, value_json: str) -> Distribution:
     try:
         overlay = Recipe.model_validate(raw, context={"base": None})
     except ValidationError as e:
-        raise ValueError("; ".join(explain(e, raw))) from None
+        raise ValueError("; ".join(explain(e, raw, Recipe))) from None
     choices = drawable(overlay)
     if path not in choices:
         raise ValueError(f"{path} cannot be set by a rule; there are {', '.join(sorted(choices))}")

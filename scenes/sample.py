@@ -12,7 +12,7 @@ from ..assets.library import SHAPES, rand
 from ..assets.material import FileRef, Material
 from ..assets.materials import material_rand
 from ..assets.mesh import Mesh
-from ..errors import RecipeError, ScenewrightError
+from ..errors import RecipeError
 from .build import file_mesh, shape_mesh
 from .cameras import orbit_camera
 from .distributions import Dist, Expr
@@ -20,7 +20,7 @@ from .lights import softbox_rand
 from .load import recipe_sha256
 from .placement import Area, Item, Placer
 from .recipe import AssetSpec, MaterialSpec, ObjectsSpec, Recipe
-from .rules import SURFACE_MATERIAL, ImageDraws
+from .rules import SURFACE_MATERIAL, ImageDraws, surface_material
 from .scene import Camera, Draw, MeshRef, RenderSettings, Scene, SceneObject, Surface, Value, World, matrix
 from .streams import stream
 
@@ -46,10 +46,8 @@ def sample(recipe: Recipe, index: int, seed: int = 0) -> Scene:
         lights = tuple(softbox_rand(draw, f"lights.{i}") for i in range(len(recipe.lights)))
         camera = _camera(recipe, draw)
         settings = _settings(recipe, draw)
-    except ScenewrightError as e:
-        raise type(e)(f"image {index}: {e}") from None
     except ValueError as e:
-        raise RecipeError(f"image {index}: {e}") from None
+        raise RecipeError(str(e)) from None
     return Scene(
         recipe=recipe.name, recipe_sha256=recipe_sha256(recipe), seed=seed, index=index,
         categories=recipe.category_names, surface=surface, world=world, lights=lights, objects=objects,
@@ -88,9 +86,8 @@ def _objects(recipe: Recipe, draw: ImageDraws) -> tuple[SceneObject, ...]:
             drawn += [_draw_object(recipe, kinds, group, _ObjectDraws(draw, f"{group}.{k}")) for k in range(count)]
     placer, poses = Placer(area), {}
     # Large objects first: small ones still find room between them, the other way round they often would not.
-    for k in sorted(
-        range(len(drawn)), key=lambda k: -float(np.prod(drawn[k].item.mesh.extents) * drawn[k].item.scale ** 3)
-    ):
+    # Distractors last: they never move a labelled object.
+    for k in sorted(range(len(drawn)), key=lambda k: (drawn[k].category_id == 0, -drawn[k].bulk)):
         poses[k] = placer.place(drawn[k].draws.rng("pose"), drawn[k].item)
     return tuple(
         SceneObject(
@@ -110,6 +107,11 @@ class _Drawn:
     ref: MeshRef
     materials: dict[str, Material]
     category_id: int
+
+    @property
+    def bulk(self) -> float:
+        """Volume of the object's box, m³."""
+        return float(np.prod(self.item.mesh.extents)) * self.item.scale**3
 
 
 def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: _ObjectDraws) -> _Drawn:
@@ -142,7 +144,9 @@ def _materials(
         key = part if part in given else "all"
         if key in given or texture is None:
             specs = given.get(key) or _default_materials(asset.shape, part)
-            chosen[part] = _material(specs, f"{path}.materials.{key}", draws, part)
+            weights = np.array([s.weight for s in specs])
+            which = int(draws.rng(f"family.{part}").choice(len(weights), p=weights / weights.sum()))
+            chosen[part] = _material(specs[which], f"{path}.materials.{key}.{which}", draws, part)
         else:
             chosen[part] = material_rand(draws.rng(f"material.{part}"), "textured", {}, texture)
     return chosen
@@ -154,18 +158,17 @@ def _default_materials(shape: str | None, part: str) -> tuple[MaterialSpec, ...]
     return tuple(MaterialSpec(family=f, weight=w) for f, w in SHAPES[shape].materials[part].items())
 
 
-def _material(specs: tuple[MaterialSpec, ...], path: str, draws: _ObjectDraws, part: str) -> Material:
-    weights = np.array([s.weight for s in specs])
-    which = int(draws.rng(f"family.{part}").choice(len(weights), p=weights / weights.sum()))
-    given = {n: draws(f"{path}.{which}.values.{n}", d) for n, d in specs[which].values.items()}
-    return material_rand(draws.rng(f"material.{part}"), specs[which].family, given)  # type: ignore[arg-type]  # checked there
+def _material(spec: MaterialSpec, path: str, draws: _ObjectDraws, part: str) -> Material:
+    given = {n: draws(f"{path}.values.{n}", d) for n, d in spec.values.items()}
+    return material_rand(draws.rng(f"material.{part}"), spec.family, given)  # type: ignore[arg-type]  # checked there
 
 
 def _surface(recipe: Recipe, draw: ImageDraws) -> Surface:
-    family = draw(SURFACE_MATERIAL)
-    which = next(i for i, s in enumerate(recipe.surface.materials) if s.family == family)
+    draw(SURFACE_MATERIAL)
+    which = surface_material(recipe, draw.draws[SURFACE_MATERIAL].quantile or 0.0)
     draws = _ObjectDraws(draw, "surface")
-    material = _material((recipe.surface.materials[which],), f"surface.materials.{which}", draws, "all")
+    material = _material(recipe.surface.materials[which], f"surface.materials.{which}", draws, "all")
+    draw.draws |= draws.draws
     return Surface(size=(draw("surface.size.0"), draw("surface.size.1")), material=material)
 
 

@@ -46,14 +46,14 @@ def set_in(raw: dict[str, Any], path: str, value: Any) -> None:
             node = node[place]
 
 
-def explain(error: ValidationError, raw: Any) -> list[str]:
-    """A line for each problem: path, rule, value got, and for an unknown key the ones that exist."""
+def explain(error: ValidationError, raw: Any, model: type[BaseModel]) -> list[str]:
+    """A line for each problem of `raw` as a `model`: path, rule, value got; for an unknown key the ones there are."""
     lines: list[str] = []
     for e in error.errors():
         if e["type"] == "too_short" and len(e["input"]) >= e["ctx"]["min_length"]:
             continue  # entries are there, but broken, and each has its own line
         path = ".".join(_real_path(e["loc"], raw))
-        message = f"unknown key{_nearest(e['loc'])}" if e["type"] == "extra_forbidden" else rule_of(e)
+        message = f"unknown key{_nearest(e['loc'], model)}" if e["type"] == "extra_forbidden" else rule_of(e)
         line = f"{path}: {message}" if path else message
         if line not in lines:
             lines.append(line)
@@ -134,10 +134,8 @@ _TAGS: Mapping[str | int, type[BaseModel]] = {
 }
 
 
-def _nearest(loc: tuple[int | str, ...]) -> str:
-    from .recipe import Recipe  # the messages know the model, the model knows nothing of messages
-
-    names = _model_keys(Recipe, loc[:-1])
+def _nearest(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    names = _model_keys(model, loc[:-1])
     near = difflib.get_close_matches(str(loc[-1]), names, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; allowed are {', '.join(names)}"
 

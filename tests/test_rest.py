@@ -33,7 +33,7 @@ def test_a_cuboid_follows_its_solid_angles() -> None:
     def share(x: float, y: float, depth: float) -> float:
         """Solid angle of an x × y rectangle at `depth`, over 4π (Khadjavi 1968)."""
         x, y = x / 2, y / 2
-        return 4 * np.arctan(x * y / (depth * np.sqrt(depth**2 + x**2 + y**2))) / (4 * np.pi)
+        return 4 * float(np.arctan(x * y / (depth * np.sqrt(depth**2 + x**2 + y**2)))) / (4 * np.pi)
 
     expected = sorted([share(b, c, a / 2), share(a, c, b / 2), share(a, b, c / 2)] * 2, reverse=True)
     assert np.allclose(rest_poses(mesh, mesh.sha256).probabilities, expected, atol=1e-6)
@@ -77,7 +77,7 @@ def test_mass_center_of_a_cone_is_a_quarter_up() -> None:
     """The centre of mass is not the centre of the box."""
     t = np.linspace(0, 2 * np.pi, 400, endpoint=False)
     ring = np.column_stack([np.cos(t), np.sin(t), np.zeros_like(t)])
-    v = np.vstack([ring, [[0, 0, 4.0], [0, 0, 0]]])
+    v = np.concatenate([ring, np.array([[0.0, 0.0, 4.0], [0.0, 0.0, 0.0]])])
     k = np.arange(400)
     sides = np.column_stack([k, (k + 1) % 400, np.full(400, 400)])
     base = np.column_stack([(k + 1) % 400, k, np.full(400, 401)])

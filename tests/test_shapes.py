@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pytest
 import trimesh
@@ -30,7 +31,7 @@ def as_trimesh(mesh: Mesh) -> trimesh.Trimesh:
     return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False, validate=False)
 
 
-def component_volumes(mesh: Mesh) -> np.ndarray:
+def component_volumes(mesh: Mesh) -> npt.NDArray[np.float64]:
     """Signed volume of every connected component: ∑ a·(b×c)/6 over its faces."""
     shape = as_trimesh(mesh)
     label = trimesh.graph.connected_component_labels(shape.face_adjacency, node_count=len(mesh.faces))

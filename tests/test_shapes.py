@@ -36,7 +36,7 @@ def component_volumes(mesh: Mesh) -> npt.NDArray[np.float64]:
     shape = as_trimesh(mesh)
     label = trimesh.graph.connected_component_labels(shape.face_adjacency, node_count=len(mesh.faces))
     a, b, c = np.moveaxis(mesh.vertices[mesh.faces], 1, 0)
-    return np.bincount(label, np.einsum("ij,ij->i", a, np.cross(b, c)) / 6)
+    return np.bincount(label, np.einsum("ij,ij->i", a, np.cross(b, c)) / 6).astype(np.float64)
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import AssetError
 from .material import RGB, FileRef, Material
-from .palettes import CERAMICS, FABRICS, GLASSES, GREYS, KRAFTS, PAINTS, PAPERS, PLASTICS, RUBBERS, WOODS
+from .palettes import CERAMICS, FABRICS, GLASSES, GREYS, INKS, KRAFTS, PAINTS, PAPERS, PLASTICS, RUBBERS, WOODS
 
 __all__ = ["FAMILIES", "Family", "Palette", "Range", "material", "material_rand"]
 
@@ -230,6 +230,17 @@ FAMILIES: dict[str, Family] = {
             "roughness": roughness(0.5, 0.8),
             "creases": Range(0.0, 1.0, 0.3, "folds and handling marks"),
             "wear": wear(0.3),
+            "dust": dust(0.1),
+        }
+    ),
+    "printed": Family(
+        {
+            "colour": Palette(PAINTS, "ground"),
+            "ink": Palette(INKS, "what is printed on it"),
+            "roughness": roughness(0.2, 0.5),
+            "metallic": Range(0.0, 1.0, 0.0, "how much the ground is bare or lacquered metal, as on cans"),
+            "repeats": Range(1.0, 3.0, 1.0, "how often the design comes along the UV map's u, as a whole number"),
+            "wear": wear(0.2),
             "dust": dust(0.1),
         }
     ),

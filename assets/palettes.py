@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from .material import RGB
 
-__all__ = ["CERAMICS", "FABRICS", "GLASSES", "GREYS", "KRAFTS", "PAINTS", "PAPERS", "PLASTICS", "RUBBERS", "WOODS"]
+__all__ = [
+    "CERAMICS",
+    "FABRICS",
+    "GLASSES",
+    "GREYS",
+    "INKS",
+    "KRAFTS",
+    "PAINTS",
+    "PAPERS",
+    "PLASTICS",
+    "RUBBERS",
+    "WOODS",
+]
 
 PAINTS: tuple[RGB, ...] = (
     (0.02, 0.10, 0.30),  # signal blue
@@ -62,7 +74,15 @@ GLASSES: tuple[RGB, ...] = (
     (0.72, 0.36, 0.10),
     (0.50, 0.74, 0.90),
 )
-KRAFTS: tuple[RGB, ...] = ((0.38, 0.235, 0.125), (0.44, 0.29, 0.165), (0.32, 0.19, 0.10))
+INKS: tuple[RGB, ...] = (
+    (0.03, 0.03, 0.035),
+    (0.55, 0.03, 0.03),
+    (0.02, 0.09, 0.32),
+    (0.02, 0.16, 0.06),
+    (0.70, 0.68, 0.62),
+    (0.55, 0.36, 0.08),
+)
+KRAFTS: tuple[RGB, ...] = ((0.40, 0.270, 0.155), (0.45, 0.32, 0.195), (0.33, 0.215, 0.12))
 GREYS: tuple[RGB, ...] = ((0.32, 0.31, 0.29), (0.24, 0.235, 0.225), (0.40, 0.37, 0.325))
 RUBBERS: tuple[RGB, ...] = (
     (0.018, 0.018, 0.018),

@@ -23,8 +23,10 @@ LOOKS = {
     "medium_high_contrast": "AgX - Medium High Contrast",
     "high_contrast": "AgX - High Contrast",
 }
-#: The importance map of the world at this size halves the cost of a render at the same quality.
-WORLD_MAP_RESOLUTION = 256
+#: Width of the world's importance map: twice that of the 1k HDRIs, whose suns fill one texel. At 256, two renders
+#: under `interior` at 32 spp agree to 18.5 dB only, and fireflies take a fifth of the brightness; at 2048, and without
+#: the light tree, they agree to 24.0 dB for 0.4 CPU s more per image. 4096 gives 24.5 dB for 1.7 CPU s.
+WORLD_MAP_RESOLUTION = 2048
 _CV_TO_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV looks along +z with y down, Blender along −z with y up
 
 
@@ -143,6 +145,8 @@ def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int
     cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
     cycles.denoising_prefilter, cycles.denoising_quality = "ACCURATE", "HIGH"
     cycles.texture_limit_render = "OFF"
+    # With one world and a few softboxes the tree chooses badly: 6 dB more noise where a softbox stands beside an HDRI.
+    cycles.use_light_tree = False
     target.render.use_persistent_data = False
     target.render.film_transparent = False
     target.render.dither_intensity = 0.0  # dithering adds noise that no record could explain

@@ -59,6 +59,13 @@ class Wire:
         """`a` where this is 0, `b` where it is 1."""
         return self.graph.mix("FLOAT", self, a, b)
 
+    def clamped(self) -> Wire:
+        """The value held to 0…1."""
+        node = self.graph.node("ShaderNodeMath", operation="ADD", use_clamp=True)
+        self.graph.feed(node.inputs[0], self)
+        node.inputs[1].default_value = 0.0
+        return Wire(self.graph, node.outputs[0])
+
     def tint(self, a: Wire | Vec, b: Wire | Vec) -> Wire:
         """Colour `a` where this is 0, colour `b` where it is 1."""
         return self.graph.mix("RGBA", self, a, b)

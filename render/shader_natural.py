@@ -39,7 +39,7 @@ def wood(g: Graph, v: Values) -> Any:
     dark = tone.tint(_aged(v["colour"], 0.36), _aged(v["colour"], 0.52))
     heart = knot.step(knot_size, 0.55 * knot_size) * min(1.0, 5 * v["knots"])
     figure = late * 0.6 + pores * 0.3 + (streaks - 0.5) * 1.1 + stain.step(0.42, 0.80) * 0.35 + 0.12
-    body = g.math("MINIMUM", g.math("MAXIMUM", figure, 0.0), 1.0).tint(light, dark)
+    body = figure.clamped().tint(light, dark)
     seam = abs(across - 0.5).step(0.492, 0.4985)
     marks = scratches(g, v["wear"], length_mm=25, width_mm=0.25)
     skin = Skin(
@@ -81,12 +81,12 @@ def cardboard(g: Graph, v: Values) -> Any:
         0.72 - 0.16 * v["wear"], 0.90 - 0.12 * v["wear"]
     )
     corner = g.edge(1.5) * v["wear"]
-    figure = (fibres - 0.5) * 1.3 + (crossing - 0.5) * 0.8 + (cloud - 0.5) * 0.9 + flutes * 0.05 + 0.5
-    body = g.math("MINIMUM", g.math("MAXIMUM", figure, 0.0), 1.0).tint(dim(v["colour"], 0.72), dim(v["colour"], 1.22))
+    figure = (fibres - 0.5) * 0.9 + (crossing - 0.5) * 0.8 + (cloud - 0.5) * 0.9 + flutes * 0.03 + 0.5
+    body = figure.clamped().tint(dim(v["colour"], 0.72), dim(v["colour"], 1.22))
     skin = Skin(
         colour=(scuff * 0.35 + corner * 0.5).tint(body, dim(v["colour"], 1.7)),
         roughness=0.82 + (fibres - 0.5) * 0.2,
-        height_mm=flutes * 0.035 + (fibres - 0.5) * 0.05,
+        height_mm=flutes * 0.015 + (fibres - 0.5) * 0.05,
         more={"specular_ior_level": 0.3},
     )
     return finish(g, skin, v["dust"])
@@ -101,7 +101,7 @@ def paper(g: Graph, v: Values) -> Any:
     fold = g.cells(75, feature="DISTANCE_TO_EDGE")
     crease = fold.step(0.012, 0.0) * v["creases"]
     tone = (cloud - 0.5) * 0.8 + (stain - 0.5) * (0.6 + v["wear"]) + (fibres - 0.5) * 0.5 + 0.5
-    clean = g.math("MINIMUM", g.math("MAXIMUM", tone, 0.0), 1.0).tint(dim(v["colour"], 1.06), dim(v["colour"], 0.84))
+    clean = tone.clamped().tint(dim(v["colour"], 1.06), dim(v["colour"], 0.84))
     skin = Skin(
         colour=(crease * 0.3).tint(clean, dim(v["colour"], 0.6)),
         roughness=v["roughness"] + crease * 0.2,
@@ -117,8 +117,8 @@ def concrete(g: Graph, v: Values) -> Any:
     cloud = g.noise(60, detail=5, rough=0.72)
     sand = g.noise(0.7, detail=1)
     stones = g.cells(4.5)
-    uneven = g.noise(45, detail=1)
-    hole = (g.cells(7.0) + (uneven - 0.5) * 0.6).step(0.04 + 0.08 * v["pores"], 0.02 + 0.05 * v["pores"])
+    uneven = g.noise(45, detail=0)
+    hole = (g.cells(9.0) + (uneven - 0.5) * 0.5).step(0.02 + 0.05 * v["pores"], 0.005 + 0.03 * v["pores"])
     pore = hole * min(1.0, 4 * v["pores"])
     blot = g.noise(260, detail=4, rough=0.62)
     wet = blot.step(0.52, 0.66) * (0.75 * v["stains"])
@@ -127,13 +127,13 @@ def concrete(g: Graph, v: Values) -> Any:
     crack = g.cells(420, feature="DISTANCE_TO_EDGE", at=bent).step(0.0032, 0.0008) * min(1.0, 2 * v["cracks"])
     crack = crack * blot.step(0.41 + 0.2 * v["cracks"], 0.35 + 0.2 * v["cracks"])
     tone = (cloud - 0.5) * 1.7 + (sand - 0.5) * 0.7 + stones.step(0.45, 0.15) * -0.10 + 0.5
-    body = g.math("MINIMUM", g.math("MAXIMUM", tone, 0.0), 1.0).tint(dim(v["colour"], 0.68), dim(v["colour"], 1.25))
+    body = tone.clamped().tint(dim(v["colour"], 0.68), dim(v["colour"], 1.25))
     skin = Skin(
         colour=g.math("MAXIMUM", pore * 0.8, crack).tint(
             wet.tint(body, dim(v["colour"], 0.42)), dim(v["colour"], 0.18)
         ),
         roughness=v["roughness"] - wet * 0.3 + pore * 0.2,
-        height_mm=(sand - 0.5) * 0.14 + (uneven - 0.5) * 0.8 - pore * 0.8,
+        height_mm=(sand - 0.5) * 0.14 + (uneven - 0.5) * 0.8,
         more={"specular_ior_level": 0.4},
     )
     return finish(g, skin, v["dust"])
@@ -160,7 +160,7 @@ def fabric(g: Graph, v: Values) -> Any:
     folds = g.noise(90, detail=2)
     fade = g.noise(150, detail=3)
     yarn = on_top.lerp(shade_weft * 0.5 + slub_y * 1.6, shade_warp * 0.5 + slub * 1.6) + (fade - 0.5) * 0.7
-    lit = g.math("MINIMUM", g.math("MAXIMUM", height * 0.55 + yarn * 0.55, 0.0), 1.0)
+    lit = (height * 0.55 + yarn * 0.55).clamped()
     skin = Skin(
         colour=lit.tint(dim(v["colour"], 0.40), dim(v["colour"], 1.30)),
         roughness=0.88,

@@ -52,9 +52,13 @@ def scratches(g: Graph, amount: float, length_mm: float = 7.0, width_mm: float =
     g.feed(node.inputs["Vector"], coordinates)
     node.inputs["Scale"].default_value = 1.0
     chance, centre = Wire(g, node.outputs["Color"]), Wire(g, node.outputs["Position"])
-    turn = g.vector("MULTIPLY", chance, (0.0, 0.0, tau) if g.flat else (tau, tau, tau))
     local = g.vector("SUBTRACT", coordinates, centre)
-    local = g.call("ShaderNodeVectorRotate", {"Vector": local, "Rotation": turn}, rotation_type="EULER_XYZ")
+    if g.flat:
+        turned = {"Vector": local, "Angle": g.split(chance)[1] * tau}
+        local = g.call("ShaderNodeVectorRotate", turned, rotation_type="Z_AXIS")
+    else:
+        turned = {"Vector": local, "Rotation": g.vector("MULTIPLY", chance, (tau, tau, tau))}
+        local = g.call("ShaderNodeVectorRotate", turned, rotation_type="EULER_XYZ")
     # A peak of the noise is about a third of its period long at this threshold; `coordinates` count 1.6 lengths.
     along, across = 1.6 / 3, 1.6 * length_mm / (1.2 * width_mm)
     far = g.vector("MULTIPLY", chance, (200.0, 200.0, 200.0))
@@ -90,7 +94,7 @@ def finish(g: Graph, skin: Skin, dust: float) -> Any:
     return g.principled(
         base_color=cover.tint(skin.colour, DUST),
         roughness=cover.lerp(skin.roughness, 0.9),
-        metallic=cover.lerp(skin.metallic, 0.0),
+        metallic=0.0 if skin.metallic == 0.0 else cover.lerp(skin.metallic, 0.0),
         **normal,
         **more,
     )

@@ -14,6 +14,7 @@ from .shader_graph import Graph
 from .shader_metals import black_oxide, brass, brushed_steel, cast_steel, painted_metal, zinc
 from .shader_natural import cardboard, concrete, fabric, paper, wood
 from .shader_polymers import ceramic, glass, plastic, rubber, textured
+from .shader_print import printed
 
 __all__ = ["build"]
 
@@ -33,6 +34,7 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
     "concrete": concrete,
     "fabric": fabric,
     "paper": paper,
+    "printed": printed,
     "textured": textured,
 }
 

@@ -1,7 +1,8 @@
 """Checks the labels of a finished dataset with other code than wrote them: `check_exact.py out/hardware --alone 20`.
 
-From the stored pictures and records: the engines' agreement; every box, area and RLE computed again by pycocotools from
-the id picture; ids cast again. For `--alone` objects, hidden ones first, the amodal mask against a render of the object alone.
+From the stored pictures and records: the engines' agreement; every box, area and RLE computed again by pycocotools
+from the id picture; ids cast again. For `--alone` objects, hidden ones first, the amodal mask against a render of the
+object alone.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def wrong(label: InstanceLabel, ids: npt.NDArray[np.uint16]) -> Iterator[str]:
     for name, mask in (("", ids == label.id), ("amodal_", None)):
         area, box, rle = (getattr(label, name + field) for field in ("area", "bbox", "rle"))
         if mask is None:
-            mask = decode(rle, ids.shape) if rle else np.zeros(ids.shape, bool)
+            mask = decode(rle, (ids.shape[0], ids.shape[1])) if rle else np.zeros(ids.shape, bool)
             if not (mask | (ids != label.id)).all():
                 yield "amodal mask lacks visible pixels"
         encoded = coco.encode(np.asfortranarray(mask, dtype=np.uint8))

@@ -45,6 +45,7 @@ PresetOption = Annotated[str | None, typer.Option(help="draft, standard or high:
 SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Image size in pixels, e.g. 640x480.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Another seed is another dataset.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, optix, hip, oneapi or metal.")]
+TimeoutOption = Annotated[float, typer.Option(help="Seconds after which one image's render counts as hung.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -58,7 +59,7 @@ def generate(
     seed: SeedOption = 0,
     workers: Annotated[int, typer.Option(min=1, help="Render processes; the cores are divided between them.")] = 1,
     device: DeviceOption = "auto",
-    timeout: Annotated[float, typer.Option(help="Seconds after which one image's render counts as hung.")] = 1800.0,
+    timeout: TimeoutOption = 1800.0,
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -80,12 +81,23 @@ def generate(
         print(json.dumps({**counts.model_dump(), "rendered": result.rendered, "failed": failed}))
     else:
         print(f"{out}: {counts.images} images ({result.rendered} new), {counts.annotations} annotations")
-    if result.quarantined:
-        listed = ", ".join(map(str, result.quarantined[:10]))
-        console.print(f"[red]{len(result.quarantined)} quarantined[/] ({listed}): see {out}/quarantine/*/record.json")
     if not result.complete:
-        console.print(f"{counts.images} of {counts.requested} images are there; run the same command to try again")
+        _say_what_is_missing(result, count)
         raise typer.Exit(PARTIAL)
+
+
+def _say_what_is_missing(result: Any, count: int) -> None:
+    """How many images are not there, and for each kind the way to get them."""
+    if result.missing > len(result.quarantined):
+        console.print(f"{count - result.missing} of {count} images are there; run the same command to try again")
+    if result.quarantined:
+        listed = ", ".join(map(str, result.quarantined[:10])) + (", …" if len(result.quarantined) > 10 else "")
+        place = f"{result.folder}/quarantine/{result.quarantined[0]:06d}"
+        console.print(
+            f"[red]{len(result.quarantined)} quarantined[/] ({listed}): look at {escape(place)}/record.json; delete "
+            "the folder and run the same command to render the image again",
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -152,6 +164,7 @@ def rerender(
     index: Annotated[int, typer.Argument(min=0, help="Index of the image.")],
     out: Annotated[Path | None, typer.Option(help="PNG or JPEG file; default: rerender-INDEX.png here.")] = None,
     device: DeviceOption = "auto",
+    timeout: TimeoutOption = 1800.0,
 ) -> None:
     """Render one image again from its record alone, and compare it with the stored one."""
     from .assets.files import add_folder
@@ -163,11 +176,13 @@ def rerender(
     _check_picture(target)
     if (dataset / "assets").is_dir():
         add_folder(dataset / "assets")
-    frame, same = again(dataset, index, lambda scene: render_scene(scene, device=device))
+    frame, same = again(dataset, index, lambda scene: render_scene(scene, device, timeout_s=timeout))
     write_picture(target, frame.rgb)
     print(target)
     console.print(
-        "pixels are identical to the stored image" if same else "[yellow]pixels differ from the stored image[/]"
+        "pixels are identical to the stored image"
+        if same
+        else "[yellow]pixels differ from the stored image[/]: its record names the device and the versions that made it"
     )
 
 

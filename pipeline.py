@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
 from . import __version__
 from .assets.mesh import Mesh
+from .datasets.depth import encode_depth
 from .datasets.files import write_bytes_atomic
-from .datasets.png import encode_depth, encode_ids, encode_rgb, pixels_sha256
+from .datasets.png import encode_ids, encode_rgb, pixels_sha256
 from .datasets.records import (
     DatasetInfo,
     Hashes,
@@ -26,30 +27,29 @@ from .datasets.records import (
 from .datasets.splits import split_of
 from .errors import DatasetError
 from .render.frame import Frame
-from .render.labels import InstanceLabel, compare, label
+from .render.labels import InstanceLabel, Verification, compare, label
+from .render.supervisor import Outcome
 from .scenes.build import meshes_of
 from .scenes.rays import cast
 from .scenes.recipe import Recipe
 from .scenes.sample import sample
 from .scenes.scene import Scene
 
-__all__ = ["Engine", "Outcome", "engine_for", "predict", "produce", "rerender", "versions"]
+__all__ = ["Engine", "Outcome", "engine_for", "predict", "produce", "rerender", "store", "versions"]
+
+#: Distributions whose code decides where something lies, what shape it has, or what colour a pixel gets.
+DECISIVE = ("bpy", "embreex", "manifold3d", "numpy", "python-fcl", "scipy", "shapely", "trimesh")
 
 
 class Engine(Protocol):
     """Whatever turns a scene into a frame: Cycles, or its stand-in."""
 
+    @property
+    def device(self) -> str:
+        """What its pixels depend on beside the scene, for the record."""
+
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
         """The frame of a scene; `meshes` by object id."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one image: `status` "ok" or "quarantined", and why."""
-
-    index: int
-    status: str
-    reason: str | None = None
 
 
 def engine_for(name: str, device: str, threads: int | None) -> Engine:
@@ -79,23 +79,19 @@ def produce(recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine:
     scene = sample(recipe, index, info.seed)
     meshes = meshes_of(scene)
     frame = engine.render(scene, meshes)
-    return store(scene, meshes, frame, info, folder)
+    return store(scene, meshes, frame, info, folder, engine.device)
 
 
-def store(scene: Scene, meshes: Mapping[int, Mesh], frame: Frame, info: DatasetInfo, folder: Path) -> Outcome:
-    """Label, verify and write a rendered frame."""
+def store(
+    scene: Scene, meshes: Mapping[int, Mesh], frame: Frame, info: DatasetInfo, folder: Path, device: str
+) -> Outcome:
+    """Label, verify and write a frame that `device` rendered; one whose labels are in doubt goes to quarantine."""
     rays = cast(scene, meshes)
     instances = label(scene, meshes, frame.ids, rays)
     verification = compare(frame.ids, rays.ids)
-    depth, steps, saturated = encode_depth(frame.depth_m, info.depth_unit_m)
-    names = image_paths(scene.index)
-    reason = None
-    if not verification.passed:
-        reason = (
-            f"Cycles and the ray engine disagree in {verification.disagreeing} of {verification.pixels} pixels"
-            + (f" and on objects {list(verification.missing)}" if verification.missing else "")
-            + f"; {verification.tolerance:.0e} of the pixels are tolerated"
-        )
+    depth, steps, saturated = encode_depth(frame.depth_m, info.depth_unit_m, info.depth_format)
+    names = image_paths(scene.index, info.depth_format)
+    reason = None if verification.passed else _disagreement(verification)
     record = Record(
         index=scene.index,
         **names,
@@ -116,16 +112,26 @@ def store(scene: Scene, meshes: Mapping[int, Mesh], frame: Frame, info: DatasetI
             recipe=info.recipe_sha256,
         ),
         versions=versions(),
+        device=device,
     )
     pictures = {"image": encode_rgb(frame.rgb), "depth": depth, "ids": encode_ids(frame.ids)}
     if reason:
-        files = {f"{key}.png": data for key, data in pictures.items()} | {"ids_rays.png": encode_ids(rays.ids)}
+        files = {key + Path(names[key]).suffix: data for key, data in pictures.items()}
+        files["ids_rays.png"] = encode_ids(rays.ids)
         write_quarantine(folder, record, files)
         return Outcome(scene.index, "quarantined", reason)
     for key, data in pictures.items():
         write_bytes_atomic(folder / names[key], data)
     write_record(folder, record)
     return Outcome(scene.index, "ok")
+
+
+def _disagreement(found: Verification) -> str:
+    return (
+        f"Cycles and the ray engine disagree in {found.disagreeing} of {found.pixels} pixels"
+        + (f" and on objects {list(found.missing)}" if found.missing else "")
+        + f"; {found.tolerance:.0e} of the pixels are tolerated"
+    )
 
 
 def rerender(folder: Path, index: int, render: Callable[[Scene], Frame]) -> tuple[Frame, bool]:
@@ -140,4 +146,10 @@ def rerender(folder: Path, index: int, render: Callable[[Scene], Frame]) -> tupl
 
 def versions() -> dict[str, str]:
     """The versions that pixels and labels depend on."""
-    return {"scenewright": __version__, **{name: version(name) for name in ("bpy", "embreex", "numpy", "trimesh")}}
+    return {"scenewright": __version__, **{name: _version(name) for name in DECISIVE}}
+
+
+@cache
+def _version(name: str) -> str:
+    """Cached, since reading metadata takes milliseconds and every record has it."""
+    return version(name)

@@ -9,14 +9,13 @@ and fills them with `add_folder` or `remember`.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import AssetError
+from .atomic import atomic_file
 from .material import FileRef
 
 __all__ = ["add_folder", "copy_into", "locate", "remember", "store"]
@@ -105,23 +104,12 @@ def store(content: bytes, suffix: str, folder: Path) -> Path:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A temporary file beside the target that takes its place once the block has ended well and the disk has it."""
-    temporary: Path | None = None
+    """`atomic_file`, with the error of this layer."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as sink:
+        with atomic_file(target) as sink:
             yield sink
-            sink.flush()
-            os.fsync(sink.fileno())
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide a shared dataset's assets from its other readers
-        temporary.replace(target)
     except OSError as error:
         raise AssetError(f"cannot write {target} ({error}): make room or make its folder writable") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

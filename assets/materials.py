@@ -57,7 +57,8 @@ class Palette:
         """One of the colours, a little lighter or darker, a little shifted in hue."""
         base = np.array(self.colours[int(rng.integers(len(self.colours)))])
         gain = np.exp(self.jitter * (rng.standard_normal() + rng.standard_normal(3) / 3))
-        r, g, b = (float(c) for c in np.clip(base * gain, 0.0, 1.0))
+        # Rounded, since the last bits of an exponential depend on the processor.
+        r, g, b = (float(c) for c in np.round(np.clip(base * gain, 0.0, 1.0), 9))
         return r, g, b
 
     def check(self, name: str, value: float | RGB) -> RGB:
@@ -73,12 +74,10 @@ class Family:
 
     Attributes:
         values: its parameters by name.
-        label_solid: False where one sees through the surface: a labelled pixel then also shows what lies behind.
         needs_texture: the family is the picture that the mesh brings with it.
     """
 
     values: Mapping[str, Range | Palette]
-    label_solid: bool = True
     needs_texture: bool = False
 
 
@@ -175,7 +174,6 @@ FAMILIES: dict[str, Family] = {
             "smudges": Range(0.0, 1.0, 0.4, "fingerprints and dried drops"),
             "dust": dust(),
         },
-        label_solid=False,
     ),
     "ceramic": Family(
         {

@@ -22,7 +22,7 @@ import trimesh
 from ..errors import AssetError
 from .files import locate, remember
 from .material import FileRef
-from .mesh import Mesh
+from .mesh import Mesh, snap
 from .mesh_textures import texture_of
 
 __all__ = ["DEFAULTS", "UNITS", "UP_AXES", "UserMesh", "load_mesh", "read_mesh", "texture_of"]
@@ -112,7 +112,7 @@ def _read(ref: FileRef, suffix: str, unit: str, up: str) -> UserMesh:
     vertices, faces = _compact(vertices, faces)
     vertices = vertices @ np.array(UP_AXES[up], dtype=np.float64).T
     _check_size(vertices, unit, ref.name)
-    return _assemble(*_join(vertices * UNITS[unit], faces), uv, ref.name)
+    return _assemble(*_join(snap(vertices * UNITS[unit]), faces), uv, ref.name)
 
 
 def _parse(data: bytes, suffix: str, name: str) -> tuple[Points, Faces, Corners | None]:
@@ -231,7 +231,7 @@ def _assemble(vertices: Points, faces: Faces, uv: Corners | None, name: str) -> 
             f"{name} is inside out (volume {topology.volume:.3g} m³): flip its normals in its source program"
         )
     vertices, faces = _compact(vertices, faces[solid])
-    vertices -= (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    vertices = snap(vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2)
     parts = np.zeros(len(faces), np.uint8)
     mesh = Mesh(vertices, faces.astype(np.int32), parts, uv=None if uv is None else uv[solid])
     for array in (mesh.vertices, mesh.faces, mesh.face_part, mesh.uv):

@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from ..assets import atomic
+from ..assets.atomic import TEMPORARY
 from ..errors import DatasetError
 
 __all__ = ["TEMPORARY", "atomic_file", "inside", "read_bytes", "sweep", "write_bytes_atomic"]
 
-#: What an interrupted write may leave behind (a glob); `sweep` removes it.
-TEMPORARY = ".*.tmp"
-
 
 @contextmanager
 def atomic_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
-    """A file to write to that appears under `path` complete, or never.
-
-    Written beside its place, synced, moved over it, and the folder synced. DatasetError when the disk is full or the
-    folder cannot be written; nothing is left then.
-    """
-    # A random name, because two machines of a farm may hold the same process id and write the same image.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    """`assets.atomic.atomic_file` for files of a dataset: DatasetError where the disk or the folder refuses."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb", buffering) as file:
+        with atomic.atomic_file(path, buffering) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
     except OSError as error:
         raise DatasetError(
             f"cannot write {path}: {error.strerror or error}. Free space, or make the folder writable, and run the "
             "same command again: finished images are kept"
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_bytes_atomic(path: Path, data: bytes) -> None:
@@ -76,12 +59,3 @@ def sweep(folder: Path) -> int:
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

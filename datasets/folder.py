@@ -6,39 +6,38 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import TextIO
 
 from ..assets.files import copy_into
 from ..errors import DatasetError
 from ..scenes.load import recipe_sha256
 from ..scenes.recipe import Recipe
 from .coco import write_coco
-from .files import sweep
+from .files import TEMPORARY, sweep
 from .records import Counts, DatasetInfo, indices, iter_records, quarantined, read_info, record_dicts, write_info
 
 __all__ = ["export", "lock", "open_dataset"]
 
-DEPTH_UNIT_M = 0.0001  # 16 bits reach 6.5 m in steps of 0.1 mm
-
 
 def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: dict[str, str]) -> DatasetInfo:
-    """Create the dataset, or continue it when it was made from the same recipe and seed. Call with `lock` held.
+    """Create the dataset, or continue it when the same recipe, seed and versions made it. Call with `lock` held.
 
     Raises:
-        DatasetError: the folder holds something else, or a dataset of another recipe, seed or setting.
+        DatasetError: the folder holds something else, or a dataset of another recipe, seed, setting or version.
     """
     counts = Counts(requested=count, images=0, quarantined=0, train=0, val=0, annotations=0)
     if old := _old_info(folder):
         _same(old, recipe, seed, folder)
-        counts, versions = old.counts.model_copy(update={"requested": max(count, old.counts.requested)}), old.versions
+        _same_versions(old.versions, versions, folder)
+        counts = old.counts.model_copy(update={"requested": max(count, old.counts.requested)})
     elif indices(folder):
-        versions = _same_records(folder, recipe, seed)
-    else:
-        strangers = [p.name for p in folder.iterdir() if p.name not in (".lock", "assets")]
-        if strangers:
-            raise DatasetError(
-                f"{folder} is not empty and holds no dataset ({', '.join(sorted(strangers)[:3])}): choose another --out"
-            )
+        _same_records(folder, recipe, seed, versions)
+    elif strangers := _strangers(folder):
+        raise DatasetError(
+            f"{folder} is not empty and holds no dataset ({', '.join(strangers[:3])}): choose another --out"
+        )
     sweep(folder)
     for refs in recipe.files.values():
         for ref in refs:
@@ -52,7 +51,8 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         settings=recipe.render.model_dump(mode="json", exclude={"size"}),
         size=recipe.render.size,
         val_fraction=recipe.dataset.val_fraction,
-        depth_unit_m=DEPTH_UNIT_M,
+        depth_format=recipe.dataset.depth_format,
+        depth_unit_m=recipe.dataset.depth_unit_mm / 1000 if recipe.dataset.depth_format == "png" else 1.0,
         versions=versions,
         counts=counts,
     )
@@ -85,17 +85,32 @@ def lock(folder: Path) -> Iterator[None]:
     except OSError as e:
         raise DatasetError(f"cannot write to {folder}: {e.strerror or e}. Choose another --out") from e
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A run that ended between our open and our lock took the file with it: then we hold nothing.
-            if not os.path.samestat(os.fstat(file.fileno()), (folder / ".lock").stat()):
-                raise OSError
-        except OSError as e:
-            raise DatasetError(f"another run is writing to {folder}: wait for it, or choose another --out") from e
+        if not _held(file, folder / ".lock"):
+            raise DatasetError(f"another run is writing to {folder}: wait for it, or choose another --out")
         try:
             yield
         finally:
             (folder / ".lock").unlink(missing_ok=True)
+
+
+def _held(file: TextIO, path: Path) -> bool:
+    """Lock the open file and tell whether that worked; False when another run holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A run that ended between our open and our lock took the file with it: then we hold nothing.
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError as e:
+        raise DatasetError(
+            f"cannot lock {path}: {e.strerror or e}. Choose an --out on a file system with locks, such as a local disk"
+        ) from e
+
+
+def _strangers(folder: Path) -> list[str]:
+    """What no run of ours has left; one that was killed early leaves its assets and unfinished files."""
+    names = (p.name for p in folder.iterdir())
+    return sorted(n for n in names if n not in (".lock", "assets") and not fnmatch(n, TEMPORARY))
 
 
 def _old_info(folder: Path) -> DatasetInfo | None:
@@ -112,17 +127,14 @@ def _old_info(folder: Path) -> DatasetInfo | None:
         ) from None
 
 
-def _same_records(folder: Path, recipe: Recipe, seed: int) -> dict[str, str]:
-    """Versions of the first record, once every record is known to come from this recipe and seed."""
-    versions: dict[str, str] = {}
+def _same_records(folder: Path, recipe: Recipe, seed: int, versions: dict[str, str]) -> None:
     for record in iter_records(folder):
         if record.scene.seed != seed or record.scene.recipe_sha256 != recipe_sha256(recipe):
             raise DatasetError(
                 f"{folder} has no readable dataset.json, and image {record.index} was made from another recipe or with "
                 f"seed {record.scene.seed}: use the same recipe, options and seed, or another --out"
             )
-        versions = versions or record.versions
-    return versions
+        _same_versions(record.versions, versions, folder)
 
 
 def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Path) -> None:
@@ -137,6 +149,16 @@ def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Path) -> None:
         f"{folder} was made from another recipe (it differs in {', '.join(changed[:4]) or 'files'}): "
         "use the same recipe and options, or another --out"
     )
+
+
+def _same_versions(old: dict[str, str], new: dict[str, str], folder: Path) -> None:
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if changed:
+        then, now = (", ".join(f"{n} {v[n]}" for n in changed if n in v) or "none" for v in (old, new))
+        raise DatasetError(
+            f"{folder} was made with {then}; installed is {now}: its images would not match. Install what it was made "
+            "with, or choose another --out"
+        )
 
 
 def _difference(a: object, b: object, path: str = "") -> list[str]:

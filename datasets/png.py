@@ -1,4 +1,4 @@
-"""The three pictures of a record as PNG bytes, and back: colour, depth in fixed steps, instance ids.
+"""Pictures as PNG bytes, and back: colour, depth in fixed steps, instance ids.
 
 The bytes are the same for the same pixels (no time stamp), and the hash of a picture is of its pixels, not of its file.
 """
@@ -19,10 +19,10 @@ from ..errors import DatasetError
 
 __all__ = [
     "Header",
-    "decode_depth",
+    "decode_depth_png",
     "decode_ids",
     "decode_rgb",
-    "encode_depth",
+    "encode_depth_png",
     "encode_ids",
     "encode_rgb",
     "pixels_sha256",
@@ -62,7 +62,7 @@ def encode_ids(ids: npt.NDArray[np.uint16]) -> bytes:
     return _encode(ids, SMOOTH)
 
 
-def encode_depth(depth_m: npt.NDArray[np.float32], unit_m: float) -> tuple[bytes, npt.NDArray[np.uint16], int]:
+def encode_depth_png(depth_m: npt.NDArray[np.float32], unit_m: float) -> tuple[bytes, npt.NDArray[np.uint16], int]:
     """16-bit grey PNG of a depth image (h, w) in metres, in steps of `unit_m`; the stored steps; how many were cut off.
 
     0 means no surface (not finite); a surface nearer than one step is stored as 1, one beyond 65535 steps as 65535.
@@ -85,7 +85,7 @@ def decode_ids(data: bytes, width: int, height: int) -> npt.NDArray[np.uint16]:
     return _decode(data, Header(width, height, 16, 1)).astype(np.uint16, copy=False)
 
 
-def decode_depth(data: bytes, width: int, height: int) -> npt.NDArray[np.uint16]:
+def decode_depth_png(data: bytes, width: int, height: int) -> npt.NDArray[np.uint16]:
     """The (h, w) uint16 depth steps of a 16-bit grey PNG of that size; times `depth_unit_m` is metres, 0 no surface."""
     return _decode(data, Header(width, height, 16, 1)).astype(np.uint16, copy=False)
 

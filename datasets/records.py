@@ -5,7 +5,8 @@ complete, and everything else in the folder can be derived from the records.
 
     dataset.json               DatasetInfo
     images/000017.png          8-bit sRGB
-    depth/000017.png           16-bit steps of `depth_unit_m`, 0 where there is no surface
+    depth/000017.png           16-bit steps of `depth_unit_m`, 0 where there is no surface; or
+    depth/000017.exr           float32 metres, inf where there is no surface
     ids/000017.png             16-bit instance ids, 0 is none
     records/000017.json        Record
     annotations/               COCO, derived from the records
@@ -15,7 +16,6 @@ complete, and everything else in the folder can be derived from the records.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,12 +25,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..errors import DatasetError
 from ..render.labels import InstanceLabel, Verification
-from ..scenes.scene import Scene
+from ..scenes.scene import Scene, digest
 from .files import read_bytes, write_bytes_atomic
+from .skim import skim
 
 __all__ = [
     "Counts",
     "DatasetInfo",
+    "DepthFormat",
     "Hashes",
     "Record",
     "image_paths",
@@ -49,8 +51,6 @@ __all__ = [
     "write_record",
 ]
 
-FOLDERS = ("images", "depth", "ids")
-
 
 def _below(path: str) -> str:
     parts = path.split("/")
@@ -59,6 +59,8 @@ def _below(path: str) -> str:
     return path
 
 
+#: How depth is stored; `depth.encode_depth` says what is in the files.
+DepthFormat = Literal["png", "exr"]
 RelativePath = Annotated[str, AfterValidator(_below)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -83,7 +85,8 @@ class Record(Stored):
     """One finished image. `image`, `depth` and `ids` are paths below the dataset's folder, with forward slashes.
 
     `depth_saturated` counts pixels too far for 16 bits. `status` is "quarantined" only in `quarantine/`, and `reason`
-    says why then.
+    says why then. `device` is what rendered the colours, since a GPU rounds otherwise than a CPU does: "cpu",
+    "optix: NVIDIA L4", or "none" where no light was simulated.
     """
 
     schema_version: Literal[1] = 1
@@ -102,6 +105,7 @@ class Record(Stored):
     reason: str | None = None
     hashes: Hashes
     versions: dict[str, str] = {}
+    device: str = "cpu"
 
 
 class Counts(Stored):
@@ -119,7 +123,8 @@ class DatasetInfo(Stored):
     """`dataset.json`: what the whole dataset was made from.
 
     `recipe` is the checked recipe as plain JSON, and `recipe_sha256` its `recipe_digest`; `settings` are the render
-    settings; `size` is (width, height) in pixels; `depth_unit_m` is one step of the depth images in metres.
+    settings; `size` is (width, height) in pixels; `depth_unit_m` is how many
+    metres a value of 1 in a depth image means: the step of "png", 1 for "exr".
     """
 
     schema_version: Literal[1] = 1
@@ -131,7 +136,8 @@ class DatasetInfo(Stored):
     settings: dict[str, Any]
     size: tuple[int, int]
     val_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
-    depth_unit_m: Annotated[float, Field(gt=0)] = 0.001
+    depth_format: DepthFormat = "png"
+    depth_unit_m: Annotated[float, Field(gt=0)]
     versions: dict[str, str] = {}
     counts: Counts
 
@@ -146,9 +152,11 @@ def quarantine_folder(folder: Path, index: int) -> Path:
     return folder / "quarantine" / f"{index:06d}"
 
 
-def image_paths(index: int) -> dict[str, str]:
+def image_paths(index: int, depth_format: DepthFormat) -> dict[str, str]:
     """The paths of an image's three pictures below the dataset's folder, keyed as in `Record`."""
-    return {key: f"{place}/{index:06d}.png" for key, place in zip(("image", "depth", "ids"), FOLDERS, strict=True)}
+    return {
+        "image": f"images/{index:06d}.png", "depth": f"depth/{index:06d}.{depth_format}", "ids": f"ids/{index:06d}.png",
+    }  # fmt: skip
 
 
 def labels_sha256(instances: Iterable[InstanceLabel]) -> str:
@@ -158,7 +166,7 @@ def labels_sha256(instances: Iterable[InstanceLabel]) -> str:
 
 def recipe_digest(recipe: dict[str, Any]) -> str:
     """Hash of a recipe as plain JSON, whatever the order of its keys; equals `scenes.load.recipe_sha256`."""
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+    return digest(recipe)
 
 
 def write_record(folder: Path, record: Record) -> Path:
@@ -210,11 +218,11 @@ def iter_records(folder: Path) -> Iterator[Record]:
 
 
 def record_dicts(folder: Path) -> Iterator[dict[str, Any]]:
-    """All records, by index, as plain dicts: parsed but not checked, for exporters that must be fast."""
+    """All records, by index, as plain dicts: not checked and parsed no deeper than `skim` does, for fast exporters."""
     for index in indices(folder):
         path = record_path(folder, index)
         try:
-            record = orjson.loads(read_bytes(path))
+            record = skim(read_bytes(path))
         except orjson.JSONDecodeError as error:
             raise DatasetError(f"{path} is no JSON: {error}. Delete it and render the image again") from error
         if not isinstance(record, dict):

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatch
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +18,13 @@ from ..errors import ScenewrightError
 from ..render.labels import InstanceLabel, left_out
 from ..render.rle import decode, encode_ids
 from .coco import coco_path, write_coco
-from .files import TEMPORARY, inside, read_bytes
-from .png import decode_depth, decode_ids, decode_rgb, pixels_sha256
+from .depth import decode_depth
+from .files import inside, read_bytes
+from .inventory import Finding, inventory
+from .png import decode_ids, decode_rgb, pixels_sha256
 from .records import (
-    FOLDERS,
     DatasetInfo,
+    DepthFormat,
     Record,
     image_paths,
     indices,
@@ -39,19 +40,15 @@ from .splits import SPLITS, split_of
 
 __all__ = ["Finding", "validate"]
 
-#: Folders of a dataset whose every file is known, and how their files end.
-KNOWN = {**dict.fromkeys(FOLDERS, ".png"), "records": ".json"}
-
 Messages = Iterator[str]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One problem: an "error" makes the dataset unfit to train on, a "warning" does not. `path` is below the folder."""
+@dataclass
+class _Seen:
+    """What is compared across images: which one has a path, and which ones have depth that was cut off."""
 
-    severity: Literal["error", "warning"]
-    path: str
-    message: str
+    paths: dict[str, int] = field(default_factory=dict)
+    far: list[int] = field(default_factory=list)
 
 
 def validate(folder: Path) -> Iterator[Finding]:
@@ -63,14 +60,16 @@ def validate(folder: Path) -> Iterator[Finding]:
         yield Finding("error", "dataset.json", str(error))
         if not (folder / "records").is_dir():
             return
-    yield from _files(folder)
-    seen: dict[str, int] = {}
-    sound = True
+    yield from inventory(folder, info)
+    seen, sound = _Seen(), True
     for index in indices(folder):
         name = f"records/{index:06d}.json"
         for message in _guarded(lambda i=index: _record(folder, i, info, seen)):  # type: ignore[misc]  # i is bound now
             sound = False
             yield Finding("error", name, message)
+    if seen.far:
+        message = f"is cut off at 65535 steps in {len(seen.far)} images ({seen.far[:5]} …)"
+        yield Finding("warning", "depth", f"{message}: raise dataset.depth_unit_mm, or set dataset.depth_format: exr")
     yield from _quarantine(folder)
     if info is not None:
         for message in _guarded(lambda: _info(folder, info)):
@@ -86,27 +85,7 @@ def _guarded(check: Callable[[], Messages]) -> Messages:
         yield str(error)
 
 
-def _files(folder: Path) -> Iterator[Finding]:
-    """Files that do not belong here, and pictures without a record."""
-    known = {f"{i:06d}" for i in indices(folder)}
-    for place, suffix in KNOWN.items():
-        if not (folder / place).is_dir():
-            yield Finding("error", place, "the folder is missing: restore it, or run the same generate command again")
-            continue
-        for path in sorted((folder / place).iterdir()):
-            name = f"{place}/{path.name}"
-            if fnmatch(path.name, TEMPORARY):
-                yield Finding(
-                    "warning", name, "left by an interrupted write: run the same generate command, or delete it"
-                )
-            elif path.suffix != suffix or not path.stem.isdecimal() or path.stem != f"{int(path.stem):06d}":
-                yield Finding("error", name, f"a foreign file: {place}/ holds 000000{suffix}, …; move it elsewhere")
-            elif place != "records" and path.stem not in known:
-                message = "a picture without a record, from an interrupted image: run the same generate command again"
-                yield Finding("error", name, message)
-
-
-def _record(folder: Path, index: int, info: DatasetInfo | None, seen: dict[str, int]) -> Messages:
+def _record(folder: Path, index: int, info: DatasetInfo | None, seen: _Seen) -> Messages:
     """Everything about one image."""
     record = read_record(record_path(folder, index))
     if record.index != index or record.scene.index != index:
@@ -115,14 +94,17 @@ def _record(folder: Path, index: int, info: DatasetInfo | None, seen: dict[str, 
         yield f"is {record.status}: move it to quarantine/, only complete images belong here"
     if not record.verification.passed:
         yield f"its label engines disagree in {record.verification.disagreeing} pixels: render it again"
-    for key, path in image_paths(index).items():
+    if record.depth_saturated:
+        seen.far.append(index)
+    form = info.depth_format if info else _format(record)
+    for key, path in image_paths(index, form).items():
         if getattr(record, key) != path:
             yield f"names {getattr(record, key)!r} as its {key}, expected {path!r}: restore the record"
-        if (other := seen.setdefault(getattr(record, key), index)) != index:
+        if (other := seen.paths.setdefault(getattr(record, key), index)) != index:
             yield f"shares {getattr(record, key)} with image {other}: render both again"
     yield from _origin(record, info)
     yield from _guarded(lambda: _picture(folder, record))
-    yield from _guarded(lambda: _depth(folder, record))
+    yield from _guarded(lambda: _depth(folder, record, form))
     yield from _guarded(lambda: _labels(folder, record))
 
 
@@ -143,6 +125,12 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
         yield f"has categories {scene.categories}, dataset.json {info.categories}: datasets must not be mixed"
     if (record.width, record.height) != info.size:
         yield f"is {record.width}x{record.height}, dataset.json says {info.size[0]}x{info.size[1]}: render it again"
+    changed = [n for n in {**info.versions, **record.versions} if info.versions.get(n) != record.versions.get(n)]
+    if changed:
+        then, said = (
+            ", ".join(f"{n} {v.get(n, 'unknown')}" for n in changed) for v in (record.versions, info.versions)
+        )
+        yield f"was made with {then}, dataset.json says {said}: delete the record and render the image again"
     wanted = split_of(info.seed, record.index, info.val_fraction)
     if record.split != wanted:
         yield f"is in split {record.split!r}, its hash says {wanted!r}: restore the record"
@@ -154,8 +142,14 @@ def _picture(folder: Path, record: Record) -> Messages:
         yield f"{record.image} holds other pixels than were recorded: restore it, or delete the record and render again"
 
 
-def _depth(folder: Path, record: Record) -> Messages:
-    depth = decode_depth(read_bytes(inside(folder, record.depth)), record.width, record.height)
+def _format(record: Record) -> DepthFormat:
+    """The depth format that the record's own path tells."""
+    suffix = record.depth.rpartition(".")[2]
+    return next((form for form in get_args(DepthFormat) if form == suffix), "png")
+
+
+def _depth(folder: Path, record: Record, form: DepthFormat) -> Messages:
+    depth = decode_depth(read_bytes(inside(folder, record.depth)), record.width, record.height, form)
     if pixels_sha256(depth) != record.hashes.depth:
         yield f"{record.depth} holds other pixels than were recorded: restore it, or delete the record and render again"
 

@@ -95,7 +95,7 @@ def blender() -> Blender:
     """Import bpy in a child process, once per process, and ask it for its version and devices."""
     try:
         child = subprocess.run(
-            [sys.executable, "-c", _ASK_BLENDER],
+            [sys.executable, "-P", "-c", _ASK_BLENDER],
             capture_output=True,
             text=True,
             errors="replace",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,22 +30,38 @@ class Engine:
 
     def __init__(self, device: str = "auto", threads: int | None = None) -> None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        self.device = select(device, threads)
+        self._selected = select(device, threads)
         self.threads = threads
 
+    @property
+    def device(self) -> str:
+        """What the pixels depend on beside the scene: "cpu", or backend and GPU names as in "optix: NVIDIA L4"."""
+        names = ", ".join(self._selected.names)
+        return f"{self._selected.device}: {names}" if names else self._selected.device
+
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
-        """Render a scene; `meshes` gives each object's mesh by object id. `linear` also keeps scene-linear colour."""
+        """Render a scene; `meshes` gives each object's mesh by object id. `linear` also keeps scene-linear colour.
+
+        Raises:
+            RenderError: Blender refused, or could not write its layers to the temporary folder.
+        """
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                return self._render(scene, meshes, linear, Path(folder))
+        except (RuntimeError, OSError) as e:  # what bpy's operators, OpenEXR and the disk raise
+            raise RenderError(f"Blender failed: {str(e).strip() or type(e).__name__}") from e
+
+    def _render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool, folder: Path) -> Frame:
         target = blender.build(scene, meshes)
         self._machine(target)
-        with tempfile.TemporaryDirectory(prefix="scenewright-", dir=_memory_folder()) as folder:
-            rgb, hdr = _beauty(target, Path(folder), linear)
-            ids, depth = _labels(target, Path(folder))
+        rgb, hdr = _beauty(target, folder, linear)
+        ids, depth = _labels(target, folder)
         blender.clear()
         return Frame(rgb=rgb, ids=ids, depth_m=depth, linear=hdr)
 
     def _machine(self, target: bpy.types.Scene) -> None:
-        target.cycles.device = "CPU" if self.device.device == "cpu" else "GPU"
-        target.cycles.denoising_use_gpu = self.device.device != "cpu"
+        target.cycles.device = "CPU" if self._selected.device == "cpu" else "GPU"
+        target.cycles.denoising_use_gpu = self._selected.device != "cpu"
         if self.threads is not None:
             target.render.threads_mode, target.render.threads = "FIXED", self.threads
 
@@ -56,17 +73,15 @@ def _beauty(
     settings = target.render.image_settings
     settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "8"
     settings.compression = 0  # the file lives in memory for a moment and is read back at once
-    path = folder / "beauty.png"
-    result.save_render(str(path), scene=target)
+    path = _save(target, result, folder / "beauty.png")
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if bgr is None:
-        raise RenderError("Blender wrote no picture: see the worker's log")
+        raise _unwritten(path)
     rgb = np.ascontiguousarray(bgr[..., ::-1])
     if not linear:
         return rgb, None
-    channels = _exr(target, result, folder / "beauty.exr")
-    hdr = np.stack([channels[f"Combined.{c}"] for c in "RGB"], axis=-1) if "Combined.R" in channels else None
-    return rgb, hdr if hdr is not None else np.ascontiguousarray(channels["Combined"][..., :3], dtype=np.float32)
+    combined = _exr(target, result, folder / "beauty.exr")["Combined"]
+    return rgb, np.ascontiguousarray(combined[..., :3], dtype=np.float32)
 
 
 def _labels(beauty: bpy.types.Scene, folder: Path) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
@@ -95,27 +110,40 @@ def _labels(beauty: bpy.types.Scene, folder: Path) -> tuple[npt.NDArray[np.uint1
     result = _render(scene)
     channels = _exr(scene, result, folder / "labels.exr")
     beauty.camera.data.dof.use_dof = focused
-    ids, depth = channels["IndexOB"], channels["Depth"]
+    ids, depth = channels["IndexOB.X"], channels["Depth.Z"]
     return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32)
 
 
 def _render(scene: bpy.types.Scene) -> bpy.types.Image:
     outcome = bpy.ops.render.render(scene=scene.name, write_still=False)
     if outcome != {"FINISHED"}:
-        raise RenderError(f"Blender ended the render with {sorted(outcome)}: see the worker's log")
+        raise RenderError(f"Blender ended the render with {sorted(outcome)}: run the same command to try again")
     return bpy.data.images["Render Result"]
 
 
 def _exr(scene: bpy.types.Scene, result: bpy.types.Image, path: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """All passes of a render result by their name without view layer: (h, w) or (h, w, c) float32."""
+    """All passes of a render result by their name without the view layer: (h, w) or (h, w, 4) float32."""
     settings = scene.render.image_settings
     settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
-    result.save_render(str(path), scene=scene)
-    with OpenEXR.File(str(path)) as file:
-        # Names look like "ViewLayer.IndexOB.X"; single channels keep their component, RGB is grouped.
-        return {name.split(".", 1)[1].removesuffix(".X").removesuffix(".Z").removesuffix(".V"): c.pixels.copy()
-                for name, c in file.channels().items()}  # fmt: skip
+    _save(scene, result, path)
+    try:
+        with OpenEXR.File(str(path)) as file:
+            # Names look like "ViewLayer.IndexOB.X"; a colour is one array, "ViewLayer.Combined".
+            return {name.split(".", 1)[1]: channel.pixels.copy() for name, channel in file.channels().items()}
+    except (RuntimeError, ValueError) as e:  # no such file; a file that ends too soon
+        raise _unwritten(path) from e
 
 
-def _memory_folder() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+def _save(scene: bpy.types.Scene, result: bpy.types.Image, path: Path) -> Path:
+    with contextlib.suppress(RuntimeError):  # Blender raises when it cannot open a file, not when the disk is full
+        result.save_render(str(path), scene=scene)
+    if not path.is_file():
+        raise _unwritten(path)
+    return path
+
+
+def _unwritten(path: Path) -> RenderError:
+    return RenderError(
+        f"Blender could not write {path.name} to {path.parent.parent}: make room there"
+        " (in a container: docker run --shm-size=1g), then run the same command again"
+    )

@@ -21,6 +21,8 @@ __all__ = ["FlatEngine"]
 class FlatEngine:
     """Gives frames of the same shape and meaning as Cycles does; its ids are the ray engine's own."""
 
+    device = "none"
+
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
         """Grey by the angle between surface and view, tinted by object id; `linear` is the same picture before sRGB."""
         view = cast(scene, meshes)

@@ -11,13 +11,14 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 from ..assets.mesh import Mesh
 from ..errors import LabelError
+from ..scenes.cameras import project
 from ..scenes.scene import Camera, LabelRules, Matrix4, Scene, SceneObject, Vec3, matrix
 from .rle import Crop, MaskRle, encode_crops, encode_ids
 
 if TYPE_CHECKING:  # whoever only reads labels, training code above all, need not load the ray engine
     from ..scenes.rays import AmodalMask, RayView
 
-__all__ = ["ATTRIBUTES", "Box", "InstanceLabel", "Verification", "compare", "label", "left_out", "project"]
+__all__ = ["ATTRIBUTES", "Box", "InstanceLabel", "Verification", "compare", "label", "left_out"]
 
 Ids = npt.NDArray[np.integer[Any]]
 Box = tuple[int, int, int, int]
@@ -178,15 +179,6 @@ def left_out(category_id: int, area: int, visibility: float, rules: LabelRules) 
     return None
 
 
-def project(camera: Camera, points_m: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Pixels (N, 2) of points (N, 3) in the camera frame, metres; NaN for points that are not before the camera."""
-    points = np.asarray(points_m, dtype=np.float64).reshape(-1, 3)
-    z = np.where(points[:, 2] > 0, points[:, 2], np.nan)
-    x = camera.fx * points[:, 0] / z + camera.cx
-    y = camera.fy * points[:, 1] / z + camera.cy
-    return np.stack([x, y], axis=1)
-
-
 def _amodal(object_id: int, visible: MaskRle | None, ids: Ids, alone: AmodalMask | None) -> tuple[Crop, int]:
     """One object's unhidden mask, cropped, and the pixels that it would cover if the image had no border."""
     if alone is None or alone.mask.size == 0:
@@ -230,19 +222,17 @@ def _instance(
         distance_m=_tidy(float(np.linalg.norm(cam_t_object[:3, 3]))),
         cam_T_object=matrix(np.round(cam_t_object, DECIMALS) + 0.0),
         size_m=_triple(mesh.extents * item.scale),
-        keypoints_px=_keypoints(scene.camera, cam_t_object, mesh, item.scale),
+        keypoints_px=_keypoints(scene.camera, item, mesh),
         annotated=reason is None,
         left_out=reason,
     )
 
 
-def _keypoints(
-    camera: Camera, cam_t_object: npt.NDArray[np.float64], mesh: Mesh, scale: float
-) -> dict[str, Pixel | None]:
+def _keypoints(camera: Camera, item: SceneObject, mesh: Mesh) -> dict[str, Pixel | None]:
     if not mesh.keypoints:
         return {}
-    points = np.array(list(mesh.keypoints.values()), dtype=np.float64) * scale
-    pixels = project(camera, points @ cam_t_object[:3, :3].T + cam_t_object[:3, 3])
+    points = np.array(list(mesh.keypoints.values()), dtype=np.float64) * item.scale
+    pixels, _ = project(camera, points @ item.pose[:3, :3].T + item.pose[:3, 3])
     shown: list[Pixel | None] = [None if np.isnan(p).any() else (_tidy(p[0]), _tidy(p[1])) for p in pixels]
     return dict(zip(mesh.keypoints, shown, strict=True))
 

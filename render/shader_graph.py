@@ -148,8 +148,7 @@ class Graph:
     def lay_flat(self) -> None:
         """From here on patterns are 2D, in that of the object's three planes to which the surface is nearest.
 
-        For what covers tables, where most of a picture's shading is spent: measured over 3D, cells cost a third and
-        noise two thirds.
+        For what covers tables, where most of a picture's shading is spent: 2D patterns cost less than 3D ones.
         """
         node = self.node("ShaderNodeTexCoord")
         nx, ny, nz = (abs(n) for n in self.split(Wire(self, node.outputs["Normal"])))

@@ -81,10 +81,10 @@ def cardboard(g: Graph, v: Values) -> Any:
         0.72 - 0.16 * v["wear"], 0.90 - 0.12 * v["wear"]
     )
     corner = g.edge(1.5) * v["wear"]
-    figure = (fibres - 0.5) * 0.9 + (crossing - 0.5) * 0.8 + (cloud - 0.5) * 0.9 + flutes * 0.03 + 0.5
+    figure = (fibres - 0.5) * 1.1 + (crossing - 0.5) * 0.8 + (cloud - 0.5) * 0.5 + flutes * 0.03 + 0.5
     body = figure.clamped().tint(dim(v["colour"], 0.72), dim(v["colour"], 1.22))
     skin = Skin(
-        colour=(scuff * 0.35 + corner * 0.5).tint(body, dim(v["colour"], 1.7)),
+        colour=(scuff * 0.2 + corner * 0.5).tint(body, dim(v["colour"], 1.7)),
         roughness=0.82 + (fibres - 0.5) * 0.2,
         height_mm=flutes * 0.015 + (fibres - 0.5) * 0.05,
         more={"specular_ior_level": 0.3},
@@ -118,18 +118,18 @@ def concrete(g: Graph, v: Values) -> Any:
     sand = g.noise(0.7, detail=1)
     stones = g.cells(4.5)
     uneven = g.noise(45, detail=0)
-    hole = (g.cells(9.0) + (uneven - 0.5) * 0.5).step(0.02 + 0.05 * v["pores"], 0.005 + 0.03 * v["pores"])
+    hole = (g.cells(13.0) + (uneven - 0.5) * 0.25).step(0.03 + 0.04 * v["pores"], 0.01 + 0.02 * v["pores"])
     pore = hole * min(1.0, 4 * v["pores"])
     blot = g.noise(260, detail=4, rough=0.62)
     wet = blot.step(0.52, 0.66) * (0.75 * v["stains"])
     bend = g.noise(90, detail=2)
-    bent = g.vector("MULTIPLY_ADD", g.join(bend, bend, bend), (0.12, -0.10, 0.05), g.position)
-    crack = g.cells(420, feature="DISTANCE_TO_EDGE", at=bent).step(0.0032, 0.0008) * min(1.0, 2 * v["cracks"])
+    bent = g.vector("MULTIPLY_ADD", g.join(bend, bend, bend), (0.06, -0.05, 0.0), g.position)
+    crack = g.cells(420, feature="DISTANCE_TO_EDGE", at=bent).step(0.0018, 0.0004) * min(1.0, 2 * v["cracks"])
     crack = crack * blot.step(0.41 + 0.2 * v["cracks"], 0.35 + 0.2 * v["cracks"])
     tone = (cloud - 0.5) * 1.7 + (sand - 0.5) * 0.7 + stones.step(0.45, 0.15) * -0.10 + 0.5
     body = tone.clamped().tint(dim(v["colour"], 0.68), dim(v["colour"], 1.25))
     skin = Skin(
-        colour=g.math("MAXIMUM", pore * 0.8, crack).tint(
+        colour=g.math("MAXIMUM", pore * 0.55, crack).tint(
             wet.tint(body, dim(v["colour"], 0.42)), dim(v["colour"], 0.18)
         ),
         roughness=v["roughness"] - wet * 0.3 + pore * 0.2,

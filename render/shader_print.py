@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .shader_graph import Graph, Wire
-from .shader_wear import Skin, dim, finish, scratches, smudged
+from .shader_graph import Graph, Scalar, Wire
+from .shader_wear import RGB, Skin, dim, finish, scratches, smudged
 
 __all__ = ["printed"]
 
@@ -23,16 +23,17 @@ def printed(g: Graph, v: dict[str, Any]) -> Any:
     bands = _between(w, low, high, EDGE)
     lines = _between(w, low + 0.022, high - 0.022, EDGE) - _between(w, low + 0.034, high - 0.034, EDGE)
     emblem = _emblem(g, u, w, middle)
-    word = _text(g, u, w, (middle - 0.065, middle + 0.065), (0.28, 0.72), GLYPHS // 3, 1)
+    word = _text(g, u, w, (middle - 0.065, middle + 0.065), (0.28, 0.72), GLYPHS // 2, 1)
     text = _text(g, u, w, (low + 0.08, middle - 0.24), (0.2, 0.8), GLYPHS, 4)
     ink = g.math("MAXIMUM", g.math("MAXIMUM", 1.0 - bands, lines), g.math("MAXIMUM", emblem, text))
     ink = g.math("MAXIMUM", ink - word, (1.0 - emblem) * word)
     marks = scratches(g, v["wear"], width_mm=0.15)
     uneven = g.noise(9, detail=2)
     ground = uneven.step(0.3, 0.7).tint(dim(v["colour"], 0.95), dim(v["colour"], 1.03))
+    inked = _readable(v["ink"], v["colour"])
     metallic = v["metallic"] * (1.0 - ink) if v["metallic"] else 0.0
     skin = Skin(
-        colour=(marks * 0.35).tint(ink.tint(ground, v["ink"]), dim(v["colour"], 1.3)),
+        colour=(marks * 0.35).tint(ink.tint(ground, inked), dim(v["colour"], 1.3)),
         roughness=v["roughness"] + marks * 0.2,
         metallic=metallic,
         height_mm=(uneven - 0.5) * 0.02,
@@ -40,7 +41,14 @@ def printed(g: Graph, v: dict[str, Any]) -> Any:
     return finish(g, smudged(g, skin, 0.15), v["dust"])
 
 
-def _between(x: Wire, low: float, high: float, soft: float) -> Wire:
+def _readable(ink: RGB, ground: RGB) -> RGB:
+    """The ink, or black or white where nobody could read it on this ground."""
+    if abs(max(ink) - max(ground)) > 0.25:
+        return ink
+    return (0.03, 0.03, 0.035) if max(ground) > 0.35 else (0.74, 0.73, 0.69)
+
+
+def _between(x: Wire, low: Scalar, high: Scalar, soft: float) -> Wire:
     """1 from `low` to `high`, 0 outside."""
     return x.step(low - soft, low + soft) * x.step(high + soft, high - soft)
 
@@ -60,9 +68,12 @@ def _text(
     line = (w - height[0]) * (rows / (height[1] - height[0]))
     letter = u * float(glyphs)
     row, column = g.math("FLOOR", line), g.math("FLOOR", letter)
-    there, wide, _ = g.split(g.white(g.join(column, row, float(g.draw() * 100))))
-    stroke = _between(g.math("FRACT", line), 0.22, 0.78, 0.05) * _between(g.math("FRACT", letter), 0.12, 0.84, 0.05)
-    counter = _between(g.math("FRACT", line), 0.40, 0.60, 0.05) * _between(g.math("FRACT", letter), 0.32, 0.64, 0.05)
+    there, foot, side = g.split(g.white(g.join(column, row, float(g.draw() * 100))))
+    x, y = g.math("FRACT", letter), g.math("FRACT", line)
+    stroke = _between(y, 0.2, 0.8, 0.05) * _between(x, 0.1, 0.86, 0.05)
+    # A block with a hole is an O or a D; the hole that breaks out below or aside makes n, C, F and the like.
+    bottom, right = foot.step(0.5, 0.51).lerp(0.38, 0.0), side.step(0.6, 0.61).lerp(0.64, 1.1)
+    counter = _between(y, bottom, 0.64, 0.05) * _between(x, 0.34, right, 0.05)
     kept = there.step(0.18, 0.19) if rows > 1 else 1.0
     inside = _between(w, *height, EDGE) * _between(u, *width, EDGE)
-    return inside * stroke * (1.0 - counter * wide.step(0.3, 0.31)) * kept
+    return inside * stroke * (1.0 - counter) * kept

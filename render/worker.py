@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -18,28 +19,44 @@ from typing import Any
 
 import orjson
 
-from ..errors import RenderError
+from ..errors import RenderError, ScenewrightError
+from .scratch import Scratch
 
-__all__ = ["Worker", "ask", "serve"]
+__all__ = ["START_S", "TIMEOUT_S", "Worker", "ask", "serve"]
+
+#: A worker that starts has this long at least: the first import of bpy from a cold network disk takes minutes.
+START_S = 300.0
+TIMEOUT_S = 1800.0
 
 LOG_TAIL_LINES = 12
+LOG_TAIL_BYTES = 1 << 16
+IDLE_GRACE_S = 2.0
 GRACE_S = 5.0
 _PR_SET_PDEATHSIG = 1
 
 
 class Worker:
-    """The parent's side. `start` → `send` → wait until `fileno()` is readable → `receive`."""
+    """The parent's side. Construct → `send` → wait until `fileno()` is readable → `receive` → `stop`.
+
+    The child's temporary folder belongs to the parent, which removes it in `stop`, however the child has ended.
+    """
 
     def __init__(self, module: str, setup: Mapping[str, Any]) -> None:
         """Start `python -m module` and hand it `setup` as its first line."""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
-            start_new_session=True,  # Ctrl-C is for the parent, which then stops its workers itself
-        )  # fmt: skip
         self._partial = b""
-        self.send({**setup, "parent": os.getpid()})
+        with contextlib.ExitStack() as undo:
+            self._scratch = Scratch()
+            undo.callback(self._scratch.close)
+            self._log = undo.enter_context(tempfile.TemporaryFile())
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module],  # -P: a psutil.py in the user's folder is not ours to import
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
+                env={**os.environ, "TMPDIR": str(self._scratch.path)},
+                start_new_session=True,  # Ctrl-C is for the parent, which then stops its workers itself
+            )  # fmt: skip
+            undo.callback(self.stop, busy=True)
+            self.send({**setup, "parent": os.getpid()})
+            undo.pop_all()
 
     @property
     def pid(self) -> int:
@@ -58,43 +75,69 @@ class Worker:
             self._process.stdin.write(orjson.dumps(request) + b"\n")
             self._process.stdin.flush()
 
-    def receive(self) -> dict[str, Any] | None:
-        """The next answer; blocks until there is one. None: the child has ended."""
-        while b"\n" not in self._partial:
-            data = os.read(self.fileno(), 1 << 16)
-            if not data:
-                return None
-            self._partial += data
+    def receive(self, timeout_s: float | None = None) -> dict[str, Any] | None:
+        """The next answer; None: the child has ended.
+
+        Raises:
+            TimeoutError: nothing came for `timeout_s`; None waits for ever.
+        """
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno(), selectors.EVENT_READ)
+            while b"\n" not in self._partial:
+                if not selector.select(timeout_s):
+                    raise TimeoutError
+                data = os.read(self.fileno(), 1 << 16)
+                if not data:
+                    return None
+                self._partial += data
         line, _, self._partial = self._partial.partition(b"\n")
         answer: dict[str, Any] = orjson.loads(line)
         return answer
 
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL for a child that does not go."""
+    def stop(self, busy: bool = False) -> None:
+        """End the child: an idle one by closing its pipe, then by SIGTERM, then by SIGKILL. May be called twice."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        if not busy:
+            self._wait(IDLE_GRACE_S)
         if self._process.poll() is None:
             self._process.terminate()
-            try:
-                self._process.wait(GRACE_S)
-            except subprocess.TimeoutExpired:
+            if not self._wait(GRACE_S):
                 self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
+        self._process.stdout.close()
         self._log.close()
+        self._scratch.close()
 
     def post_mortem(self) -> str:
-        """How the child ended, and the last lines it wrote."""
-        code = self._process.wait()
+        """How the child ended, and the last lines it wrote; a child that closed its pipe and lives on is killed."""
+        if not self._wait(GRACE_S):
+            self._process.kill()
+            return self.with_tail("the render process closed its answers and did not end")
+        code = self._process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]
-        return "\n  ".join([f"the render process {how}", *lines])
+        return self.with_tail(f"the render process {how}")
+
+    def with_tail(self, message: str) -> str:
+        """The message, and below it the last lines that the child wrote."""
+        log = self._log.fileno()
+        # pread, since seeking would move the place where a living child writes next.
+        tail = os.pread(log, LOG_TAIL_BYTES, max(0, os.fstat(log).st_size - LOG_TAIL_BYTES))
+        return "\n  ".join([message, *tail.decode(errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]])
+
+    def _wait(self, seconds: float) -> bool:
+        """Whether the child ends in that time."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.returncode is not None
 
 
 def serve(start: Callable[[dict[str, Any]], Callable[[dict[str, Any]], dict[str, Any]]]) -> None:
-    """The child's loop: `start(setup)` gives the function that answers requests. Ends when the parent's pipe closes."""
+    """The child's loop: `start(setup)` gives the function that answers requests. Ends when the parent's pipe closes.
+
+    The first answer is `{"ready": True}`, or `{"status": "fatal", "reason": …}` when `start` raised a deliberate error.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup = orjson.loads(sys.stdin.buffer.readline() or b"{}")
     _die_with(setup.get("parent"))
@@ -105,24 +148,46 @@ def serve(start: Callable[[dict[str, Any]], Callable[[dict[str, Any]], dict[str,
         answers.write(orjson.dumps(answer) + b"\n")
         answers.flush()
 
-    handle = start(setup)
+    try:
+        handle = start(setup)
+    except ScenewrightError as e:
+        tell({"status": "fatal", "reason": str(e)})
+        return
     tell({"ready": True})
     for line in sys.stdin.buffer:
         tell(handle(orjson.loads(line)))
 
 
-def ask(module: str, setup: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
-    """One request to a worker of its own; RenderError with the log's tail when it dies."""
+def ask(
+    module: str, setup: Mapping[str, Any], request: Mapping[str, Any], timeout_s: float = TIMEOUT_S
+) -> dict[str, Any]:
+    """One request to a worker of its own.
+
+    Raises:
+        RenderError: it refuses the setup, dies or takes longer than `timeout_s`; the log's tail is in the message.
+    """
     worker = Worker(module, setup)
+    busy = True
     try:
-        if worker.receive() is not None:
-            worker.send(request)
-            answer = worker.receive()
-            if answer is not None:
-                return answer
-        raise RenderError(worker.post_mortem())
+        _receive(worker, "to start", max(timeout_s, START_S))
+        worker.send(request)
+        answer = _receive(worker, "for one image", timeout_s)
+        busy = False
+        return answer
     finally:
-        worker.stop()
+        worker.stop(busy)
+
+
+def _receive(worker: Worker, what: str, timeout_s: float) -> dict[str, Any]:
+    try:
+        answer = worker.receive(timeout_s)
+    except TimeoutError:
+        raise RenderError(worker.with_tail(f"the render process took longer than {timeout_s:g} s {what}")) from None
+    if answer is None:
+        raise RenderError(worker.post_mortem())
+    if answer.get("status") == "fatal":
+        raise RenderError(answer["reason"])
+    return answer
 
 
 def _die_with(parent: int | None) -> None:

@@ -67,7 +67,8 @@ def camera_center(camera: Camera) -> Vec:
 def project(camera: Camera, points: npt.ArrayLike) -> tuple[Vec, Vec]:
     """Pixel coordinates (n, 2) and depths (n,) metres of (n, 3) world points; depth ≤ 0 is behind the camera.
 
-    u = fx·x/z + cx, v = fy·y/z + cy in the camera frame (Hartley & Zisserman 2004, §6.1); NaN behind the camera.
+    u = fx·x/z + cx, v = fy·y/z + cy in the camera frame (Hartley & Zisserman 2004, §6.1); NaN on the camera's plane and
+    behind it.
     """
     e = camera.extrinsics
     cam = np.asarray(points, dtype=np.float64).reshape(-1, 3) @ e[:3, :3].T + e[:3, 3]

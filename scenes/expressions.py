@@ -1,7 +1,8 @@
 """The small language of conditions: numbers, text, names of image-level parameters, arithmetic, comparisons, logic.
 
-Parsed with Python's own grammar, then restricted to a whitelist of nodes and evaluated by walking the tree: no calls
+Parsed with Python's own grammar, then restricted to a whitelist of nodes, each of which becomes a function: no calls
 but `min`, `max`, `round` and `abs`, no attributes of objects, no power operator, so an expression always ends quickly.
+As in Python, a branch that is not taken is not computed: `1 if x == 0 else 1 / x` has a value at x = 0.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from .scene import Value
@@ -16,6 +18,9 @@ from .scene import Value
 __all__ = ["evaluate", "names"]
 
 MAX_LENGTH = 500
+Lookup = Callable[[str], Any]
+Run = Callable[[Lookup], Any]
+
 _BINARY: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -38,6 +43,25 @@ _UNARY: Mapping[type[ast.AST], Callable[[Any], Any]] = {ast.USub: operator.neg, 
 _CALLS: Mapping[str, Callable[..., Any]] = {"min": min, "max": max, "round": round, "abs": abs}
 
 
+def names(text: str) -> frozenset[str]:
+    """The parameters that an expression may read: `lights[0].power` reads "lights.0.power". ValueError if it is none.
+
+    Names in every branch count, taken or not.
+    """
+    found: set[str] = set()
+    _compiled(_parse(text), found)
+    return frozenset(found)
+
+
+def evaluate(text: str, lookup: Callable[[str], Value]) -> Any:
+    """The expression's value; `lookup` gives a parameter's. ValueError where types do not fit or on a division by 0."""
+    run = _compiled(_parse(text), set())
+    try:
+        return run(lookup)
+    except (TypeError, ZeroDivisionError, OverflowError) as e:
+        raise ValueError(f"cannot compute {_short(text)!r}: {e}") from None
+
+
 def _parse(text: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise ValueError(f"an expression may have {MAX_LENGTH} characters, got {len(text)}")
@@ -52,70 +76,68 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _dotted(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        head = _dotted(node.value)
-        return None if head is None else f"{head}.{node.attr}"
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
-        head = _dotted(node.value)
-        return None if head is None else f"{head}.{node.slice.value}"
-    return None
+def _compiled(node: ast.AST, found: set[str]) -> Run:
+    """The node as a function of the lookup; notes its names in `found`. ValueError where it is not allowed."""
 
+    def parts(*nodes: ast.AST) -> list[Run]:
+        return [_compiled(n, found) for n in nodes]
 
-def names(text: str) -> frozenset[str]:
-    """The parameters that an expression reads: `lights[0].power` reads "lights.0.power". ValueError if it is none."""
-    found: set[str] = set()
-
-    def note(name: str) -> float:
-        found.add(name)
-        return 1.0
-
-    _walk(_parse(text), note, run=False)
-    return frozenset(found)
-
-
-def evaluate(text: str, lookup: Callable[[str], Value]) -> Any:
-    """The expression's value; `lookup` gives a parameter's. ValueError where types do not fit or on a division by 0."""
-    try:
-        return _walk(_parse(text), lookup, run=True)
-    except (TypeError, ZeroDivisionError, OverflowError) as e:
-        raise ValueError(f"cannot compute {_short(text)!r}: {e}") from None
-
-
-def _walk(node: ast.AST, lookup: Callable[[str], Any], run: bool) -> Any:
-    """Check the node (and, when `run`, compute it). Without `run` every operand is visited, whatever its value."""
-    name = _dotted(node)
-    if name is not None:
-        return lookup(name)
-    if isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float | str):
-        return node.value
-    if isinstance(node, ast.List | ast.Tuple):
-        return [_walk(e, lookup, run) for e in node.elts]
-    if isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
-        value = _walk(node.operand, lookup, run)
-        return _UNARY[type(node.op)](value) if run else 1.0
-    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        a, b = _walk(node.left, lookup, run), _walk(node.right, lookup, run)
-        if run and (isinstance(a, str | list) or isinstance(b, str | list)):
-            raise TypeError("arithmetic needs numbers")  # 'a' * 10**9 must not fill the memory
-        return _BINARY[type(node.op)](a, b) if run else 1.0
-    if isinstance(node, ast.BoolOp):
-        values = [bool(_walk(v, lookup, run)) for v in node.values]
-        return all(values) if isinstance(node.op, ast.And) else any(values)
-    if isinstance(node, ast.Compare) and all(type(op) in _COMPARE for op in node.ops):
-        values = [_walk(v, lookup, run) for v in (node.left, *node.comparators)]
-        if not run:
-            return True
-        return all(_COMPARE[type(op)](values[i], values[i + 1]) for i, op in enumerate(node.ops))
-    if isinstance(node, ast.IfExp):
-        test, a, b = (_walk(n, lookup, run) for n in (node.test, node.body, node.orelse))
-        return a if test else b
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CALLS and not node.keywords:
-        args = [_walk(a, lookup, run) for a in node.args]
-        return _CALLS[node.func.id](*args) if run else 1.0
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str() as value):
+            return lambda _: value
+        case ast.Name() | ast.Attribute() | ast.Subscript() if name := _dotted(node):
+            found.add(name)
+            return lambda look: look(name)
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            items = parts(*elements)
+            return lambda look: [run(look) for run in items]
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+            (inner,) = parts(operand)
+            return lambda look: _UNARY[type(op)](inner(look))
+        case ast.BinOp(op=op) if type(op) in _BINARY:
+            left, right = parts(node.left, node.right)
+            return lambda look: _arithmetic(_BINARY[type(op)], left(look), right(look))
+        case ast.BoolOp(op=op, values=values):
+            operands, combine = parts(*values), all if isinstance(op, ast.And) else any
+            return lambda look: combine(bool(run(look)) for run in operands)
+        case ast.Compare() if all(type(op) in _COMPARE for op in node.ops):
+            return _comparison([_COMPARE[type(op)] for op in node.ops], parts(node.left, *node.comparators))
+        case ast.IfExp():
+            test, then, other = parts(node.test, node.body, node.orelse)
+            return lambda look: then(look) if test(look) else other(look)
+        case ast.Call(func=ast.Name(id=call), args=given, keywords=[]) if call in _CALLS:
+            args = parts(*given)
+            return lambda look: _CALLS[call](*(run(look) for run in args))
     raise ValueError(
         f"{_short(ast.unparse(node))!r} is not allowed in an expression: use numbers, text, parameter names, "
         "+ - * / // %, comparisons, and, or, not, if-else, min, max, round, abs"
     )
+
+
+def _dotted(node: ast.AST) -> str | None:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=key):
+            head = _dotted(value)
+            return None if head is None else f"{head}.{key}"
+        case ast.Subscript(value=value, slice=ast.Constant(value=int() as place)):
+            head = _dotted(value)
+            return None if head is None else f"{head}.{place}"
+    return None
+
+
+def _arithmetic(compute: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    if isinstance(a, str | list) or isinstance(b, str | list):
+        raise TypeError("arithmetic needs numbers")  # 'a' * 10**9 must not fill the memory
+    return compute(a, b)
+
+
+def _comparison(tests: list[Callable[[Any, Any], bool]], operands: list[Run]) -> Run:
+    """A chain such as `0 < x < 1`: operands are computed from the left, up to the first comparison that fails."""
+
+    def run(look: Lookup) -> bool:
+        values = pairwise(operand(look) for operand in operands)
+        return all(test(a, b) for test, (a, b) in zip(tests, values, strict=True))
+
+    return run

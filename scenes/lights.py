@@ -47,5 +47,5 @@ def black_body(temperature_k: float) -> RGB:
     c2 = 1.4388e-2  # h·c/k, metre kelvin
     waves = np.array([610e-9, 549e-9, 465e-9])
     rgb = np.expm1(c2 / (waves * 6500.0)) / np.expm1(c2 / (waves * temperature_k))
-    rgb /= rgb.max()
+    rgb = np.round(rgb / rgb.max(), 9)
     return (float(rgb[0]), float(rgb[1]), float(rgb[2]))

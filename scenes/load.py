@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +18,10 @@ from ..assets.hdris import BUILT_IN, check_hdri, hdri_files
 from ..assets.material import FileRef
 from ..assets.mesh_files import read_mesh, texture_of
 from ..errors import AssetError, RecipeError
-from .recipe import AssetSpec, Recipe
-from .rules import check_rules, rule_distribution
+from .recipe import Recipe
+from .recipe_objects import AssetSpec
+from .rules import check_area, check_rules, rule_distribution
+from .scene import digest
 from .tree import explain, set_in
 
 __all__ = ["built_in_recipes", "load", "recipe_from_dict", "recipe_sha256"]
@@ -29,6 +29,7 @@ __all__ = ["built_in_recipes", "load", "recipe_from_dict", "recipe_sha256"]
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000
 MAX_DEPTH = 50
+MERGE = "tag:yaml.org,2002:merge"
 
 
 def built_in_recipes() -> dict[str, Path]:
@@ -69,6 +70,7 @@ def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "re
         if base is not None:
             recipe = recipe.model_copy(update={"files": _files(recipe, base)})
         check_rules(recipe)
+        check_area(recipe)
     except ValidationError as e:
         raise RecipeError("\n".join(f"{where}: {line}" for line in explain(e, raw, Recipe))) from None
     except ValueError as e:
@@ -80,7 +82,7 @@ def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "re
 
 def recipe_sha256(recipe: Recipe) -> str:
     """Identity of a recipe: the hash of its checked content, files by their hashes, not of the YAML's layout."""
-    return hashlib.sha256(json.dumps(recipe.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+    return digest(recipe.model_dump(mode="json"))
 
 
 def _find(source: str | Path) -> Path:
@@ -163,7 +165,10 @@ def _refuse_tag(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's plain data: no dates, no sets, no tags of anyone's; a key that stands twice is an error, not a loss."""
+    """YAML's plain data: no dates, no sets, no tags of anyone's; a key that stands twice is an error, not a loss.
+
+    Merge keys are refused too, since a few hundred bytes of them make PyYAML build billions of pairs.
+    """
 
     yaml_constructors: ClassVar[dict[Any, Any]] = {
         **{
@@ -178,6 +183,8 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             problem = "a key must be a plain word" if not isinstance(key, yaml.ScalarNode) else None
+            if key.tag == MERGE:
+                problem = "the merge key << is not allowed: write the keys out, or share whole values by an alias"
             if problem is None and key.value in seen:
                 problem = f"the key {key.value!r} stands twice"
             if problem:

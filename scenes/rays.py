@@ -161,7 +161,10 @@ def _directions(camera: Camera, box: Box) -> Points:
 
 
 def _pixel_box(points: Points, camera: Camera) -> Box:
-    """x0, y0, x1, y1 of the pixels that can see the points, at most one image size beyond each border."""
+    """x0, y0, x1, y1 of the pixels that can see the points, at most one image size beyond each border.
+
+    x0 = x1 or y0 = y1 says that they lie farther away than that.
+    """
     w, h = camera.width, camera.height
     z = points[:, 2]
     if z.max() <= 0:
@@ -171,4 +174,4 @@ def _pixel_box(points: Points, camera: Camera) -> Box:
     u, v = camera.fx * points[:, 0] / z + camera.cx, camera.fy * points[:, 1] / z + camera.cy
     x0, x1 = int(max(np.floor(u.min()) - 1, -w)), int(min(np.ceil(u.max()) + 1, 2 * w))
     y0, y1 = int(max(np.floor(v.min()) - 1, -h)), int(min(np.ceil(v.max()) + 1, 2 * h))
-    return (x0, y0, x1, y1)
+    return (x0, y0, max(x0, x1), max(y0, y1))

@@ -24,6 +24,9 @@ BALANCED_M = 1e-9
 #: How far a fall still lifts the mass centre when the object has come to lie, as a share of its largest radius. Chosen
 #: so that nuts lie on a flat side almost never, and washers, gears and bearings never stand on edge.
 AGITATION = 0.1
+#: Lengths (metres) are compared to this many decimals. A symmetric part has equal ones everywhere, and which of two is
+#: larger in its last bit depends on the processor, so it must not decide where the part lies.
+DECIMALS = 12
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def _cached(keyed: _Keyed) -> RestPoses:
         hull = ConvexHull(mesh.vertices)
     except QhullError as e:
         raise AssetError(f"the mesh is flat or a line, it cannot rest on a surface (size {mesh.extents} m)") from e
-    com = mass_center(mesh, hull)
+    com = np.round(mass_center(mesh, hull), DECIMALS)
     face_of, normals = _merge(hull)
     angle = np.zeros(len(normals))
     np.add.at(angle, face_of, _solid_angles(mesh.vertices[hull.simplices] - com))
@@ -117,12 +120,19 @@ def _cached(keyed: _Keyed) -> RestPoses:
         rolls = rolls[rolls]
     stable = rolls == np.arange(len(normals))
     heights = np.full(len(normals), np.inf)
-    heights[face_of] = np.einsum("ij,ij->i", normals[face_of], mesh.vertices[hull.simplices[:, 0]] - com)
+    above = np.einsum("ij,ij->i", normals[face_of], mesh.vertices[hull.simplices[:, 0]] - com)
+    heights[face_of] = np.round(above, DECIMALS)
     landed = np.where(stable, np.bincount(rolls, angle, len(normals)), 0.0)
     radius = float(np.linalg.norm(mesh.vertices[hull.vertices] - com, axis=1).max())
     landed = _settle(landed, np.where(stable, heights, np.inf), edges.barriers(heights), radius)
-    order = np.argsort(-landed, kind="stable")[: int((landed > 0).sum())]
-    return RestPoses(normals[order], landed[order] / landed[order].sum(), mesh.vertices[hull.vertices])
+    return RestPoses(*_likeliest_first(normals, landed / landed.sum()), mesh.vertices[hull.vertices])
+
+
+def _likeliest_first(normals: Vec, share: Vec) -> tuple[Vec, Vec]:
+    """The faces that ever carry the object, and their shares: equal ones by their normals, in the same order always."""
+    share, direction = np.round(share, 9), np.round(normals, 6) + 0.0
+    order = np.lexsort((*direction.T[::-1], -share))[: int((share > 0).sum())]
+    return normals[order], share[order] / share[order].sum()
 
 
 def _merge(hull: ConvexHull) -> tuple[npt.NDArray[np.int64], Vec]:
@@ -189,10 +199,10 @@ def _edges(hull: ConvexHull, v: Vec, com: Vec, face_of: npt.NDArray[np.int64], n
     def beyond(normal: Vec, sign: float) -> Vec:
         out = np.cross(normal, along)
         out *= np.where(np.einsum("ij,ij->i", inside, np.cross(normals[face], along)) > 0, -sign, sign)[:, None]
-        return np.asarray(np.einsum("ij,ij->i", com - a, out))
+        return np.asarray(np.round(np.einsum("ij,ij->i", com - a, out), DECIMALS))
 
     passed, back = beyond(normals[face], 1.0), beyond(normals[other], -1.0) < 0
-    reach = np.linalg.norm(np.cross(com - a, along), axis=1)
+    reach = np.round(np.linalg.norm(np.cross(com - a, along), axis=1), DECIMALS)
     keep = face != other
     return _Edges(face[keep], other[keep], passed[keep], reach[keep], back[keep])
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .distributions import Choice, Distribution, Expr
+from .distribution import Distribution
+from .distributions import Expr, position
 from .expressions import evaluate, names
 from .recipe import Recipe
 from .scene import Draw, Value
 from .streams import balanced
 from .tree import explain, get_in, set_in
 
-__all__ = ["ImageDraws", "check_rules", "rule_distribution"]
+__all__ = ["ImageDraws", "check_area", "check_rules", "drawable", "room_for_objects", "rule_distribution"]
 
 #: The family of the surface's material: chosen by weight among `surface.materials`, and readable in conditions.
 SURFACE_MATERIAL = "surface.material"
@@ -38,26 +39,38 @@ class ImageDraws:
         return self.draws[path].value
 
     def optional(self, path: str) -> Any:
-        """The value at the path, or None when the recipe has none there."""
-        return None if get_in(self.recipe, path) is None else self(path)
+        """The value at the path, or None when neither the recipe nor a rule gives one for this image."""
+        return None if path not in self.draws and self._distribution(path) is None else self(path)
+
+    def pick(self, path: str, names: Sequence[Value], weights: Sequence[float] | None = None) -> int:
+        """The position of one of several named things; its name is noted as the value of the parameter `path`."""
+        quantile = balanced(self.seed, self.index, path)
+        which = position(quantile, weights or (1.0,) * len(names))
+        self.draws[path] = Draw(value=names[which], quantile=quantile if len(names) > 1 else None)
+        return which
+
+    def surface_material(self) -> int:
+        """The position in `surface.materials`; its family is the parameter "surface.material"."""
+        specs = self.recipe.surface.materials
+        return self.pick(SURFACE_MATERIAL, [s.family for s in specs], [s.weight for s in specs])
 
     def _draw(self, path: str) -> Draw:
-        quantile = balanced(self.seed, self.index, path)
         if path == SURFACE_MATERIAL:
-            which = surface_material(self.recipe, quantile)
-            return Draw(value=self.recipe.surface.materials[which].family, quantile=quantile)
-        dist = self._distribution(path)
+            self.surface_material()
+            return self.draws[path]
+        quantile, dist = balanced(self.seed, self.index, path), self._distribution(path)
+        assert dist is not None, path
         if isinstance(dist, Expr):
             return Draw(value=_checked(self.recipe, path, self._evaluated(dist.value, path)))
         return Draw(value=dist.ppf(quantile), quantile=quantile if len(dist.values()) > 1 else None)
 
-    def _distribution(self, path: str) -> Distribution:
+    def _distribution(self, path: str) -> Distribution | None:
+        """What the path has in this image: from the last rule that holds, else from the recipe itself."""
         for i, rule in reversed(list(enumerate(self.recipe.rules))):
             if path in rule.set and bool(self._evaluated(rule.when, f"rules.{i}.when")):
                 return rule_distribution(self.recipe, path, i)
         dist = get_in(self.recipe, path)
-        assert isinstance(dist, Distribution), path
-        return dist
+        return dist if isinstance(dist, Distribution) else None
 
     def _evaluated(self, text: str, where: str) -> Any:
         try:
@@ -66,10 +79,30 @@ class ImageDraws:
             raise ValueError(f"{where}: {e}") from None
 
 
-def surface_material(recipe: Recipe, quantile: float) -> int:
-    """The position in `surface.materials` at a quantile of the weights there."""
-    weights = tuple(s.weight for s in recipe.surface.materials)
-    return int(Choice(dist="choice", options=tuple(range(len(weights))), weights=weights).ppf(quantile))  # type: ignore[arg-type]  # the options are whole numbers
+def check_area(recipe: Recipe) -> None:
+    """Objects may not stand beside the table, whatever is drawn; what is computed or set by rules is held to it later.
+
+    Raises:
+        ValueError: an area that can be larger than the surface can be small.
+    """
+    set_by_rules = {path for rule in recipe.rules for path in rule.set}
+    for axis, (area, size) in enumerate(zip(recipe.placement.area, recipe.surface.size, strict=True)):
+        fixed = not ({f"placement.area.{axis}", f"surface.size.{axis}"} & set_by_rules)
+        if fixed and not isinstance(area, Expr) and not isinstance(size, Expr):
+            room_for_objects(axis, max(_numbers(area)), min(_numbers(size)))
+
+
+def _numbers(dist: Distribution) -> list[float]:
+    return [float(v) for v in dist.values()]  # type: ignore[arg-type]  # the recipe model admits numbers only
+
+
+def room_for_objects(axis: int, area: float, size: float) -> None:
+    """ValueError when the area for object centres is wider (axis 0) or deeper (1) than the table, metres."""
+    if area > size:
+        raise ValueError(
+            f"placement.area.{axis}: must not exceed surface.size.{axis}, got {area:g} m on a surface of {size:g} m, "
+            "so objects would float beside it: lower the area or raise the size"
+        )
 
 
 def check_rules(recipe: Recipe) -> None:

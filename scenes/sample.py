@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,15 @@ from ..assets.mesh import Mesh
 from ..errors import RecipeError
 from .build import file_mesh, shape_mesh
 from .cameras import orbit_camera
-from .distributions import Dist, Expr
+from .distributions import Dist, Expr, position
 from .lights import softbox_rand
 from .load import recipe_sha256
 from .placement import Area, Item, Placer
-from .recipe import AssetSpec, MaterialSpec, ObjectsSpec, Recipe
-from .rules import SURFACE_MATERIAL, ImageDraws, surface_material
-from .scene import Camera, Draw, MeshRef, RenderSettings, Scene, SceneObject, Surface, Value, World, matrix
+from .recipe import Recipe
+from .recipe_materials import MaterialSpec
+from .recipe_objects import AssetSpec, ObjectsSpec
+from .rules import ImageDraws, room_for_objects
+from .scene import Camera, Draw, MeshRef, RenderSettings, Scene, SceneObject, Surface, Value, World, matrix, steady
 from .streams import stream
 
 __all__ = ["PRESETS", "sample"]
@@ -74,9 +77,18 @@ class _ObjectDraws:
         self.draws[path] = Draw(value=value, quantile=u if len(dist.values()) > 1 else None)
         return value
 
+    def pick(self, path: str, names: Sequence[Value], weights: Sequence[float] | None = None) -> int:
+        """The position of one of several named things; its name is noted as the value at `path`."""
+        u = float(self.rng(path).random())
+        which = position(u, weights or (1.0,) * len(names))
+        self.draws[path] = Draw(value=names[which], quantile=u if len(names) > 1 else None)
+        return which
+
 
 def _objects(recipe: Recipe, draw: ImageDraws) -> tuple[SceneObject, ...]:
     spec = recipe.placement
+    for axis in (0, 1):
+        room_for_objects(axis, draw(f"placement.area.{axis}"), draw(f"surface.size.{axis}"))
     area = Area((draw("placement.area.0"), draw("placement.area.1")), spec.density, spec.pose, spec.gap, spec.attempts)
     drawn: list[_Drawn] = []
     for group in ("objects", "distractors"):
@@ -115,8 +127,7 @@ class _Drawn:
 
 
 def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: _ObjectDraws) -> _Drawn:
-    weights = np.array([a.weight for a in kinds.assets])
-    which = int(draws.rng("asset").choice(len(weights), p=weights / weights.sum()))
+    which = draws.pick(f"{group}.assets", range(len(kinds.assets)), [a.weight for a in kinds.assets])
     asset, path = kinds.assets[which], f"{group}.assets.{which}"
     ref, mesh = _mesh(recipe, asset, path, draws)
     scale = float(draws(f"{path}.scale", asset.scale))  # type: ignore[arg-type]  # the recipe model admits numbers only
@@ -131,7 +142,7 @@ def _mesh(recipe: Recipe, asset: AssetSpec, path: str, draws: _ObjectDraws) -> t
         given = {name: draws(f"{path}.params.{name}", dist) for name, dist in asset.params.items()}
         return shape_mesh(asset.shape, rand(draws.rng("shape"), asset.shape, given))
     files = recipe.files[asset.path or ""]
-    return file_mesh(files[int(draws.rng("file").integers(len(files)))], asset.unit, asset.up)
+    return file_mesh(files[draws.pick(f"{path}.path", [f.name for f in files])], asset.unit, asset.up)
 
 
 def _materials(
@@ -144,8 +155,8 @@ def _materials(
         key = part if part in given else "all"
         if key in given or texture is None:
             specs = given.get(key) or _default_materials(asset.shape, part)
-            weights = np.array([s.weight for s in specs])
-            which = int(draws.rng(f"family.{part}").choice(len(weights), p=weights / weights.sum()))
+            place = f"{path}.materials.{part}"
+            which = draws.pick(place, [s.family for s in specs], [s.weight for s in specs])
             chosen[part] = _material(specs[which], f"{path}.materials.{key}.{which}", draws, part)
         else:
             chosen[part] = material_rand(draws.rng(f"material.{part}"), "textured", {}, texture)
@@ -164,8 +175,7 @@ def _material(spec: MaterialSpec, path: str, draws: _ObjectDraws, part: str) -> 
 
 
 def _surface(recipe: Recipe, draw: ImageDraws) -> Surface:
-    draw(SURFACE_MATERIAL)
-    which = surface_material(recipe, draw.draws[SURFACE_MATERIAL].quantile or 0.0)
+    which = draw.surface_material()
     draws = _ObjectDraws(draw, "surface")
     material = _material(recipe.surface.materials[which], f"surface.materials.{which}", draws, "all")
     draw.draws |= draws.draws
@@ -178,8 +188,8 @@ def _world(recipe: Recipe, draw: ImageDraws) -> World:
     hdri: str | FileRef = name
     if name in recipe.files:
         files = recipe.files[name]
-        hdri = files[int(stream(draw.seed, draw.index, "world.hdri.file").integers(len(files)))]
-    strength = draw("world.strength") / mean_luminance(hdri)
+        hdri = files[draw.pick("world.hdri.file", [f.name for f in files])]
+    strength = steady(draw("world.strength") / mean_luminance(hdri))
     return World(hdri=hdri, rotation=math.radians(draw("world.rotation_deg")), strength=strength)
 
 

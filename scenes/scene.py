@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -21,7 +23,9 @@ __all__ = [
     "SceneObject",
     "Surface",
     "World",
+    "digest",
     "matrix",
+    "steady",
 ]
 
 Row4 = tuple[float, float, float, float]
@@ -31,9 +35,19 @@ Value = float | int | str | bool | RGB
 
 
 def matrix(m: npt.ArrayLike) -> Matrix4:
-    """A 4×4 array as the nested tuples that a frozen scene stores."""
-    a = np.asarray(m, dtype=np.float64)
+    """A 4×4 array as the nested tuples that a frozen scene stores, rounded to 1e-9 (a nanometre): see `steady`."""
+    a = np.round(np.asarray(m, dtype=np.float64), 9) + 0.0  # no -0.0
     return tuple(tuple(float(x) for x in row) for row in a)  # type: ignore[return-value]  # shape checked by pydantic
+
+
+def steady(x: float) -> float:
+    """A computed number with nine significant digits: the bits behind them depend on the machine's instructions."""
+    return float(f"{x:.9g}")
+
+
+def digest(plain: Any) -> str:
+    """SHA-256 of plain JSON data, whatever the order of its keys: the identity of a recipe."""
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 class Frozen(BaseModel):

@@ -12,11 +12,13 @@ import numpy.typing as npt
 from scenewright.assets.material import Material
 from scenewright.assets.mesh import Mesh
 from scenewright.datasets.coco import write_coco
+from scenewright.datasets.depth import encode_depth
 from scenewright.datasets.files import write_bytes_atomic
-from scenewright.datasets.png import encode_depth, encode_ids, encode_rgb, pixels_sha256
+from scenewright.datasets.png import encode_ids, encode_rgb, pixels_sha256
 from scenewright.datasets.records import (
     Counts,
     DatasetInfo,
+    DepthFormat,
     Hashes,
     Record,
     image_paths,
@@ -143,14 +145,14 @@ def cast(discs: list[Disc], width: int = 64, height: int = 48) -> Rays:
     return Rays(ids[inside].copy(), depth[inside].copy(), amodal)
 
 
-def write_image(folder: Path, discs: list[Disc], index: int) -> Record:
+def write_image(folder: Path, discs: list[Disc], index: int, form: DepthFormat = "png") -> Record:
     """One whole image of a dataset, as the pipeline writes it."""
     rays, what = cast(discs), scene(discs, index)
     rng = np.random.default_rng(index)
     rgb = rng.integers(0, 256, (*rays.ids.shape, 3), dtype=np.uint8)
     instances = label(what, dict.fromkeys(rays.amodal, square()), rays.ids, rays)  # type: ignore[arg-type]  # a double
-    depth_png, depth, saturated = encode_depth(rays.depth_m, UNIT_M)
-    paths = image_paths(index)
+    depth_png, depth, saturated = encode_depth(rays.depth_m, UNIT_M, form)
+    paths = image_paths(index, form)
     for key, data in (("image", encode_rgb(rgb)), ("depth", depth_png), ("ids", encode_ids(rays.ids))):
         write_bytes_atomic(folder / paths[key], data)
     record = Record(
@@ -187,7 +189,7 @@ def random_discs(index: int) -> list[Disc]:
     ]
 
 
-def info(counts: Counts) -> DatasetInfo:
+def info(counts: Counts, form: DepthFormat = "png") -> DatasetInfo:
     """The `dataset.json` of these datasets."""
     return DatasetInfo(
         name="discs",
@@ -197,17 +199,18 @@ def info(counts: Counts) -> DatasetInfo:
         recipe_sha256=recipe_digest(RECIPE),
         settings={"samples": 1},
         size=(64, 48),
-        depth_unit_m=UNIT_M,
+        depth_format=form,
+        depth_unit_m=UNIT_M if form == "png" else 1.0,
         versions={"scenewright": "test"},
         counts=counts,
     )
 
 
-def close(folder: Path) -> DatasetInfo:
+def close(folder: Path, form: DepthFormat = "png") -> DatasetInfo:
     """Write COCO and `dataset.json` for the records that are there."""
     here = indices(folder)
     empty = Counts(requested=len(here), images=len(here), quarantined=0, train=0, val=0, annotations=0)
-    parts = write_coco(record_dicts(folder), info(empty), folder)
+    parts = write_coco(record_dicts(folder), info(empty, form), folder)
     counts = empty.model_copy(
         update={
             "train": parts["train"].images,
@@ -215,13 +218,13 @@ def close(folder: Path) -> DatasetInfo:
             "annotations": sum(p.annotations for p in parts.values()),
         }
     )
-    write_info(folder, info(counts))
-    return info(counts)
+    write_info(folder, info(counts, form))
+    return info(counts, form)
 
 
-def dataset(folder: Path, count: int = 8) -> Path:
+def dataset(folder: Path, count: int = 8, form: DepthFormat = "png") -> Path:
     """A sound dataset of `count` images."""
     for index in range(count):
-        write_image(folder, random_discs(index), index)
-    close(folder)
+        write_image(folder, random_discs(index), index, form)
+    close(folder, form)
     return folder

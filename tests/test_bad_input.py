@@ -20,7 +20,6 @@ import pytest
 
 import scenewright as sw
 from scenewright import cli
-from scenewright.datasets import files
 from scenewright.datasets.folder import lock
 from scenewright.datasets.records import indices
 from scenewright.errors import DatasetError
@@ -120,8 +119,9 @@ ARGUMENTS: dict[str, tuple[int, str]] = {
     "--out {new} --preset best": (2, "render.preset: must be 'draft', 'standard' or 'high', got 'best'"),
     "--out {new} --preset [": (2, "render.preset: must be 'draft', 'standard' or 'high', got '['"),
     "--out {new} --device gpu": (2, "'gpu' is no device: choose from auto, cpu, cuda, optix, hip, oneapi, metal"),
-    "--out {new} --timeout 0": (2, "an image needs more than 0 seconds, got --timeout 0"),
-    "--out {new} --timeout nan": (2, "an image needs more than 0 seconds, got --timeout nan"),
+    "--out {new} --timeout 0": (2, "an image may take more than 0 and up to 604,800 s, got --timeout 0"),
+    "--out {new} --timeout nan": (2, "an image may take more than 0 and up to 604,800 s, got --timeout nan"),
+    "--out {new} --timeout inf": (2, "an image may take more than 0 and up to 604,800 s, got --timeout inf"),
     "--out {new} --set camera.distance": (2, "--set needs path=value, for example camera.distance.high=2.5"),
     "--out {new} --set name.x=1": (2, "name is 't', which has no 'x': replace name as a whole"),
     "--out {file}": (1, "cannot write to {file}: File exists. Choose another --out"),
@@ -286,6 +286,25 @@ def test_another_run_holds_the_folder(run: Run, recipe: Path, dataset: Path) -> 
     assert run("generate", recipe, "--out", dataset, "--count", COUNT).code == 0
 
 
+def test_a_file_system_without_locks_is_named(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that cannot be had is not taken for another run."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("scenewright.datasets.folder.fcntl.flock", flock)
+    with pytest.raises(DatasetError, match=r"cannot lock .*: No locks available\. Choose an --out on a file system"):
+        sw.generate(sw.load(recipe), 1, tmp_path / "d")
+
+
+def test_a_run_that_was_killed_before_its_first_file_goes_on(recipe: Path, made: Path, tmp_path: Path) -> None:
+    """What an interrupted first write of dataset.json leaves behind does not block the folder."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/.dataset.json.0123456789ab.tmp").write_text("{")
+    assert sw.generate(sw.load(recipe), COUNT, tmp_path / "d").complete
+    assert content(tmp_path / "d") == content(made)
+
+
 # --- runs that go wrong -----------------------------------------------------------------------------------------------
 
 
@@ -304,7 +323,7 @@ def test_a_full_disk_keeps_what_is_finished(
         if next(synced, "full") == "full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.os, "fsync", fsync)  # type: ignore[attr-defined]  # its own import, for this test only
+    monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(DatasetError, match=r"No space left on device\. Free space, .* finished images are kept"):
         produce(loaded, read_info(out), 1, out, engine_for("flat", "cpu", None))
     monkeypatch.undo()
@@ -335,6 +354,31 @@ def test_a_worker_that_cannot_start(run: Run, recipe: Path, tmp_path: Path, monk
     assert ended.code == 1
     assert "error: the render process did not start" in ended.err and "libX11.so.6: cannot open" in ended.err
     assert "run `scenewright doctor`" in ended.err
+
+
+def test_modules_in_the_users_folder_are_not_ours(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is named like a library, where the user happens to work, is not imported by workers."""
+    (tmp_path / "psutil.py").write_text("raise ImportError('this is a script of the user')\n")
+    monkeypatch.chdir(tmp_path)
+    assert sw.generate(sw.load(recipe), 1, tmp_path / "d").complete
+
+
+def test_quarantined_images_are_told_with_the_way_out(run: Run, recipe: Path, dataset: Path) -> None:
+    """A run that lacks nothing but a quarantined image ends with 3 and says what to look at and what to delete."""
+    place = dataset / "quarantine/000003"
+    place.mkdir(parents=True)
+    record = json.loads((dataset / "records/000002.json").read_bytes())
+    record.update(index=3, status="quarantined", reason="the engines disagree")
+    (place / "record.json").write_text(json.dumps(record))
+    ended = run("generate", recipe, "--out", dataset, "--count", 4)
+    assert ended.code == 3
+    assert f"1 quarantined (3): look at {place}/record.json; delete the folder and run the same command" in ended.err
+    assert "to try again" not in ended.err
+    assert run("generate", recipe, "--out", dataset, "--count", 3).code == 0
+    shutil.rmtree(place)
+    assert run("generate", recipe, "--out", dataset, "--count", 4).code == 0
 
 
 def test_images_that_cannot_be_made_do_not_stop_the_others(recipe: Path, tmp_path: Path) -> None:

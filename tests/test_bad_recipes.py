@@ -22,6 +22,10 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)
 )
 
+MERGES = "a: &a {x: 1}\n" + "".join(
+    f"{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 10)}]}}\n" for a, b in zip("abcdef", "bcdefg", strict=True)
+)
+
 #: Content of the file → what the message says. None of these is a recipe at all.
 FILES: dict[str, tuple[bytes | str, str]] = {
     "empty": ("", "this file is empty"),
@@ -40,6 +44,8 @@ FILES: dict[str, tuple[bytes | str, str]] = {
     "a NUL byte": (b"name: t\x00\n", "not YAML that can be read"),
     "an image": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not UTF-8 text (byte 0 is 0x89"),
     "a YAML bomb": (BOMB, "expands to more than 50,000 values: remove the nested YAML aliases"),
+    "a bomb of merge keys": (MERGES, "line 2, column 8: the merge key << is not allowed: write the keys out"),
+    "a merge key": (GOOD + "world: {<<: {strength: 1}}\n", "line 7, column 9: the merge key << is not allowed"),
     "an alias of itself": ("a: &a {b: *a}\n", "nested more than 50 deep"),
     "60 levels": (GOOD + "world: " + "{a: " * 60 + "1" + "}" * 60, "nested more than 50 deep"),
     "100,000 levels": ("[" * 100_000, "nested more than 50 deep"),
@@ -113,6 +119,10 @@ ADDITIONS: dict[str, tuple[str, str]] = {
     "one HDRI of several": ("world: {hdri: {dist: choice, options: [studio, x]}}", "world.hdri: 'x' is neither"),
     "number for an HDRI": ("world: {hdri: 3}", "world.hdri: must be a name, got 3"),
     "computed HDRI": ("world: {hdri: {dist: expr, value: \"'city'\"}}", "world.hdri: cannot be computed: use a choice"),
+    "an area beyond the table": (
+        "placement: {area: [0.2, {dist: uniform, low: 0.1, high: 2}]}\nsurface: {size: [1, 1.5]}",
+        "placement.area.1: must not exceed surface.size.1, got 2 m on a surface of 1.5 m",
+    ),
     "no options": ("world: {hdri: {dist: choice, options: []}}", "a choice needs at least one option"),
     "weights do not match": (
         "world: {hdri: {dist: choice, options: [studio, city], weights: [1]}}",

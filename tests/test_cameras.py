@@ -5,7 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scenewright.scenes.build import meshes_of, shape_mesh
 from scenewright.scenes.cameras import camera_center, orbit_camera, project
+from scenewright.scenes.rays import cast
+from scenewright.scenes.scene import RenderSettings, Scene, SceneObject, World, matrix
+
+
+def sphere_at(number: int, place: tuple[float, float]) -> SceneObject:
+    ref, _ = shape_mesh("sphere", {"radius_m": 0.05, "subdivisions": 2})
+    pose = np.eye(4)
+    pose[:2, 3] = place
+    return SceneObject(
+        id=number, category="ball", category_id=1, mesh=ref, materials={}, world_T_object=matrix(pose)
+    )  # fmt: skip
+
+
+def looking_down(*objects: SceneObject) -> Scene:
+    """A scene of these objects, seen from 1 m above; the image shows 0.72 m × 0.72 m."""
+    return Scene(
+        recipe="t", recipe_sha256="", seed=0, index=0, categories=("ball",), surface=None, world=World(hdri="studio"),
+        objects=objects, camera=orbit_camera((64, 64), 50, 36, (0, 0, 0), (1.0, 0.0, np.pi / 2)),
+        render=RenderSettings(engine="flat"),
+    )  # fmt: skip
 
 
 def test_the_target_is_in_the_middle_and_up_is_up() -> None:
@@ -42,7 +63,20 @@ def test_the_centre_lies_on_the_orbit() -> None:
 
 
 def test_what_is_behind_has_no_pixel() -> None:
-    """Points behind the camera project to NaN, with a negative depth."""
+    """Points behind the camera or on its plane project to NaN, not to mirrored pixels, with their true depth."""
     camera = orbit_camera((64, 64), 50, 36, (0, 0, 0), (1.0, 0.0, 0.3))
     uv, depth = project(camera, 2 * camera_center(camera))
     assert np.isnan(uv).all() and depth[0] < 0
+    level = camera.model_copy(update={"cam_T_world": matrix(np.eye(4))})
+    uv, depth = project(level, [[0.0, 0.0, 1.0], [0.1, 0.0, 0.0], [0.1, 0.0, -1.0]])
+    assert np.isnan(uv).tolist() == [[False, False], [True, True], [True, True]]
+    assert uv[0].tolist() == [32, 32] and depth.tolist() == [1, 0, -1]
+
+
+@pytest.mark.parametrize("place", [(9, 0), (-9, 0), (0, 9), (0, -9), (9, 9), (-9, -9), (2, -9)])
+def test_an_object_far_outside_the_image_is_not_there(place: tuple[float, float]) -> None:
+    """More than an image size beyond any border there is no mask and no total, and the rest is cast as without it."""
+    near, far = sphere_at(1, (0.0, 0.0)), sphere_at(2, place)
+    alone, both = (cast(scene, meshes_of(scene)) for scene in (looking_down(near), looking_down(near, far)))
+    assert both.amodal[2].mask.size == both.amodal[2].total == 0
+    assert (both.ids == alone.ids).all() and both.ids.any()

@@ -54,6 +54,15 @@ def test_main_fails_and_says_why(
     assert "blender: bpy is not installed\n    → use Python 3.11, then: pip install 'bpy>=4.5.15,<4.6'" in err
 
 
+def test_modules_in_the_users_folder_are_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: None
+) -> None:
+    """A bpy.py in the folder where the user works is not Blender."""
+    (tmp_path / "bpy.py").write_text("raise ImportError('this is a script of the user')\n")
+    monkeypatch.chdir(tmp_path)
+    assert "script of the user" not in blender().problem
+
+
 def test_child_that_dies_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
     """A crash of the import kills the child only, and the signal is named."""
     fake_bpy(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGILL)", monkeypatch)

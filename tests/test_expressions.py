@@ -22,10 +22,17 @@ VALUES: dict[str, Any] = {"world.strength": 0.3, "surface.material": "wood", "ob
         ("1 if lights[0].power > 3 else 0", 0),
         ("0 < world.strength < 1", True),
         ("-objects.count % 4", 1),
+        ("0 < 5 < 3 < 1 / 0", False),
+        ("1 if objects.count == 7 else 1 / (objects.count - 7)", 1),
+        ("objects.count != 7 and 1 / (objects.count - 7) > 2", False),
+        ("objects.count == 7 or surface.material < 3", True),
     ],
 )
 def test_expressions_compute(text: str, value: Any) -> None:
-    """Arithmetic, comparison chains, logic and the four functions mean what they mean in Python."""
+    """Arithmetic, comparison chains, logic and the four functions mean what they mean in Python.
+
+    So does laziness: a branch that is not taken, or an operand that decides nothing any more, is not computed.
+    """
     assert evaluate(text, VALUES.__getitem__) == value
 
 

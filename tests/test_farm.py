@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,14 @@ import psutil
 import pytest
 
 import scenewright as sw
-from scenewright.datasets.records import indices
-from scenewright.errors import DatasetError
+from scenewright import farm
+from scenewright.datasets.records import indices, quarantined, read_info, read_record, record_path
+from scenewright.errors import DatasetError, RenderError, UsageError
+from scenewright.pipeline import engine_for, store, versions
+from scenewright.render import worker
+from scenewright.render.frame import Frame
+from scenewright.render.worker import Worker
+from scenewright.scenes.build import meshes_of
 from scenewright.scenes.recipe import Recipe
 
 RECIPE = """
@@ -125,7 +132,7 @@ def test_an_interrupted_run_says_how_to_go_on(path: Path, tmp_path: Path) -> Non
     """Ctrl-C ends with 130, leaves whole images only, and the same command continues."""
     out = tmp_path / "out"
     process = run(path, out)
-    while len(indices(out)) < 2:
+    while process.poll() is None and len(indices(out)) < 2:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
@@ -137,6 +144,152 @@ def test_another_seed_is_another_dataset(recipe: Recipe, tmp_path: Path) -> None
     sw.generate(recipe, 1, tmp_path / "out", seed=1)
     with pytest.raises(DatasetError, match="made with seed 1, not 2"):
         sw.generate(recipe, 1, tmp_path / "out", seed=2)
+
+
+def test_another_version_is_another_dataset(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of two versions of the renderer never mix, not even when dataset.json is lost."""
+    sw.generate(recipe, 1, tmp_path / "out")
+    now = versions()
+    assert now.keys() >= {"scenewright", "bpy", "numpy", "scipy", "python-fcl", "shapely", "manifold3d", "embreex"}
+    assert read_info(tmp_path / "out").versions == read_record(record_path(tmp_path / "out", 0)).versions == now
+    monkeypatch.setattr(farm, "versions", lambda: now | {"bpy": "5.0.1"})
+    said = rf"was made with bpy {now['bpy']}; installed is bpy 5.0.1: .* choose another --out"
+    with pytest.raises(DatasetError, match=said):
+        sw.generate(recipe, 2, tmp_path / "out")
+    (tmp_path / "out/dataset.json").unlink()
+    with pytest.raises(DatasetError, match=said):
+        sw.generate(recipe, 2, tmp_path / "out")
+
+
+#: Read by every Python that starts: lets a worker die between the record of image 1 and its answer.
+DIE_LATE = """
+import os, sys
+if "scenewright.farm" in sys.orig_argv:
+    from scenewright import pipeline
+    write = pipeline.write_record
+    def write_and_die(folder, record):
+        with (folder.parent / "written").open("a") as log:
+            log.write(f"{record.index} ")
+        write(folder, record)
+        if record.index == 1:
+            os._exit(9)
+    pipeline.write_record = write_and_die
+"""
+
+
+def test_a_death_after_the_record_costs_nothing(
+    recipe: Recipe, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies once its record is written has finished: nothing is rendered twice, nothing is reported."""
+    (tmp_path / "sitecustomize.py").write_text(DIE_LATE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    result = sw.generate(recipe, COUNT, tmp_path / "out")
+    assert result.complete and not result.failed and result.rendered == COUNT
+    assert sorted((tmp_path / "written").read_text().split()) == [str(i) for i in range(COUNT)]
+    assert content(tmp_path / "out") == reference
+
+
+def test_a_stopped_worker_is_replaced(
+    recipe: Recipe, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A render process that hangs is killed after `timeout_s`, and its image is made by another one."""
+    monkeypatch.setattr(worker, "GRACE_S", 0.3)
+    hung: list[int] = []
+
+    def stop_once(_: object) -> None:
+        if not hung:
+            hung.extend(child.pid for child in psutil.Process().children())
+            os.kill(hung[0], signal.SIGSTOP)
+
+    result = sw.generate(recipe, COUNT, tmp_path / "out", options=sw.Options(timeout_s=5), progress=stop_once)
+    assert result.complete and not psutil.pid_exists(hung[0])
+    assert content(tmp_path / "out") == reference
+
+
+def test_quarantine(recipe: Recipe, reference: dict[str, str], tmp_path: Path) -> None:
+    """An image in doubt is put aside and left there; without its folder it is made again; a smaller run is complete."""
+    out = tmp_path / "out"
+    sw.generate(recipe, COUNT - 1, out)
+    scene = sw.sample(recipe, index=COUNT - 1)
+    frame = engine_for("flat", "cpu", None).render(scene, meshes_of(scene))
+    doctored = Frame(rgb=frame.rgb, ids=np.zeros_like(frame.ids), depth_m=frame.depth_m)
+    outcome = store(scene, meshes_of(scene), doctored, read_info(out), out, "none")
+    assert outcome.status == "quarantined" and quarantined(out) == [COUNT - 1]
+    result = sw.generate(recipe, COUNT, out)
+    assert (result.complete, result.rendered, result.missing) == (False, 0, 1)
+    assert result.quarantined == (COUNT - 1,) and result.info.counts.quarantined == 1
+    assert sw.generate(recipe, COUNT - 1, out).complete
+    shutil.rmtree(out / f"quarantine/{COUNT - 1:06d}")
+    assert sw.generate(recipe, COUNT, out).complete
+    (out / "quarantine").rmdir()
+    assert content(out) == reference
+
+
+@pytest.mark.parametrize("order", [[0, 1], [0, 1, 1], [1, 2, 3]])
+def test_an_order_names_every_image_once(order: list[int], recipe: Recipe, tmp_path: Path) -> None:
+    """An order that leaves images out, or has one twice, is refused before anything is written."""
+    with pytest.raises(UsageError, match="order must name each of 0 … 2 once"):
+        sw.generate(recipe, 3, tmp_path / "out", order=order)
+    assert not (tmp_path / "out").exists()
+
+
+def test_cores_are_divided_between_the_workers_that_there_are() -> None:
+    """One image is rendered on all cores, however many workers were allowed."""
+    assert sw.Options(workers=8).threads(1) is None
+    assert sw.Options(workers=1).threads(100) is None
+    assert sw.Options(workers=4096).threads(4096) == 1
+
+
+def test_records_name_the_device(recipe: Recipe, tmp_path: Path) -> None:
+    """Colours depend on what rendered them, so every record says it; the flat engine simulates no light at all."""
+    sw.generate(recipe, 1, tmp_path / "out")
+    assert read_record(record_path(tmp_path / "out", 0)).device == "none"
+
+
+CYCLES = ["render.engine=cycles", "render.preset=draft", "objects.count=1"]
+
+
+@pytest.mark.render
+def test_cycles_names_its_device(path: Path, tmp_path: Path) -> None:
+    """A picture that Cycles made on the CPU says so."""
+    result = sw.generate(sw.load(path, CYCLES), 1, tmp_path / "out", options=sw.Options(device="cpu"))
+    assert result.complete and read_record(record_path(tmp_path / "out", 0)).device == "cpu"
+
+
+@pytest.mark.render
+def test_an_absent_device_is_one_sentence(path: Path, tmp_path: Path) -> None:
+    """Asked for a device that the machine lacks, a run and a single image say what there is, without a traceback."""
+    recipe = sw.load(path, CYCLES)
+    said = r"^device metal is not on this machine, which has: cpu[^\n]*$"
+    with pytest.raises(RenderError, match=said):
+        sw.generate(recipe, 1, tmp_path / "out", options=sw.Options(device="metal"))
+    with pytest.raises(RenderError, match=said):
+        sw.render_scene(sw.sample(recipe, index=0), device="metal")
+
+
+@pytest.mark.render
+@pytest.mark.parametrize("linear", [False, True])
+def test_a_full_scratch_folder_is_named(linear: bool, path: Path, tmp_path: Path) -> None:
+    """When Blender cannot write its layers, the error says where and what to do, and the next image is rendered."""
+    scene = sw.sample(sw.load(path, [*CYCLES, "render.size=[160, 120]"]), index=0)
+    child = Worker(farm.MODULE, {"kind": "scene", "engine": "cycles", "device": "cpu", "threads": 1, "files": []})
+    request = {"scene": scene.to_json(), "target": str(tmp_path / "frame.npz"), "linear": linear}
+    # The picture takes 58 kB, its scene-linear layers 300 kB: a file may not grow to that, as on a full disk.
+    limit = 100_000 if linear else 30_000
+    try:
+        assert child.receive(120) == {"ready": True}
+        process = psutil.Process(child.pid)
+        process.rlimit(psutil.RLIMIT_FSIZE, (limit, psutil.RLIM_INFINITY))
+        child.send(request)
+        answer = child.receive(120)
+        assert answer is not None and answer["status"] == "failed"
+        name = "beauty.exr" if linear else "beauty.png"
+        assert f"Blender could not write {name} to " in answer["reason"] and "make room" in answer["reason"]
+        process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+        child.send(request)
+        assert (child.receive(120) or {})["status"] == "ok"
+    finally:
+        child.stop()
 
 
 def test_the_six_lines_of_the_readme_run(path: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scenewright.errors import LabelError
-from scenewright.render.labels import InstanceLabel, compare, label, project
+from scenewright.render.labels import InstanceLabel, compare, label
 from scenewright.render.rle import decode
 from scenewright.scenes.scene import LabelRules, Scene, SceneObject, matrix
 
@@ -90,13 +90,6 @@ def test_pose_of_a_turned_camera() -> None:
     pose = np.array(item.cam_T_object)
     np.testing.assert_allclose(pose, view.extrinsics @ what.objects[0].pose, atol=1e-9)
     np.testing.assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-8)
-
-
-def test_projection_of_points_behind_the_camera_is_undefined() -> None:
-    """Points on or behind the camera's plane have no pixel: NaN, not a mirrored one."""
-    pixels = project(camera(), [[0.0, 0.0, 1.0], [0.1, 0.0, 0.0], [0.1, 0.0, -1.0]])
-    np.testing.assert_array_equal(np.isnan(pixels), [[False, False], [True, True], [True, True]])
-    np.testing.assert_array_equal(pixels[0], [32, 24])
 
 
 def test_reasons_to_be_left_out() -> None:

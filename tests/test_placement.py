@@ -68,7 +68,7 @@ def test_everything_stands_on_the_surface_inside_the_area(pose: str) -> None:
         found = placer.place(rng, what)
         assert points(what.mesh, found, what.scale)[:, 2].min() == pytest.approx(0.0, abs=1e-9)
         assert (np.abs(found[:2, 3]) <= [0.4, 0.25]).all()
-        np.testing.assert_allclose(found[:3, :3] @ found[:3, :3].T, np.eye(3), atol=1e-12)
+        np.testing.assert_allclose(found[:3, :3] @ found[:3, :3].T, np.eye(3), atol=4e-9)  # stored to 1e-9
         assert np.linalg.det(found[:3, :3]) == pytest.approx(1.0)
 
 

@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import trimesh
 import yaml
 
+from scenewright.assets.material import FileRef
 from scenewright.errors import RecipeError
 from scenewright.scenes.distributions import Expr
 from scenewright.scenes.load import built_in_recipes, load, recipe_from_dict, recipe_sha256
@@ -61,8 +64,8 @@ name: t
 objects:
   count: 2
   assets:
-    - &part {category: box, shape: box, scale: 1e-1}
-    - {<<: *part, category: crate}
+    - {category: box, shape: box, scale: &tenth 1e-1}
+    - {category: crate, shape: box, scale: *tenth}
 camera: {distance: &far {dist: uniform, low: 1, high: 2}}
 lights: [{distance: *far}, {distance: *far}]
 render: {engine: flat, size: [64, 48]}
@@ -71,7 +74,7 @@ description: 2024-02-30
 
 
 def test_yaml_aliases_and_numbers(tmp_path: Path) -> None:
-    """Aliases and merge keys share text, 1e-1 is a number, and what looks like a date is text."""
+    """Aliases share values, 1e-1 is a number, and what looks like a date is text."""
     recipe = written(tmp_path, YAML)
     assert recipe.category_names == ("box", "crate")
     assert [a.scale.values() for a in recipe.objects.assets] == [(0.1,), (0.1,)]
@@ -305,6 +308,27 @@ def test_an_expression_computes_from_other_parameters() -> None:
         assert len(scene.objects) == round(10 * area)
 
 
+def test_a_rule_can_switch_on_depth_of_field() -> None:
+    """A lens that a rule gives to some images, in a recipe whose camera has none."""
+    recipe = make(rules=[{"when": "world.strength < 0.9", "set": {"camera.fstop": 4}}])
+    stops = []
+    for index in range(COUNT):
+        scene = sample(recipe, index)
+        stops.append(scene.camera.fstop)
+        assert stops[-1] == (4 if scene.parameters["world.strength"].value < 0.9 else None)  # type: ignore[operator]
+        assert ("camera.fstop" in scene.parameters) == (stops[-1] is not None)
+    assert set(stops) == {4, None}
+
+
+def test_an_area_that_is_computed_stays_on_the_table() -> None:
+    """Where neither the area nor the table is known before the draw, the image is refused, not drawn in the air."""
+    recipe = make(placement={"area": [{"dist": "expr", "value": "2 * surface.size[0]"}, 0.2]})
+    with pytest.raises(RecipeError, match=r"^placement.area.0: must not exceed surface.size.0, got 3.2 m on"):
+        sample(recipe, 0)
+    both = [{"when": "camera.roll_deg < 1", "set": {"placement.area.0": 1.8, "surface.size.0": 2}}]
+    assert sample(make(rules=both), 0).surface.size == (2, 1.2)  # type: ignore[union-attr]
+
+
 def test_a_computed_value_is_held_to_the_same_limits() -> None:
     """An expression that leaves a parameter's range is an error of that image, with the path."""
     recipe = make(camera={"elevation_deg": {"dist": "expr", "value": "200 * world.strength"}})
@@ -339,14 +363,49 @@ def test_every_draw_is_recorded_with_its_quantile() -> None:
         objects = [item.parameters for item in scene.objects]
         assert all(f"objects.assets.{('box', 'disc').index(o.category)}.scale" in o.parameters for o in scene.objects)
         for path, draw in [pair for found in (scene.parameters, *objects) for pair in found.items()]:
-            if path == "surface.material":
-                continue
+            if path in ("surface.material", "objects.assets") or path.endswith("materials.body"):
+                continue  # choices among parts of the recipe have a test of their own
             parts = path.split(".params.")
             dist = get_in(recipe, parts[0])
             dist = dist.params[parts[1]] if len(parts) > 1 else dist
             assert not isinstance(dist, Expr)
             assert (draw.quantile is None) == (len(dist.values()) == 1)
             assert draw.value == dist.ppf(draw.quantile or 0.0)
+
+
+def test_choices_among_parts_of_the_recipe_are_recorded(tmp_path: Path) -> None:
+    """Which asset, which of a pattern's files, which material and which panorama of a folder: all with quantiles."""
+    for name, size in (("a.stl", 20), ("b.stl", 30), ("c.stl", 25)):
+        trimesh.creation.box((size, 10, 10)).export(tmp_path / name)
+    (tmp_path / "sky").mkdir()
+    for name in ("dawn.hdr", "noon.hdr"):
+        cv2.imwrite(str(tmp_path / "sky" / name), np.ones((8, 16, 3), np.float32))
+    assets: list[dict[str, Any]] = [
+        {"category": "part", "path": "*.stl", "weight": 3, "materials": {"zinc": 3, "brass": 1}},
+        {"category": "box", "shape": "box", "materials": "wood"},
+    ]
+    raw = {**RECIPE, "objects": {"count": 2, "assets": assets}, "world": {"hdri": "sky"}}
+    scenes = [sample(recipe_from_dict(raw, tmp_path), i) for i in range(COUNT)]
+    for scene in scenes:
+        sky = scene.parameters["world.hdri.file"]
+        assert isinstance(scene.world.hdri, FileRef)
+        assert scene.world.hdri.name == sky.value == ("dawn.hdr", "noon.hdr")[(sky.quantile or 0) >= 0.5]
+    assert sum(s.parameters["world.hdri.file"].value == "noon.hdr" for s in scenes) == COUNT / 2, "balanced"
+    seen = set()
+    for item in (item for scene in scenes for item in scene.objects):
+        kind, drawn = item.parameters["objects.assets"], item.parameters
+        assert assets[int(kind.value)]["category"] == item.category  # type: ignore[arg-type]
+        assert kind.value == ((kind.quantile or 0) >= 0.75)
+        family = drawn[f"objects.assets.{kind.value}.materials.body"]
+        assert family.value == item.materials["body"].family
+        if kind.value == 1:
+            assert (family.value, family.quantile) == ("wood", None)
+            continue
+        file = drawn["objects.assets.0.path"]
+        assert family.value == ("brass" if (family.quantile or 0) >= 0.75 else "zinc")
+        assert item.mesh.file and item.mesh.file.name == file.value == "abc"[int((file.quantile or 0) * 3)] + ".stl"
+        seen |= {family.value, file.value}
+    assert seen == {"zinc", "brass", "a.stl", "b.stl", "c.stl"}
 
 
 @pytest.mark.parametrize(

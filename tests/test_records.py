@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scenewright.datasets.depth import decode_depth, encode_depth
 from scenewright.datasets.files import inside, sweep, write_bytes_atomic
 from scenewright.datasets.png import (
-    decode_depth,
     decode_ids,
     decode_rgb,
-    encode_depth,
     encode_ids,
     encode_rgb,
     pixels_sha256,
@@ -143,6 +142,19 @@ def test_depth_is_stored_in_steps() -> None:
     assert stored.tolist() == [[500, 1234, 0, 0, 1, 65535]]
     assert saturated == 1
     np.testing.assert_array_equal(decode_depth(data, 6, 1), stored)
+
+
+def test_depth_in_exr_is_exact(capfd: pytest.CaptureFixture[str]) -> None:
+    """EXR keeps every float32 of the depth, inf where there is no surface; equal depth gives equal bytes."""
+    depth = np.array([[0.5, 1.23449, np.inf, np.nan, 0.0001, 70.0]], dtype=np.float32)
+    data, stored, saturated = encode_depth(depth, 1.0, "exr")
+    assert stored.dtype == np.float32
+    np.testing.assert_array_equal(stored, np.where(np.isnan(depth), np.inf, depth))
+    np.testing.assert_array_equal(decode_depth(data, 6, 1, "exr"), stored)
+    assert (saturated, data) == (0, encode_depth(depth.copy(), 1.0, "exr")[0])
+    with pytest.raises(DatasetError, match="the EXR is damaged"):
+        decode_depth(data[:-9], 6, 1, "exr")
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("kept", [0, 8, 20, 100, -1])

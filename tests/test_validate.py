@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import orjson
 import pytest
 
 from scenewright.datasets.coco import coco_path
+from scenewright.datasets.depth import encode_depth
 from scenewright.datasets.png import encode_ids, encode_rgb
 from scenewright.datasets.validate import validate
 
@@ -52,6 +54,19 @@ def link_out(folder: Path) -> None:
 
 def duplicate_annotation(folder: Path) -> None:
     edit(coco_path(folder, "train"), lambda c: c["annotations"].append(c["annotations"][0]))
+
+
+def asset(folder: Path, named: bytes, content: bytes) -> Path:
+    """Put content into assets/ under the hash of `named`."""
+    path = folder / f"assets/{hashlib.sha256(named).hexdigest()}.stl"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    return path
+
+
+def name_asset(folder: Path) -> None:
+    ref = {"name": "part.stl", "sha256": "ab" * 32}
+    edit(folder / "dataset.json", lambda d: d["recipe"].update(files={"part.stl": [ref]}))
 
 
 def first(data: dict[str, Any]) -> dict[str, Any]:
@@ -164,6 +179,38 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "images/.000009.png.0123456789ab.tmp",
         "left by an interrupted write",
     ),
+    "foreign file at the top": (lambda f: (f / "notes.txt").write_text(""), "notes.txt", "a foreign file at the top"),
+    "interrupted write at the top": (
+        lambda f: (f / ".dataset.json.0123abcd.tmp").write_text(""),
+        ".dataset.json.0123abcd.tmp",
+        "left by an interrupted write",
+    ),
+    "foreign annotations": (
+        lambda f: (f / "annotations/instances_test.json").write_text("{}"),
+        "annotations/instances_test.json",
+        "a foreign file",
+    ),
+    "damaged asset": (
+        lambda f: asset(f, b"solid", b"sold"),
+        f"assets/{hashlib.sha256(b'solid').hexdigest()}.stl",
+        "does not have the content",
+    ),
+    "foreign asset": (
+        lambda f: asset(f, b"a", b"a").with_name("part.stl").write_text(""),
+        "assets/part.stl",
+        "a foreign file",
+    ),
+    "missing asset": (name_asset, "assets", "lacks 'part.stl' (abababababab…), which the recipe names"),
+    "other versions": (
+        lambda f: record(f, lambda r: r.update(versions={"scenewright": "0.0.1"})),
+        "records/000001.json",
+        "was made with scenewright 0.0.1, dataset.json says scenewright test",
+    ),
+    "depth cut off": (
+        lambda f: record(f, lambda r: r.update(depth_saturated=7)),
+        "depth",
+        "raise dataset.depth_unit_mm",
+    ),
     "quarantine without record": (
         lambda f: (f / "quarantine/000009").mkdir(parents=True),
         "quarantine/000009",
@@ -209,6 +256,31 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
 def test_a_sound_dataset_has_no_findings(sound: Path) -> None:
     """What the pipeline writes passes every check."""
     assert list(validate(sound)) == []
+
+
+def test_what_belongs_to_a_dataset_is_not_foreign(sound: Path, tmp_path: Path) -> None:
+    """A contact sheet, sound assets and the lock of a run that goes on are no findings."""
+    folder = shutil.copytree(sound, tmp_path / "dataset")
+    asset(folder, b"solid", b"solid")
+    (folder / "contact.png").write_bytes(b"")
+    (folder / ".lock").write_bytes(b"")
+    assert list(validate(folder)) == []
+
+
+def test_depth_in_metres(tmp_path: Path) -> None:
+    """A dataset with EXR depth is sound; another EXR, half of one, and a PNG in its place are found."""
+    assert list(validate(dataset(tmp_path, 3, "exr"))) == []
+    path, other = tmp_path / "depth/000001.exr", (tmp_path / "depth/000000.exr").read_bytes()
+    for content, message in (
+        (other, "holds other pixels"),
+        (other[:-20], "the EXR is damaged"),
+        (b"", "the EXR is damaged"),
+        (encode_ids(np.zeros((48, 64), np.uint16)), "the EXR is damaged"),
+        (encode_depth(np.ones((8, 9), np.float32), 1.0, "exr")[0], "the EXR is 9x8, its record says 64x48"),
+    ):
+        path.write_bytes(content)
+        (finding,) = validate(tmp_path)
+        assert (finding.path, message in finding.message) == ("records/000001.json", True), finding
 
 
 @pytest.mark.parametrize("name", DAMAGE)

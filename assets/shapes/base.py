@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from ...errors import AssetError
-from ..mesh import Mesh
+from ..mesh import Mesh, snap
 
 __all__ = [
     "Faces",
@@ -44,6 +44,10 @@ Solid = tuple[Points, Faces]
 #: Booleans leave edges shorter than this (metres) collapsed: no camera sees them, and they would be slivers.
 BOOLEAN_TOLERANCE_M = 1e-6
 
+#: Operands are snapped to 2⁻⁴⁶ m = 1.4e-14 m: far above the last bits of their coordinates, and below the precision of
+#: the booleans (1e-12 of the size), which merge what lies closer. A coarser grid bends planes and leaves slivers.
+BOOLEAN_GRID_PER_M = 2.0**46
+
 
 class Params(BaseModel):
     """Parameters of one shape: immutable, closed to unknown keys, refuses NaN and infinity."""
@@ -67,11 +71,14 @@ def centred(
     keypoints: Mapping[str, npt.ArrayLike] | None = None,
     smooth_angle_deg: float = 30.0,
 ) -> Mesh:
-    """The finished mesh, its bounding box centred on the origin; keypoints (metres, the same frame) move with it."""
+    """The finished mesh, its bounding box centred on the origin; keypoints (metres, the same frame) move with it.
+
+    Vertices and keypoints are snapped (see `snap`), so the mesh does not depend on the processor.
+    """
     middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    points = {name: np.asarray(p, dtype=np.float64) - middle for name, p in (keypoints or {}).items()}
+    points = {name: snap(np.asarray(p, dtype=np.float64) - middle) for name, p in (keypoints or {}).items()}
     return Mesh(
-        vertices=vertices - middle,
+        vertices=snap(vertices - middle),
         faces=faces.astype(np.int32),
         face_part=np.zeros(len(faces), np.uint8) if face_part is None else face_part,
         part_names=part_names,
@@ -237,12 +244,9 @@ def to_manifold(solid: Solid) -> manifold3d.Manifold:
         AssetError: the solid is not closed or turned inside out.
     """
     v, f = solid
-    one_face_each = np.arange(
-        len(f), dtype=np.uint64
-    )  # else coplanar triangles merge, and the support rows go with them
-    m = manifold3d.Manifold(
-        manifold3d.Mesh64(np.ascontiguousarray(v), np.ascontiguousarray(f.astype(np.uint64)), face_id=one_face_each)
-    )
+    points, corners = np.ascontiguousarray(snap(v, BOOLEAN_GRID_PER_M)), np.ascontiguousarray(f.astype(np.uint64))
+    # One id each, else coplanar triangles merge, and the support rows go with them.
+    m = manifold3d.Manifold(manifold3d.Mesh64(points, corners, face_id=np.arange(len(f), dtype=np.uint64)))
     if m.status() != manifold3d.Error.NoError or m.volume() <= 0:
         raise AssetError(
             f"a boolean needs a closed solid that faces outwards, got {m.status()}, volume {m.volume():.3g} m³"

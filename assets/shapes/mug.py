@@ -129,8 +129,8 @@ def _spine(p: MugParams) -> tuple[Points, Points]:
     upper, lower = _handle_ends(p)
     reach, exponent = p.handle_reach_m - p.handle_thickness_m / 2, 2.6
     t = np.linspace(0.0, np.pi, 49)
-    x = reach * np.abs(np.sin(t)) ** (2 / exponent)
-    z = np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / exponent) * (upper - lower) / 2
+    x = reach * _power(np.sin(t), 2 / exponent)
+    z = _power(np.cos(t), 2 / exponent) * (upper - lower) / 2
     middle = (upper + lower) / 2
     wall = np.array([_outer_radius(p, middle + h) for h in z])
     points = np.column_stack([wall + x, np.zeros_like(x), middle + z])
@@ -151,13 +151,18 @@ def _handle(p: MugParams) -> Solid:
     away = np.clip(np.minimum(s, s[-1] - p.wall_m - s) / flare, 0.0, 1.0)
     grow = 0.75 * flare * (1 - np.sqrt(1 - (1 - away) ** 2))
     u = np.arange(28) * (2 * np.pi / 28)
-    across = np.sign(np.sin(u)) * np.abs(np.sin(u)) ** 0.8
-    along = np.sign(np.cos(u)) * np.abs(np.cos(u)) ** 0.8
+    across, along = _power(np.sin(u), 0.8), _power(np.cos(u), 0.8)
     normal = np.column_stack([-tangent[:, 2], np.zeros(len(s)), tangent[:, 0]])
     half_t, half_w = p.handle_thickness_m / 2 + grow, p.handle_width_m / 2 + grow
     rings = spine[:, None] + normal[:, None] * (half_t[:, None] * along)[..., None]
     rings[..., 1] += half_w[:, None] * across
     return loft(rings[:, ::-1])
+
+
+def _power(x: Points, exponent: float) -> Points:
+    """sign(x) · |x|^exponent, as superellipses need it. The root of a rounding error would be a large error."""
+    x = np.round(x, 12)
+    return np.asarray(np.sign(x) * np.abs(x) ** exponent)
 
 
 def _parts(p: MugParams, v: Points, f: Faces) -> npt.NDArray[np.uint8]:

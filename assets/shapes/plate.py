@@ -8,6 +8,7 @@ import manifold3d
 import numpy as np
 
 from ...errors import AssetError
+from ..mesh import snap
 from .base import Points, Solid, loft
 
 __all__ = ["rounded_extrude"]
@@ -45,7 +46,7 @@ def rounded_extrude(outer: Points, holes: Sequence[Points], thickness: float, ed
         bottom.append(np.arange(n) + used)
         top.append(np.arange(n) + used + n * (len(levels) - 1))
         used += n * len(levels)
-    cap = np.asarray(manifold3d.triangulate([np.ascontiguousarray(c) for c in caps]), dtype=np.int64)
+    cap = np.asarray(manifold3d.triangulate([np.ascontiguousarray(snap(c)) for c in caps]), dtype=np.int64)
     faces = [*(f for _, f in pieces), np.concatenate(bottom)[cap[:, ::-1]], np.concatenate(top)[cap]]
     return np.concatenate([v for v, _ in pieces]), np.concatenate(faces).astype(np.int32)
 

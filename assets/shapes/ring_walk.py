@@ -33,7 +33,9 @@ def hexagon(across_flats: float, corner_radius: float) -> tuple[Floats, Floats]:
     on_arc = centre * np.cos(to_corner) + np.sqrt(np.maximum(corner_radius**2 - (centre * np.sin(to_corner)) ** 2, 0))
     on_flat = across_flats / 2 / np.cos(np.pi / 6 - to_corner)
     radius = np.where(to_corner < arc, on_arc, on_flat)
-    turned = (sector[:, None] + np.arange(6) * np.pi / 3).T.ravel() % (2 * np.pi)
+    turned = (sector[:, None] + np.arange(6) * np.pi / 3).T.ravel()
+    turned[np.abs(turned - 2 * np.pi) < 1e-9] = 0.0  # the last corner is the first point, whatever the last bit says
+    turned %= 2 * np.pi
     order = np.argsort(turned, kind="stable")
     return turned[order], np.tile(radius, 6)[order]
 
@@ -168,10 +170,13 @@ def _quads(a: Ints, b: Ints, c: Ints, d: Ints) -> Ints:
 
 
 def _zip(a: Ints, a_angle: Floats, b: Ints, b_angle: Floats) -> Ints:
-    """(len(a) + len(b), 3) triangles between two rings; each edge meets the other ring's vertex nearest in angle."""
+    """(len(a) + len(b), 3) triangles between two rings; each edge meets the other ring's vertex nearest in angle.
+
+    Angles are compared to 1e-9 radians: regular rings have equal ones, and their last bits depend on the processor.
+    """
     a_mid = a_angle + np.diff(a_angle, append=a_angle[0] + 2 * np.pi) / 2
     b_mid = b_angle + np.diff(b_angle, append=b_angle[0] + 2 * np.pi) / 2
-    on_b = np.argsort(np.concatenate([a_mid, b_mid]), kind="stable") >= len(a)
+    on_b = np.argsort(np.round(np.concatenate([a_mid, b_mid]), 9), kind="stable") >= len(a)
     i: Ints = np.cumsum(~on_b) - ~on_b
     j: Ints = np.cumsum(on_b) - on_b
     here_a, here_b = a[i % len(a)], b[j % len(b)]

@@ -77,7 +77,7 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, float], float, int]:
             info = folders.open_dataset(out, recipe, args.seed, args.images, pipeline.versions())
             for scene in scenes:
                 with ours.stage("rest"):
-                    pipeline.store(scene, meshes_of(scene), cycles.render(scene, meshes_of(scene)), info, out)
+                    pipeline.store(scene, meshes_of(scene), cycles.render(scene, meshes_of(scene)), info, out, "cpu")
                 with plain.stage("bare"):
                     bare(cycles, scene, folder / f"{scene.index}.png")
             with ours.stage("rest"):

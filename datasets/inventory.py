@@ -1,0 +1,105 @@
+"""Which files a dataset's folder may hold: what is foreign, left over, missing, or not what its name says."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Literal
+
+from ..errors import ScenewrightError
+from .coco import coco_path
+from .files import TEMPORARY, inside
+from .records import DatasetInfo, indices
+from .splits import SPLITS
+
+__all__ = ["Finding", "inventory"]
+
+#: What stands at the top of a dataset; the lock of a run that goes on, and the contact sheet where `contact` puts it.
+TOP = {
+    "dataset.json", "images", "depth", "ids", "records", "annotations", "assets", "quarantine", "contact.png", ".lock",
+}  # fmt: skip
+IMAGE_NAME = re.compile(r"[0-9]{6}|[1-9][0-9]{6,}")
+ASSET_NAME = re.compile(r"([0-9a-f]{64})(\.[a-z0-9]+)?")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem: an "error" makes the dataset unfit to train on, a "warning" does not. `path` is below the folder."""
+
+    severity: Literal["error", "warning"]
+    path: str
+    message: str
+
+
+def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
+    """Every file that should not be there, and every one that should; `info` None: dataset.json cannot be read."""
+    for path in sorted(folder.iterdir()):
+        if path.name not in TOP and not _left(path):
+            yield Finding("warning", path.name, "a foreign file at the top of the dataset: move it elsewhere")
+    for place in (folder, *(folder / name for name in sorted(TOP)), *sorted(folder.glob("quarantine/*/"))):
+        for path in sorted(place.glob(TEMPORARY)) if place.is_dir() else ():
+            message = "left by an interrupted write: run the same generate command, or delete it"
+            yield Finding("warning", path.relative_to(folder).as_posix(), message)
+    yield from _numbered(folder, info)
+    yield from _annotations(folder)
+    yield from _assets(folder, info)
+
+
+def _left(path: Path) -> bool:
+    return fnmatch(path.name, TEMPORARY)
+
+
+def _numbered(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
+    """Folders that hold one file per image."""
+    known = {f"{i:06d}" for i in indices(folder)}
+    depth = (f".{info.depth_format}",) if info else (".png", ".exr")
+    for place, suffixes in {"images": (".png",), "depth": depth, "ids": (".png",), "records": (".json",)}.items():
+        if not (folder / place).is_dir():
+            yield Finding("error", place, "the folder is missing: restore it, or run the same generate command again")
+            continue
+        for path in sorted(p for p in (folder / place).iterdir() if not _left(p)):
+            name = f"{place}/{path.name}"
+            if path.suffix not in suffixes or not IMAGE_NAME.fullmatch(path.stem):
+                message = f"a foreign file: {place}/ holds 000000{suffixes[0]}, …; move it elsewhere"
+                yield Finding("error", name, message)
+            elif place != "records" and path.stem not in known:
+                message = "a picture without a record, from an interrupted image: run the same generate command again"
+                yield Finding("error", name, message)
+
+
+def _annotations(folder: Path) -> Iterator[Finding]:
+    known = {coco_path(folder, split).name for split in SPLITS}
+    for path in sorted((folder / "annotations").glob("*")):
+        if path.name not in known and not _left(path):
+            message = f"a foreign file: annotations/ holds {', '.join(sorted(known))}; move it elsewhere"
+            yield Finding("warning", f"annotations/{path.name}", message)
+
+
+def _assets(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
+    """Every asset must have the content that its name says, and every one that the recipe names must be there."""
+    held = set()
+    for path in sorted(p for p in (folder / "assets").glob("*") if not _left(p)):
+        name, match = f"assets/{path.name}", ASSET_NAME.fullmatch(path.name)
+        if match is None:
+            yield Finding("warning", name, "a foreign file: assets/ holds <sha256><suffix>; move it elsewhere")
+            continue
+        held.add(match[1])
+        try:
+            if _sha256(inside(folder, name)) != match[1]:
+                yield Finding("error", name, "does not have the content that its name says: restore the file")
+        except (ScenewrightError, OSError) as error:
+            yield Finding("error", name, f"cannot be read: {error}")
+    for refs in (info.recipe.get("files") or {}).values() if info else ():
+        for ref in refs:
+            if ref["sha256"] not in held:
+                message = f"lacks {ref['name']!r} ({ref['sha256'][:12]}…), which the recipe names: put a copy there"
+                yield Finding("error", "assets", f"{message}, or run the same generate command again")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

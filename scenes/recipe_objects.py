@@ -1,0 +1,91 @@
+"""Objects in a recipe: how many, of which kinds, from which shapes or files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+
+from ..assets.library import SHAPES
+from .distributions import Dist, Expr, LogUniform, TruncNormal, Uniform
+from .limits import Positive, Strict, between
+from .recipe_materials import Materials, MaterialsText, for_all
+from .tree import rule_of
+
+__all__ = ["AssetSpec", "ObjectsSpec"]
+
+MAX_OBJECTS = 1000
+
+
+class AssetSpec(Strict):
+    """A kind of object: a procedural `shape`, or the mesh files that `path` names (a pattern may match several)."""
+
+    category: Annotated[str, Field(min_length=1, max_length=64)]
+    weight: Annotated[float, Field(ge=0, description="relative frequency among the assets")] = 1.0
+    shape: Annotated[str | None, Field(json_schema_extra={"enum": [*sorted(SHAPES), None]})] = None
+    params: dict[str, Dist] = Field(
+        default_factory=dict, description="parameters of the shape that you fix or draw yourself"
+    )
+    path: Annotated[
+        str | None, Field(description="mesh file or pattern (OBJ, STL, PLY, GLB), relative to the recipe")
+    ] = None
+    unit: Annotated[
+        Literal["m", "cm", "mm", "um", "in", "ft"] | None,
+        Field(description="unit of the file; default: mm for STL, m for others"),
+    ] = None
+    up: Annotated[
+        Literal["x", "y", "z", "-x", "-y", "-z"] | None,
+        Field(description="axis of the file that points up; default: z, and y for GLB"),
+    ] = None
+    scale: Annotated[Positive, Field(description="factor on the size")] = Field(default=1.0, validate_default=True)
+    materials: Annotated[
+        dict[str, Materials] | None,
+        BeforeValidator(for_all, json_schema_input_type=MaterialsText | dict[str, MaterialsText] | None),
+        Field(description="materials by part of the mesh (`all` for every part); default: the asset's own"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> AssetSpec:
+        if (self.shape is None) == (self.path is None):
+            raise ValueError("an asset needs either `shape` (procedural) or `path` (mesh files)")
+        if self.shape is not None and self.shape not in SHAPES:
+            raise ValueError(f"{self.shape!r} is no shape; choose from {', '.join(sorted(SHAPES))}")
+        if self.path is not None and self.params:
+            raise ValueError("`params` belong to a procedural `shape`; a file has none")
+        if self.shape is not None:
+            self._check_shape(self.shape)
+        return self
+
+    def _check_shape(self, name: str) -> None:
+        shape = SHAPES[name]
+        if self.unit is not None or self.up is not None:
+            raise ValueError("`unit` and `up` describe a file; a procedural shape is in metres with z up")
+        for key in self.params:
+            if key not in shape.params.model_fields:
+                raise ValueError(f"{name} has no parameter {key!r}; it has {', '.join(shape.params.model_fields)}")
+            field = shape.params.model_fields[key]
+            check: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+            dist = self.params[key]
+            if field.annotation is int and isinstance(dist, Uniform | LogUniform | TruncNormal):
+                raise ValueError(f"params.{key}: must be a whole number: use `dist: integers` or a choice")
+            for value in () if isinstance(dist, Expr) else dist.values():
+                try:
+                    check.validate_python(value)
+                except ValidationError as e:
+                    raise ValueError(f"params.{key}: {rule_of(e.errors()[0])}") from None
+        for part in self.materials or {}:
+            if part != "all" and part not in shape.materials:
+                raise ValueError(f"{name} has no part {part!r}; it has all, {', '.join(shape.materials)}")
+
+
+class ObjectsSpec(Strict):
+    """How many objects, and of which kinds."""
+
+    count: Annotated[Dist, between(0, MAX_OBJECTS), Field(description="objects per image; rounded to a whole number")]
+    assets: Annotated[tuple[AssetSpec, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _any_weight(self) -> ObjectsSpec:
+        if sum(a.weight for a in self.assets) <= 0:
+            raise ValueError("at least one asset needs a weight above 0")
+        return self

@@ -1,0 +1,46 @@
+"""The page about recipes, scenes/README.md: what it shows works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import trimesh
+import yaml
+
+from scenewright.scenes.load import recipe_from_dict
+from scenewright.scenes.sample import sample
+
+PAGE = (Path(__file__).parents[1] / "scenes" / "README.md").read_text("utf-8")
+EXAMPLES = [block.split("```")[0] for block in PAGE.split("```yaml\n")[1:]]
+
+
+def merged(base: Any, more: Any) -> Any:
+    """`more` over `base`, mappings key by key."""
+    if isinstance(base, dict) and isinstance(more, dict):
+        return base | {key: merged(base.get(key), value) for key, value in more.items()}
+    return more
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_examples_of_the_page_work(number: int, tmp_path: Path) -> None:
+    """Every YAML block of scenes/README.md, laid over a minimal recipe, loads and gives scenes."""
+    (tmp_path / "parts").mkdir()
+    for name in ("parts/plate_a.stl", "parts/plate_b.stl"):
+        trimesh.creation.box((30, 20, 5)).export(tmp_path / name)
+    trimesh.creation.box((0.03, 0.02, 0.02)).export(tmp_path / "cap.glb")
+    (tmp_path / "my_panoramas").mkdir()
+    cv2.imwrite(str(tmp_path / "my_panoramas" / "a.hdr"), np.ones((8, 16, 3), np.float32))
+    (tmp_path / "lamps.csv").write_text("kelvin\n3000\n4000\n")
+    minimal = {"name": "t", "objects": {"count": 1, "assets": [{"category": "a", "shape": "nut"}]}}
+    recipe = recipe_from_dict(merged(minimal, yaml.safe_load(EXAMPLES[number])), tmp_path)
+    for index in range(8):
+        sample(recipe, index)
+
+
+def test_the_page_has_examples() -> None:
+    """The blocks were found."""
+    assert len(EXAMPLES) >= 3

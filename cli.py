@@ -41,7 +41,7 @@ SetOption = Annotated[
         "--set", metavar="PATH=VALUE", help="Change a recipe value, e.g. camera.distance.high=2.5. Repeatable."
     ),
 ]
-PresetOption = Annotated[str | None, typer.Option(help="draft, standard or high: samples per pixel 4, 24 or 128.")]
+PresetOption = Annotated[str | None, typer.Option(help="draft, standard or high: cost about 1, 4 and 14.")]
 SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Image size in pixels, e.g. 640x480.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Another seed is another dataset.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, optix, hip, oneapi or metal.")]
@@ -257,7 +257,12 @@ def _load(recipe: str, preset: str | None, size: str | None, changes: list[str] 
         if match is None:
             raise UsageError(f"--size is WIDTHxHEIGHT in pixels, for example 640x480; got {size!r}")
         extra.append(f"render.size=[{match[1]}, {match[2]}]")
-    return load(recipe, extra)
+    from .scenes.notes import mesh_notes
+
+    loaded = load(recipe, extra)
+    for note in mesh_notes(loaded):
+        console.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+    return loaded
 
 
 @contextmanager

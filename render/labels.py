@@ -30,6 +30,9 @@ DECIMALS = 9
 #: A disagreement of this share of the pixels is rounding at edges: 2 of 307,200 were measured; see `compare`.
 TOLERANCE = 1e-4
 
+#: Small images have more outline for their area: so many pixels may always differ. 2 to 6 were measured at 320×240.
+TOLERATED_PIXELS = 8
+
 #: An object this large in one engine's ids must be in the other's.
 SEEN_PIXELS = 4
 
@@ -145,7 +148,10 @@ def label(scene: Scene, meshes: Mapping[int, Mesh], frame_ids: Ids, rays: RayVie
 
 
 def compare(ids: Ids, ray_ids: Ids, tolerance: float = TOLERANCE) -> Verification:
-    """Whether two id images (h, w) of one scene agree in all but `tolerance` of the pixels, and on who is there."""
+    """Whether two id images (h, w) of one scene agree, and on who is there.
+
+    All but `tolerance` of the pixels must be equal; `TOLERATED_PIXELS` may always differ.
+    """
     if ids.shape != ray_ids.shape:
         raise LabelError(f"id images of {ids.shape} and {ray_ids.shape} cannot be compared: both must be one camera's")
     different = ids != ray_ids
@@ -162,7 +168,7 @@ def compare(ids: Ids, ray_ids: Ids, tolerance: float = TOLERANCE) -> Verificatio
         agreement=1.0 - disagreeing / ids.size,
         tolerance=tolerance,
         missing=missing,
-        passed=disagreeing <= tolerance * ids.size and not missing,
+        passed=disagreeing <= max(tolerance * ids.size, TOLERATED_PIXELS) and not missing,
     )
 
 

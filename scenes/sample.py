@@ -30,7 +30,7 @@ from .streams import stream
 __all__ = ["PRESETS", "sample"]
 
 #: Samples per pixel of the presets; all use the denoiser. Quality and cost are measured in the README.
-PRESETS = {"draft": 4, "standard": 24, "high": 128}
+PRESETS = {"draft": 4, "standard": 32, "high": 128}
 DEFAULT_FILE_MATERIAL = (MaterialSpec(family="plastic"),)
 
 

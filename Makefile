@@ -25,7 +25,10 @@ test: lint check $(TORCH)
 	$(PY) -m pytest -m "not slow and not gpu"
 
 bench: check
-	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
+	@set -e; for script in tests/benchmarks/bench_*.py tests/benchmarks/check_determinism.py \
+	  tests/benchmarks/check_memory.py; do echo "== $$script"; $(PY) "$$script"; done
+	$(BIN)/scenewright generate hardware --count 100 --preset draft --out out/exact
+	$(PY) tests/benchmarks/check_exact.py out/exact
 
 lint: install
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from .assets.files import add_folder, locate, remember
+from .datasets.files import sweep
 from .datasets.folder import export, lock, open_dataset
 from .datasets.records import (
     DatasetInfo,
@@ -125,7 +126,10 @@ def generate(
         info = open_dataset(folder, recipe, seed, count, versions())
         done = {i for i in indices(folder) if _has_pictures(folder, i)} | set(quarantined(folder))
         todo = [i for i in (order if order is not None else range(count)) if i not in done]
-        failed = _run(folder, todo, options, progress or (lambda _: None))
+        try:
+            failed = _run(folder, todo, options, progress or (lambda _: None))
+        finally:
+            sweep(folder)  # what a worker was writing when it was stopped
         info = export(folder, info)
     bad = tuple(i for i in quarantined(folder) if i < count)
     rendered = len(todo) - len(failed) - len(set(bad) & set(todo))

@@ -128,7 +128,7 @@ def rand(rng: np.random.Generator, name: str, given: Mapping[str, object]) -> di
     return drawn.model_dump(mode="json")
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _build(name: str, canonical: bytes) -> Mesh:
     shape = SHAPES[name]
     mesh = shape.build(shape.params.model_validate_json(canonical))

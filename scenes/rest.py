@@ -103,7 +103,7 @@ class _Keyed:
         return isinstance(other, _Keyed) and other.key == self.key
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _cached(keyed: _Keyed) -> RestPoses:
     mesh = keyed.mesh
     try:

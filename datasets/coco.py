@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from ..errors import DatasetError
+from ..scenes.license import License
 from .files import atomic_file
 from .records import DatasetInfo
 from .splits import SPLITS
@@ -30,6 +31,9 @@ BUFFER = 1 << 18
 
 #: One more than the largest object id (`SceneObject.id`), so that two images never share an annotation id.
 OBJECTS = 32768
+
+#: The id of the images' licence: all images of a dataset have the same.
+LICENSE = 1
 
 Json = dict[str, Any]
 
@@ -63,7 +67,7 @@ def write_coco(records: Iterable[Json], info: DatasetInfo, folder: Path) -> dict
         for record in records:
             index = record.get("index")
             try:
-                parts[record["split"]].add(_image(record), _annotations(record))
+                parts[record["split"]].add(_image(record, info.license), _annotations(record))
             except (KeyError, TypeError, AttributeError, orjson.JSONEncodeError) as error:
                 raise DatasetError(
                     f"the record of image {index} is damaged ({type(error).__name__}: {error}): validate the dataset, "
@@ -84,8 +88,8 @@ class _Part:
         self.counts = SplitCounts()
         self._file = stack.enter_context(atomic_file(path, BUFFER))
         self._images = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115  # the stack closes it
-        head = orjson.dumps({"info": _info(info), "licenses": [], "categories": _categories(info.categories)})
-        self._file.write(head[:-1] + b',\n"annotations":[')
+        head = {"info": _info(info), "licenses": _licenses(info.license), "categories": _categories(info.categories)}
+        self._file.write(orjson.dumps(head)[:-1] + b',\n"annotations":[')
 
     def add(self, image: Json, annotations: list[Json]) -> None:
         if annotations:
@@ -115,17 +119,23 @@ def _info(info: DatasetInfo) -> Json:
     }
 
 
+def _licenses(licence: License | None) -> list[Json]:
+    """The images' licence; none when the recipe states none, for it is not ours to guess."""
+    return [{"id": LICENSE, "name": licence.name, "url": licence.url}] if licence else []
+
+
 def _categories(names: Iterable[str]) -> list[Json]:
     return [{"id": i, "name": name, "supercategory": "object"} for i, name in enumerate(names, 1)]
 
 
-def _image(record: Json) -> Json:
+def _image(record: Json, licence: License | None) -> Json:
     """COCO's image; `file_name` is relative to `images/`."""
     return {
         "id": record["index"] + 1,
         "file_name": record["image"].rpartition("/")[2],
         "width": record["width"],
         "height": record["height"],
+        **({"license": LICENSE} if licence else {}),
         "generation": _generation(record, record["scene"]),
     }
 

@@ -25,6 +25,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..errors import DatasetError
 from ..render.labels import InstanceLabel, Verification
+from ..scenes.license import License
 from ..scenes.scene import Scene, digest
 from .files import read_bytes, write_bytes_atomic
 from .skim import skim
@@ -124,7 +125,8 @@ class DatasetInfo(Stored):
 
     `recipe` is the checked recipe as plain JSON, and `recipe_sha256` its `recipe_digest`; `settings` are the render
     settings; `size` is (width, height) in pixels; `depth_unit_m` is how many
-    metres a value of 1 in a depth image means: the step of "png", 1 for "exr".
+    metres a value of 1 in a depth image means: the step of "png", 1 for "exr"; `license` is of the images, where the
+    recipe states one.
     """
 
     schema_version: Literal[1] = 1
@@ -138,6 +140,7 @@ class DatasetInfo(Stored):
     val_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
     depth_format: DepthFormat = "png"
     depth_unit_m: Annotated[float, Field(gt=0)]
+    license: License | None = None
     versions: dict[str, str] = {}
     counts: Counts
 

@@ -27,19 +27,19 @@ class Area:
 
     size: tuple[float, float]
     density: str = "uniform"
-    pose: str = "stable"
     gap: float = 0.0005
     attempts: int = 200
 
 
 @dataclass(frozen=True)
 class Item:
-    """An object to place: its mesh, the mesh's content hash, and its scale."""
+    """An object to place: its mesh, the mesh's content hash, its scale, and how it lies ("stable" or "upright")."""
 
     mesh: Mesh
     sha256: str
     scale: float
     name: str
+    pose: str = "stable"
 
 
 class Placer:
@@ -71,7 +71,7 @@ class Placer:
     def _propose(self, rng: np.random.Generator, item: Item) -> Vec:
         pose = np.eye(4)
         height = -float(item.mesh.vertices[:, 2].min())
-        if self.area.pose == "stable":
+        if item.pose == "stable":
             rests = rest_poses(item.mesh, item.sha256)
             pose[:3, :3], height = rests.pose(int(rng.choice(len(rests.normals), p=rests.probabilities)))
         yaw = rng.uniform(0, 2 * np.pi)

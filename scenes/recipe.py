@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ..assets.material import FileRef
 from .distributions import Dist, Expr, spelled_out
+from .license import License
 from .limits import NonNegative, Number, Positive, Strict, between, file_names
 from .recipe_materials import Materials
-from .recipe_objects import ObjectsSpec
+from .recipe_objects import ObjectsSpec, Pose
 from .scene import LabelRules
 
 __all__ = ["CameraSpec", "LightSpec", "Recipe", "Rule"]
@@ -24,8 +25,11 @@ class PlacementSpec(Strict):
     ] = Field(default=(0.3, 0.2), validate_default=True)
     density: Annotated[Literal["uniform", "center"], Field(description="center: denser towards the middle")] = "uniform"
     pose: Annotated[
-        Literal["stable", "upright"],
-        Field(description="stable: on any face it can rest on, as likely as when dropped; upright: as modelled"),
+        Pose,
+        Field(
+            description="stable: on any face it can rest on, as likely as when dropped; upright: as modelled. "
+            "An asset's own `pose` comes first"
+        ),
     ] = "stable"
     gap: Annotated[float, Field(ge=0.0001, le=1, description="smallest distance between objects, metres")] = 0.0005
     attempts: Annotated[int, Field(ge=1, le=10000, description="tries per object before placement fails")] = 200
@@ -119,8 +123,11 @@ class RenderSpec(Strict):
 
 
 class DatasetSpec(Strict):
-    """How the dataset is divided and stored."""
+    """How the dataset is divided and stored, and under which licence."""
 
+    license: Annotated[
+        License | None, Field(description="of the images, for COCO and dataset.json; default: none is stated")
+    ] = None
     val_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
     depth_format: Annotated[
         Literal["png", "exr"], Field(description="png: 16 bits in steps of `depth_unit_mm`; exr: float32 metres")

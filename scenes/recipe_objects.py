@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from ..assets.library import SHAPES
-from .distributions import Dist, Expr, LogUniform, TruncNormal, Uniform
+from .distributions import Choice, Dist, Distribution, Expr, LogUniform, TruncNormal, Uniform
 from .limits import Positive, Strict, between
 from .recipe_materials import Materials, MaterialsText, for_all
 from .tree import rule_of
 
-__all__ = ["AssetSpec", "ObjectsSpec"]
+__all__ = ["AssetSpec", "ObjectsSpec", "Pose"]
 
 MAX_OBJECTS = 1000
+
+Pose = Literal["stable", "upright"]
+
+
+def _poses(data: Any, read: ValidatorFunctionWrapHandler) -> Distribution:
+    """A distribution of poses; wrapped, and not after, because only so an editor is told the two words."""
+    dist: Distribution = read(data)
+    for v in () if isinstance(dist, Expr) else dist.values():
+        if v not in get_args(Pose):
+            raise ValueError(f"must be {' or '.join(map(repr, get_args(Pose)))}, got {v!r}")
+    return dist
 
 
 class AssetSpec(Strict):
@@ -38,6 +57,10 @@ class AssetSpec(Strict):
         Field(description="axis of the file that points up; default: z, and y for GLB"),
     ] = None
     scale: Annotated[Positive, Field(description="factor on the size")] = Field(default=1.0, validate_default=True)
+    pose: Annotated[
+        Annotated[Dist, WrapValidator(_poses, json_schema_input_type=Pose | Choice)] | None,
+        Field(description="how it lies, in place of `placement.pose`; a choice is drawn for each object"),
+    ] = None
     materials: Annotated[
         dict[str, Materials] | None,
         BeforeValidator(for_all, json_schema_input_type=MaterialsText | dict[str, MaterialsText] | None),

@@ -89,7 +89,7 @@ def _objects(recipe: Recipe, draw: ImageDraws) -> tuple[SceneObject, ...]:
     spec = recipe.placement
     for axis in (0, 1):
         room_for_objects(axis, draw(f"placement.area.{axis}"), draw(f"surface.size.{axis}"))
-    area = Area((draw("placement.area.0"), draw("placement.area.1")), spec.density, spec.pose, spec.gap, spec.attempts)
+    area = Area((draw("placement.area.0"), draw("placement.area.1")), spec.density, spec.gap, spec.attempts)
     drawn: list[_Drawn] = []
     for group in ("objects", "distractors"):
         kinds: ObjectsSpec | None = getattr(recipe, group)
@@ -131,8 +131,10 @@ def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: _ObjectD
     asset, path = kinds.assets[which], f"{group}.assets.{which}"
     ref, mesh = _mesh(recipe, asset, path, draws)
     scale = float(draws(f"{path}.scale", asset.scale))  # type: ignore[arg-type]  # the recipe model admits numbers only
+    pose = recipe.placement.pose if asset.pose is None else str(draws(f"{path}.pose", asset.pose))
+    item = Item(mesh, ref.sha256, scale, asset.category, pose)
     return _Drawn(
-        draws, Item(mesh, ref.sha256, scale, asset.category), ref, _materials(recipe, asset, path, ref, mesh, draws),
+        draws, item, ref, _materials(recipe, asset, path, ref, mesh, draws),
         recipe.category_names.index(asset.category) + 1 if group == "objects" else 0,
     )  # fmt: skip
 

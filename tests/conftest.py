@@ -1,12 +1,20 @@
-"""What all tests share: real parts and photographs beside the checkout, and the question whether Blender is here."""
+"""What all tests share: real parts and photographs beside the checkout, the command line with a small dataset, and the
+question whether Blender is here."""
 
 from __future__ import annotations
 
+import shutil
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+import scenewright as sw
+from scenewright import cli
 from scenewright.render.doctor import blender
+
+from .commands import COUNT, RECIPE, Ended, Run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,6 +26,45 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real parts and photographs in {folder}")
     return folder
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The whole command line in this process: `run("generate", …)`."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["scenewright", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        captured = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return Ended(caught.value.code, captured.out, " ".join(captured.err.replace("│", " ").split()))
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `commands.RECIPE`."""
+    path = tmp_path_factory.mktemp("recipe") / "t.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def made(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound dataset, for all tests: to be read only."""
+    folder = tmp_path_factory.mktemp("made") / "d"
+    assert sw.generate(sw.load(recipe), COUNT, folder).complete
+    return folder
+
+
+@pytest.fixture
+def dataset(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, to damage."""
+    return Path(shutil.copytree(made, tmp_path / "d"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

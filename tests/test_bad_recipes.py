@@ -12,19 +12,12 @@ from scenewright.scenes.load import load, recipe_from_dict
 
 GOOD = """\
 name: t
-objects:
-  count: 2
-  assets:
-    - {category: box, shape: box}
+objects: {count: 2, assets: [{category: box, shape: box}]}
 render: {engine: flat, size: [64, 48]}
 """
-BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)
-)
-
-MERGES = "a: &a {x: 1}\n" + "".join(
-    f"{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 10)}]}}\n" for a, b in zip("abcdef", "bcdefg", strict=True)
-)
+LAYERS = [(b, ", ".join([f"*{a}"] * 10)) for a, b in zip("abcdef", "bcdefg", strict=True)]
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"{b}: &{b} [{ten}]\n" for b, ten in LAYERS)
+MERGES = "a: &a {x: 1}\n" + "".join(f"{b}: &{b} {{<<: [{ten}]}}\n" for b, ten in LAYERS)
 
 #: Content of the file → what the message says. None of these is a recipe at all.
 FILES: dict[str, tuple[bytes | str, str]] = {
@@ -45,7 +38,7 @@ FILES: dict[str, tuple[bytes | str, str]] = {
     "an image": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not UTF-8 text (byte 0 is 0x89"),
     "a YAML bomb": (BOMB, "expands to more than 50,000 values: remove the nested YAML aliases"),
     "a bomb of merge keys": (MERGES, "line 2, column 8: the merge key << is not allowed: write the keys out"),
-    "a merge key": (GOOD + "world: {<<: {strength: 1}}\n", "line 7, column 9: the merge key << is not allowed"),
+    "a merge key": (GOOD + "world: {<<: {strength: 1}}\n", "line 4, column 9: the merge key << is not allowed"),
     "an alias of itself": ("a: &a {b: *a}\n", "nested more than 50 deep"),
     "60 levels": (GOOD + "world: " + "{a: " * 60 + "1" + "}" * 60, "nested more than 50 deep"),
     "100,000 levels": ("[" * 100_000, "nested more than 50 deep"),
@@ -224,11 +217,17 @@ OVERRIDES: dict[str, str] = {
     "objects.assets.0.materials=zink": "objects.assets.0.materials: 'zink' is no material",
     "objects.assets.0.scale=0": "objects.assets.0.scale: must be above 0, got 0",
     "objects.assets.0.unit=mm": "`unit` and `up` describe a file",
+    "objects.assets.0.pose=lying": "objects.assets.0.pose: must be 'stable' or 'upright', got 'lying'",
+    "objects.assets.0.pose={dist: uniform, low: 0, high: 1}": "pose: must be 'stable' or 'upright', got 0.0",
+    "objects.assets.0.poes=stable": "objects.assets.0.poes: unknown key; did you mean 'pose'?",
     "objects.assets.0.weight=-1": "objects.assets.0.weight: must be 0 or more, got -1",
     "objects.assets.0.weight=0": "at least one asset needs a weight above 0",
     "objects.assets.0.category=''": "objects.assets.0.category: must have at least 1 characters",
     "objects.assets.0={category: a}": "an asset needs either `shape` (procedural) or `path` (mesh files)",
     "placement.gap=0": "placement.gap: must be 0.0001 or more, got 0",
+    "dataset.license=CC0-1.0": "dataset.license: must be a mapping, got 'CC0-1.0'",
+    "dataset.license.url=https://a.org": "dataset.license.name: is missing",
+    "dataset.license={name: a, url: a.org}": "dataset.license.url: must match the pattern …, got 'a.org'",
     "placement.density=dense": "placement.density: must be 'uniform' or 'center', got 'dense'",
 }
 

@@ -16,10 +16,13 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from scenewright.datasets.coco import OBJECTS, annotation_id, coco_path, write_coco
-from scenewright.datasets.records import indices, record_dicts, record_path
+from scenewright.datasets.folder import export, open_dataset
+from scenewright.datasets.records import indices, read_info, record_dicts, record_path
 from scenewright.datasets.skim import skim
 from scenewright.datasets.splits import SPLITS
 from scenewright.errors import DatasetError
+from scenewright.scenes.license import License
+from scenewright.scenes.load import load as load_recipe
 from scenewright.scenes.scene import SceneObject
 
 from .synthetic import close, dataset, info, random_discs, write_image
@@ -126,7 +129,35 @@ def test_categories_and_info(folder: Path) -> None:
             "depth_unit_m",
             "versions",
         }
-        assert part["licenses"] == []
+        assert part["licenses"] == [] and not any("license" in image for image in part["images"])
+
+
+@pytest.mark.parametrize("url", ["https://creativecommons.org/licenses/by/4.0/", ""])
+def test_the_licence_of_the_recipe_is_that_of_every_image(folder: Path, tmp_path: Path, url: str) -> None:
+    """A licence stands once in each file and its id in each image; nothing else changes, and no bytes between runs."""
+    stated = info(close(folder).counts).model_copy(update={"license": License(name="CC-BY-4.0", url=url)})
+    written = []
+    for _ in range(2):
+        write_coco(record_dicts(folder), stated, tmp_path)
+        written.append([coco_path(tmp_path, split).read_bytes() for split in SPLITS])
+    assert written[0] == written[1]
+    for split in SPLITS:
+        part = load(tmp_path, split)
+        assert part.pop("licenses") == [{"id": 1, "name": "CC-BY-4.0", "url": url}]
+        assert [image.pop("license") for image in part["images"]] == [1] * len(part["images"])
+        assert {**part, "licenses": []} == load(folder, split)
+
+
+def test_a_dataset_carries_its_licence(tmp_path: Path) -> None:
+    """What the recipe states stands in dataset.json, and from there in COCO; a recipe that states none gives none."""
+    for name, options in (("stated", ["dataset.license.name=internal use"]), ("none", [])):
+        (tmp_path / name).mkdir()
+        open_dataset(tmp_path / name, load_recipe("hardware", options), 0, 1, {})
+        found = read_info(tmp_path / name)
+        assert found.license == (License(name="internal use") if options else None)
+        export(tmp_path / name, found)
+        part = load(tmp_path / name, "train")
+        assert part["licenses"] == ([{"id": 1, "name": "internal use", "url": ""}] if options else [])
 
 
 def test_bytes_are_a_function_of_the_records(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""The command line for tests: a recipe that it runs in a second without Blender, and how a command ended.
+
+The fixtures that belong to it are in conftest.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+RECIPE = """\
+name: t
+objects:
+  count: 2
+  assets:
+    - {category: box, shape: box, params: {x_m: 0.02, y_m: 0.02, z_m: 0.02}}
+placement: {area: [0.1, 0.1]}
+render: {engine: flat, size: [64, 48]}
+"""
+COUNT = 3
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+def child(*arguments: object) -> Ended:
+    """The command line in a process of its own, as a user starts it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scenewright", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Path → hash of every file below a folder."""
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}

@@ -227,7 +227,7 @@ def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
             outcome = produce(recipe, info, request["index"], folder, engine)
             return {"status": outcome.status, "reason": outcome.reason}
 
-        return {"index": request["index"], "rss": psutil.Process().memory_info().rss, **_guard(make)}
+        return {"index": request["index"], **_guard(make), "rss": psutil.Process().memory_info().rss}
 
     return handle
 

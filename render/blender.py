@@ -1,4 +1,4 @@
-"""A `Scene` as a Blender scene: meshes, materials, lights, world, camera. The only writer of Blender's state."""
+"""A `Scene` as Blender scenes: one for the picture, one for its labels. The only writer of Blender's state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..scenes.scene import AreaLight, Camera, RenderSettings, Scene, World
 from ..scenes.surface import surface_mesh
 from . import shaders
 
-__all__ = ["build", "clear"]
+__all__ = ["build", "build_labels", "clear"]
 
 LOOKS = {
     "none": "None",
@@ -27,6 +27,8 @@ LOOKS = {
 #: under `interior` at 32 spp agree to 18.5 dB only, and fireflies take a fifth of the brightness; at 2048, and without
 #: the light tree, they agree to 24.0 dB for 0.4 CPU s more per image. 4096 gives 24.5 dB for 1.7 CPU s.
 WORLD_MAP_RESOLUTION = 2048
+#: What the label render takes over from the beauty render's settings.
+FRAMING = ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
 _CV_TO_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV looks along +z with y down, Blender along −z with y up
 
 
@@ -59,6 +61,53 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     _camera(target, scene.camera)
     _settings(target, scene.render, _noise_seed(scene))
     return target
+
+
+def build_labels(beauty: bpy.types.Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
+    """The same objects before the same camera, made for one sample through each pixel's centre.
+
+    No lens blur, no filter, no world; without materials every surface is opaque. Objects of the same mesh are instances
+    of one BVH here, and nothing has sharp edges, along which Cycles would split the mesh: 300 parts of 3.3 million
+    triangles, 139 of them different, take 1.1 CPU s instead of 3.1.
+    """
+    target = bpy.data.scenes.new("labels")
+    shared: dict[str, bpy.types.Mesh] = {}
+    for item in beauty.collection.objects:
+        if item.type == "MESH":
+            name = meshes[item.pass_index].sha256 if item.pass_index else item.name
+            if name not in shared:
+                shared[name] = _bare(item.data)
+            twin = item.copy()
+            twin.data = shared[name]
+            target.collection.objects.link(twin)
+    target.camera = beauty.camera.copy()
+    target.camera.data = beauty.camera.data.copy()
+    target.camera.data.dof.use_dof = False
+    target.collection.objects.link(target.camera)
+    for field in (*FRAMING, "threads_mode", "threads"):
+        setattr(target.render, field, getattr(beauty.render, field))
+    _label_settings(target)
+    return target
+
+
+def _bare(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
+    """The geometry alone, in arrays that both share."""
+    data = mesh.copy()
+    data.materials.clear()
+    if "sharp_edge" in data.attributes:
+        data.attributes.remove(data.attributes["sharp_edge"])
+    return data
+
+
+def _label_settings(target: bpy.types.Scene) -> None:
+    target.render.engine = "CYCLES"
+    # On a GPU these few rays cost less than moving the scene there a second time would.
+    target.cycles.device = "CPU"
+    target.cycles.samples, target.cycles.use_adaptive_sampling, target.cycles.use_denoising = 1, False, False
+    target.cycles.max_bounces = 0
+    target.cycles.pixel_filter_type, target.cycles.filter_width = "BOX", 0.01
+    layer = target.view_layers[0]
+    layer.use_pass_combined, layer.use_pass_z, layer.use_pass_object_index = False, True, True
 
 
 def _add(target: bpy.types.Scene, name: str, data: bpy.types.ID) -> bpy.types.Object:

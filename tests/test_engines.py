@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage
 
+from scenewright.assets.material import Material
 from scenewright.farm import MODULE, generate, render_scene
 from scenewright.pipeline import rerender
 from scenewright.render.frame import Frame
@@ -85,6 +87,22 @@ def test_label_render_against_closed_forms(cycles: Cycles, seed: int) -> None:
     error = np.abs(frame.depth_m[inner] / depth[inner] - 1)
     assert np.quantile(error, 0.9) < 1e-5 and error.max() < 1e-4
     assert np.isinf(frame.depth_m[(ids == 0) & safe]).all()
+
+
+def test_objects_of_one_mesh_keep_their_own_labels(cycles: Cycles) -> None:
+    """Objects that share a mesh keep their own id, place and scale, and glass hides what is behind it like plastic."""
+    bodies, camera = layout(2)[:3], odd_camera()
+    for body in tuple(bodies):
+        moved = body.pose.copy()
+        moved[:3, 3] *= -0.5
+        bodies.append(replace(body, pose=moved, scale=0.8 * body.scale))
+    scene, meshes = scene_of(bodies, camera)
+    assert len({mesh.sha256 for mesh in meshes.values()}) == 3
+    glass = {"body": Material(family="glass")}
+    frame = cycles(scene.replace(objects=tuple(o.model_copy(update={"materials": glass}) for o in scene.objects)))
+    ids, safe = safe_ids(bodies, camera)
+    assert set(np.unique(ids[safe])) == set(range(7))
+    np.testing.assert_array_equal(frame.ids[safe], ids[safe])
 
 
 @pytest.mark.parametrize(

@@ -17,19 +17,20 @@ from common import Stopwatch, blender_quiet, size, table  # type: ignore[import-
 
 from scenewright import pipeline
 from scenewright.datasets import folder as folders
-from scenewright.render import blender, engine
+from scenewright.render import blender, engine, passes
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.load import load
 from scenewright.scenes.sample import sample
 from scenewright.scenes.scene import Scene
 
 LIMIT = 0.05
-READ = "picture: out of Blender"
+READ, LABELS = "picture: out of Blender", "label render: scene, out of Blender"
 STAGES = (
-    (engine, "_beauty", READ),
-    (engine, "_labels", "label render: scene, out of Blender"),
-    (engine, "_render", "{}: Cycles"),
+    (passes, "picture", READ),
+    (passes, "labels", LABELS),
+    (passes, "render", "{}: Cycles"),
     (blender, "build", "build in Blender"),
+    (blender, "build_labels", LABELS),
     (blender, "clear", "build in Blender"),
     (pipeline, "cast", "ray cast"),
     (pipeline, "label", "labels, RLE"),
@@ -51,7 +52,7 @@ SHARED = (f"{READ}: Cycles", "build in Blender", "rest")
 def bare(cycles: engine.Engine, scene: Scene, path: Path) -> None:
     """What somebody would write who wants pictures only."""
     target = blender.build(scene, meshes_of(scene))
-    cycles._machine(target)  # the same device and threads
+    cycles.configure(target)  # the same device and threads
     target.render.image_settings.file_format, target.render.image_settings.color_mode = "PNG", "RGB"
     target.render.filepath = str(path)
     bpy.ops.render.render(scene=target.name, write_still=True)

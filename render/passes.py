@@ -1,0 +1,80 @@
+"""What Cycles makes of a Blender scene, read back as arrays: the picture, and the ids with their depth."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import bpy
+import cv2
+import numpy as np
+import numpy.typing as npt
+import OpenEXR
+
+from ..errors import RenderError
+
+__all__ = ["labels", "picture", "render"]
+
+NOTHING_M = 1e9  # Cycles writes 1e10 into the depth of pixels that see nothing
+
+
+def picture(
+    target: bpy.types.Scene, folder: Path, linear: bool
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32] | None]:
+    """(h, w, 3) sRGB as the view transform gives it, and (h, w, 3) scene-linear colour where `linear` asks for it."""
+    result = render(target)
+    settings = target.render.image_settings
+    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "8"
+    settings.compression = 0  # the file lives in memory for a moment and is read back at once
+    path = _save(target, result, folder / "beauty.png")
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise _unwritten(path)
+    rgb = np.ascontiguousarray(bgr[..., ::-1])
+    if not linear:
+        return rgb, None
+    combined = _exr(target, result, folder / "beauty.exr")["Combined"]
+    return rgb, np.ascontiguousarray(combined[..., :3], dtype=np.float32)
+
+
+def labels(target: bpy.types.Scene, folder: Path) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
+    """(h, w) ids and (h, w) depth in metres, inf where nothing is, of a scene that `blender.build_labels` made."""
+    channels = _exr(target, render(target), folder / "labels.exr")
+    ids, depth = channels["IndexOB.X"], channels["Depth.Z"]
+    return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32)
+
+
+def render(target: bpy.types.Scene) -> bpy.types.Image:
+    """Render with the scene's own settings; Blender keeps one result, which the next render replaces."""
+    outcome = bpy.ops.render.render(scene=target.name, write_still=False)
+    if outcome != {"FINISHED"}:
+        raise RenderError(f"Blender ended the render with {sorted(outcome)}: run the same command to try again")
+    return bpy.data.images["Render Result"]
+
+
+def _exr(scene: bpy.types.Scene, result: bpy.types.Image, path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """All passes of a render result by their name without the view layer: (h, w) or (h, w, 4) float32."""
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
+    _save(scene, result, path)
+    try:
+        with OpenEXR.File(str(path)) as file:
+            # Names look like "ViewLayer.IndexOB.X"; a colour is one array, "ViewLayer.Combined".
+            return {name.split(".", 1)[1]: channel.pixels.copy() for name, channel in file.channels().items()}
+    except (RuntimeError, ValueError) as e:  # no such file; a file that ends too soon
+        raise _unwritten(path) from e
+
+
+def _save(scene: bpy.types.Scene, result: bpy.types.Image, path: Path) -> Path:
+    with contextlib.suppress(RuntimeError):  # Blender raises when it cannot open a file, not when the disk is full
+        result.save_render(str(path), scene=scene)
+    if not path.is_file():
+        raise _unwritten(path)
+    return path
+
+
+def _unwritten(path: Path) -> RenderError:
+    return RenderError(
+        f"Blender could not write {path.name} to {path.parent.parent}: make room there"
+        " (in a container: docker run --shm-size=1g), then run the same command again"
+    )

@@ -16,7 +16,7 @@ TORCH := $(VENV)/.torch
 .DEFAULT_GOAL := demo
 
 demo: check
-	$(BIN)/scenewright generate hardware --count 12 --out out/demo --size 640x480
+	$(BIN)/scenewright generate hardware --count 12 --out out/demo --size 640x480 --preset fast
 	$(BIN)/scenewright show out/demo
 	$(BIN)/scenewright validate out/demo
 	@echo "Pictures: out/demo/images   COCO: out/demo/annotations"

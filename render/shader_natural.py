@@ -126,14 +126,15 @@ def concrete(g: Graph, v: Values) -> Any:
     bent = g.vector("MULTIPLY_ADD", g.join(bend, bend, bend), (0.06, -0.05, 0.0), g.position)
     crack = g.cells(420, feature="DISTANCE_TO_EDGE", at=bent).step(0.0018, 0.0004) * min(1.0, 2 * v["cracks"])
     crack = crack * blot.step(0.41 + 0.2 * v["cracks"], 0.35 + 0.2 * v["cracks"])
-    tone = (cloud - 0.5) * 1.7 + (sand - 0.5) * 0.7 + stones.step(0.45, 0.15) * -0.10 + 0.5
+    tone = (cloud - 0.5) * 1.7 + (sand - 0.5) * 0.9 + stones.step(0.45, 0.15) * -0.10 + 0.5
     body = tone.clamped().tint(dim(v["colour"], 0.68), dim(v["colour"], 1.25))
     skin = Skin(
         colour=g.math("MAXIMUM", pore * 0.55, crack).tint(
             wet.tint(body, dim(v["colour"], 0.42)), dim(v["colour"], 0.18)
         ),
         roughness=v["roughness"] - wet * 0.3 + pore * 0.2,
-        height_mm=(sand - 0.5) * 0.14 + (uneven - 0.5) * 0.8,
+        # Grains are mostly told by their colour: the denoiser keeps colour at few samples, and loses fine relief.
+        height_mm=(sand - 0.5) * 0.06 + (uneven - 0.5) * 0.8,
         more={"specular_ior_level": 0.4},
     )
     return finish(g, skin, v["dust"])

@@ -107,7 +107,10 @@ class CameraSpec(Strict):
 class RenderSpec(Strict):
     """How the picture is computed; `generate --preset` and `--size` replace `preset` and `size`."""
 
-    preset: Literal["draft", "standard", "high"] = "standard"
+    preset: Annotated[
+        Literal["draft", "fast", "standard", "high"],
+        Field(description="samples per pixel: to look at the scene; a good picture; a better one; nearly converged"),
+    ] = "standard"
     engine: Annotated[
         Literal["cycles", "flat"], Field(description="flat: unlit stand-in without Blender, to try things")
     ] = "cycles"

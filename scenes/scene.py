@@ -150,11 +150,17 @@ class Camera(Frozen):
 
 
 class RenderSettings(Frozen):
-    """How the picture is computed. Part of the dataset's identity: other settings are another dataset."""
+    """How the picture is computed. Part of the dataset's identity: other settings are another dataset.
+
+    A pixel gets at least `min_samples`, and more until Cycles estimates its noise below `noise_threshold` or it has
+    `samples`; with a threshold of 0 every pixel gets `samples`.
+    """
 
     engine: Literal["cycles", "flat"] = "cycles"
     preset: str = "standard"
     samples: Annotated[int, Field(ge=1)] = 16
+    min_samples: Annotated[int, Field(ge=0)] = 0
+    noise_threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
     denoise: bool = True
     view_transform: Literal["agx", "standard"] = "agx"
     look: Literal["none", "medium_high_contrast", "high_contrast"] = "medium_high_contrast"

@@ -44,7 +44,7 @@ from .scenes.scene import MeshRef, Scene
 __all__ = ["Options", "Result", "generate", "render_scene"]
 
 MODULE = "scenewright.farm"
-RECYCLE_IMAGES = 150
+RECYCLE_IMAGES = 400
 MAX_IMAGES = 10_000_000
 MAX_SEED = 2**53 - 1  # readers of JSON may keep numbers as doubles
 MAX_TIMEOUT_S = 604_800.0  # a week; the kernel's own timers end at 24 days

@@ -28,7 +28,7 @@ class Area:
     size: tuple[float, float]
     density: str = "uniform"
     gap: float = 0.0005
-    attempts: int = 200
+    attempts: int = 500
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,10 @@ class Placer:
         Raises:
             PlacementError: no free spot was found within `area.attempts` tries.
         """
-        for _ in range(self.area.attempts):
-            pose = self._propose(rng, item)
+        for attempt in range(self.area.attempts):
+            # Where the middle is full, the last object would look there in vain: later attempts look everywhere.
+            density = self.area.density if 2 * attempt < self.area.attempts else "uniform"
+            pose = self._propose(rng, item, density)
             candidate = _Placed(item.mesh.vertices * item.scale @ pose[:3, :3].T + pose[:3, 3], item.mesh.faces)
             if all(candidate.distance(other, self.area.gap) >= self.area.gap for other in self._placed):
                 self._placed.append(candidate)
@@ -68,7 +70,7 @@ class Placer:
             "the count, or raise placement.attempts"
         )
 
-    def _propose(self, rng: np.random.Generator, item: Item) -> Vec:
+    def _propose(self, rng: np.random.Generator, item: Item, density: str) -> Vec:
         pose = np.eye(4)
         height = -float(item.mesh.vertices[:, 2].min())
         if item.pose == "stable":
@@ -77,16 +79,14 @@ class Placer:
         yaw = rng.uniform(0, 2 * np.pi)
         c, s = np.cos(yaw), np.sin(yaw)
         pose[:3, :3] = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ pose[:3, :3]
-        pose[:2, 3] = self._spot(rng)
+        pose[:2, 3] = self._spot(rng, density)
         pose[2, 3] = height * item.scale
         return np.asarray(matrix(pose))
 
-    def _spot(self, rng: np.random.Generator) -> Vec:
-        if self.area.density == "uniform":
-            unit = rng.uniform(-0.5, 0.5, 2)
-        else:  # the mean of two uniforms: densest in the middle, nothing outside
-            unit = rng.uniform(-0.5, 0.5, (2, 2)).mean(axis=0)
-        return np.asarray(unit * self.area.size)
+    def _spot(self, rng: np.random.Generator, density: str) -> Vec:
+        # The mean of two uniforms is densest in the middle and has nothing outside.
+        draws = rng.uniform(-0.5, 0.5, (1 if density == "uniform" else 2, 2))
+        return np.asarray(draws.mean(axis=0) * self.area.size)
 
 
 class _Placed:

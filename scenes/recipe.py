@@ -32,7 +32,10 @@ class PlacementSpec(Strict):
         ),
     ] = "stable"
     gap: Annotated[float, Field(ge=0.0001, le=1, description="smallest distance between objects, metres")] = 0.0005
-    attempts: Annotated[int, Field(ge=1, le=10000, description="tries per object before placement fails")] = 200
+    attempts: Annotated[
+        int,
+        Field(ge=1, le=10000, description="tries per object before placement fails; the second half ignores `density`"),
+    ] = 500
 
 
 class SurfaceSpec(Strict):

@@ -156,3 +156,13 @@ def test_the_same_stream_places_the_same() -> None:
 
     np.testing.assert_array_equal(poses(8), poses(8))
     assert not np.array_equal(poses(8), poses(9))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_the_middle_is_full_there_is_room_at_the_border(seed: int) -> None:
+    """With density "center", the last attempts look everywhere: a square's corners, where the middle is taken."""
+    placer = Placer(Area((1e-6, 1e-6)))
+    placer.place(np.random.default_rng(0), item("cylinder", radius_m=0.6, height_m=0.1))
+    placer.area = Area((1.0, 1.0), density="center", attempts=200)  # the corners get 1 in 700 of the usual spots
+    pose = placer.place(np.random.default_rng(seed), item("box", x_m=0.01, y_m=0.01, z_m=0.01))
+    assert np.hypot(*pose[:2, 3]) > 0.6

@@ -191,8 +191,8 @@ def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int
     cycles.samples, cycles.seed = settings.samples, noise_seed
     cycles.use_adaptive_sampling = settings.noise_threshold > 0
     cycles.adaptive_threshold, cycles.adaptive_min_samples = settings.noise_threshold, settings.min_samples
-    # Light that glossy metal throws on its surroundings comes in rare, bright samples: at 3 a metal part under lamps
-    # has 2 dB less noise and is 1 % darker (Blender's own default, 10, changes nothing here).
+    # Light that glossy metal throws on its surroundings comes in rare, bright samples: a metal part under `studio` has
+    # 1.3 dB less noise at 4 and is 0.8 % darker, 2.6 dB less at 2 and is 2 % darker. Most scenes do not change.
     cycles.sample_clamp_indirect = 3.0
     cycles.use_denoising = settings.denoise
     cycles.denoiser = "OPENIMAGEDENOISE"

@@ -33,7 +33,7 @@ LOG_TAIL_BYTES = 1 << 16
 IDLE_GRACE_S = 2.0
 GRACE_S = 5.0
 #: OpenColorIO keeps every colour transform that it has built, 3.8 MB for each new exposure, and an exposure serves one
-#: image only. It reads this when bpy is imported; building a transform anew takes 5 ms and gives the same pixels.
+#: image only. It reads this when bpy is imported; a transform that is built anew gives the same pixels.
 COLOR_CACHE_OFF = {"OCIO_DISABLE_PROCESSOR_CACHES": "1"}
 _PR_SET_PDEATHSIG = 1
 

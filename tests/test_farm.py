@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import signal
@@ -25,6 +24,8 @@ from scenewright.render.frame import Frame
 from scenewright.render.worker import Worker
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.recipe import Recipe
+
+from .commands import content
 
 RECIPE = """
 name: fast
@@ -56,12 +57,6 @@ def reference(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> dict[
     result = sw.generate(recipe, COUNT, folder)
     assert result.complete and result.rendered == COUNT
     return content(folder)
-
-
-def content(folder: Path) -> dict[str, str]:
-    """Path → hash of every file of a dataset."""
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file())
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def test_two_workers_give_the_same_bytes(recipe: Recipe, reference: dict[str, str], tmp_path: Path) -> None:

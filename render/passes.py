@@ -13,7 +13,7 @@ import OpenEXR
 
 from ..errors import RenderError
 
-__all__ = ["labels", "picture", "render"]
+__all__ = ["channels", "labels", "picture", "render"]
 
 NOTHING_M = 1e9  # Cycles writes 1e10 into the depth of pixels that see nothing
 
@@ -33,14 +33,14 @@ def picture(
     rgb = np.ascontiguousarray(bgr[..., ::-1])
     if not linear:
         return rgb, None
-    combined = _exr(target, result, folder / "beauty.exr")["Combined"]
+    combined = channels(target, result, folder / "beauty.exr")["Combined"]
     return rgb, np.ascontiguousarray(combined[..., :3], dtype=np.float32)
 
 
 def labels(target: bpy.types.Scene, folder: Path) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
     """(h, w) ids and (h, w) depth in metres, inf where nothing is, of a scene that `blender.build_labels` made."""
-    channels = _exr(target, render(target), folder / "labels.exr")
-    ids, depth = channels["IndexOB.X"], channels["Depth.Z"]
+    passes = channels(target, render(target), folder / "labels.exr")
+    ids, depth = passes["IndexOB.X"], passes["Depth.Z"]
     return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32)
 
 
@@ -52,11 +52,11 @@ def render(target: bpy.types.Scene) -> bpy.types.Image:
     return bpy.data.images["Render Result"]
 
 
-def _exr(scene: bpy.types.Scene, result: bpy.types.Image, path: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """All passes of a render result by their name without the view layer: (h, w) or (h, w, 4) float32."""
-    settings = scene.render.image_settings
+def channels(target: bpy.types.Scene, result: bpy.types.Image, path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """All passes of a render result by their name without the view layer: (h, w) or (h, w, 3 or 4) float32, linear."""
+    settings = target.render.image_settings
     settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
-    _save(scene, result, path)
+    _save(target, result, path)
     try:
         with OpenEXR.File(str(path)) as file:
             # Names look like "ViewLayer.IndexOB.X"; a colour is one array, "ViewLayer.Combined".

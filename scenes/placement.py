@@ -9,7 +9,7 @@ import fcl
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 
 from ..assets.mesh import Mesh
 from ..errors import PlacementError
@@ -55,11 +55,12 @@ class Placer:
         Raises:
             PlacementError: no free spot was found within `area.attempts` tries.
         """
+        solid = _Solid(item.mesh, item.scale)
         for attempt in range(self.area.attempts):
             # Where the middle is full, the last object would look there in vain: later attempts look everywhere.
             density = self.area.density if 2 * attempt < self.area.attempts else "uniform"
             pose = self._propose(rng, item, density)
-            candidate = _Placed(item.mesh.vertices * item.scale @ pose[:3, :3].T + pose[:3, 3], item.mesh.faces)
+            candidate = _Placed(solid, pose)
             if all(candidate.distance(other, self.area.gap) >= self.area.gap for other in self._placed):
                 self._placed.append(candidate)
                 return pose
@@ -89,32 +90,58 @@ class Placer:
         return np.asarray(draws.mean(axis=0) * self.area.size)
 
 
-class _Placed:
-    """A mesh in world coordinates, compared first by its outline on the surface, then by its triangles."""
+class _Solid:
+    """A mesh at its size, in its own frame: what all attempts to place it share."""
 
-    def __init__(self, points: Vec, faces: npt.NDArray[np.int32]) -> None:
-        self.points, self.faces = points, faces
-        self.outline = shapely.Polygon(points[ConvexHull(points[:, :2]).vertices, :2])
+    def __init__(self, mesh: Mesh, scale: float) -> None:
+        self.points, self.faces = mesh.vertices * scale, mesh.faces
 
     @cached_property
-    def solid(self) -> fcl.CollisionObject:
-        """The triangles in a bounding-volume tree; only neighbours need it."""
+    def corners(self) -> Vec:
+        """(m, 3) corners of the convex hull, metres: the outline of any pose is made of them."""
+        try:
+            return np.asarray(self.points[ConvexHull(self.points).vertices])
+        except QhullError:  # a flat mesh has no hull in space
+            return self.points
+
+    @cached_property
+    def tree(self) -> fcl.BVHModel:
+        """The triangles in a bounding-volume tree; only objects with neighbours need it."""
         model = fcl.BVHModel()
         model.beginModel(len(self.points), len(self.faces))
         model.addSubModel(self.points, self.faces)
         model.endModel()
-        return fcl.CollisionObject(model, fcl.Transform())
+        return model
+
+
+class _Placed:
+    """A solid in world coordinates, compared first by its outline on the surface, then by its triangles."""
+
+    def __init__(self, solid: _Solid, pose: Vec) -> None:
+        self.solid, self.pose, self.faces = solid, pose, solid.faces
+        flat = solid.corners @ pose[:2, :3].T + pose[:2, 3]
+        self.outline = shapely.Polygon(flat[ConvexHull(flat).vertices])
+
+    @cached_property
+    def points(self) -> Vec:
+        """(V, 3) vertices, metres, world frame."""
+        return np.asarray(self.solid.points @ self.pose[:3, :3].T + self.pose[:3, 3])
+
+    @cached_property
+    def body(self) -> fcl.CollisionObject:
+        """The tree at its pose."""
+        return fcl.CollisionObject(self.solid.tree, fcl.Transform(self.pose[:3, :3], self.pose[:3, 3]))
 
     def distance(self, other: _Placed, enough: float) -> float:
         """Smallest distance between the surfaces, metres; 0 where they cut; a value ≥ `enough` may be a bound."""
         apart = float(self.outline.distance(other.outline))
         if apart >= enough:
             return apart
-        if fcl.collide(self.solid, other.solid, fcl.CollisionRequest(), fcl.CollisionResult()):
+        if fcl.collide(self.body, other.body, fcl.CollisionRequest(), fcl.CollisionResult()):
             return 0.0
         if self.encloses(other.points[0]) or other.encloses(self.points[0]):
             return 0.0
-        return float(fcl.distance(self.solid, other.solid, fcl.DistanceRequest(), fcl.DistanceResult()))
+        return float(fcl.distance(self.body, other.body, fcl.DistanceRequest(), fcl.DistanceResult()))
 
     def encloses(self, point: Vec) -> bool:
         """True when a vertical ray from the point leaves through an odd number of triangles (the parity rule)."""

@@ -14,7 +14,7 @@ from scenewright.assets.mesh import Mesh
 from scenewright.errors import PlacementError
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.load import load
-from scenewright.scenes.placement import Area, Item, Placer, _Placed
+from scenewright.scenes.placement import Area, Item, Placer, _Placed, _Solid
 from scenewright.scenes.sample import sample
 
 Pose = npt.NDArray[np.float64]
@@ -122,7 +122,7 @@ def test_the_bottom_of_a_mug_is_solid_and_its_inside_is_not() -> None:
     column = np.array([(outer ^ cube(0.0008, z)).volume() / 0.0008**3 for z in heights])
     bottom, free = heights[column > 0.999], heights[(column < 1e-6) & (heights > 0)]
     assert len(bottom) and len(free)
-    large = _Placed(mug.vertices, mug.faces)
+    large = _Placed(_Solid(mug, 1.0), np.eye(4))
     assert large.distance(box_at(0.0008, float(np.median(bottom))), 0.001) == 0.0
     assert box_at(0.0008, float(np.median(bottom))).distance(large, 0.001) == 0.0
     assert large.distance(box_at(0.0008, float(np.median(free))), 0.001) > 0.001
@@ -134,7 +134,9 @@ def cube(edge: float, z: float) -> manifold3d.Manifold:
 
 def box_at(edge: float, z: float) -> _Placed:
     mesh = build("box", {"x_m": edge, "y_m": edge, "z_m": edge})
-    return _Placed(mesh.vertices + np.array([0.0, 0.0, z]), mesh.faces)
+    pose = np.eye(4)
+    pose[2, 3] = z
+    return _Placed(_Solid(mesh, 1.0), pose)
 
 
 def test_density_center_crowds_the_middle() -> None:

@@ -46,15 +46,15 @@ def clear() -> bpy.types.Scene:
 
 def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     """Build the scene in an emptied Blender and give Blender's scene; object ids become pass indices."""
-    target = clear()
+    target, pixel = clear(), 1 / scene.camera.fx
     for obj in scene.objects:
-        materials = {part: shaders.build(obj.materials[part], locate) for part in meshes[obj.id].part_names}
+        materials = {part: shaders.build(obj.materials[part], locate, pixel) for part in meshes[obj.id].part_names}
         item = _add(target, f"object {obj.id}", _mesh(f"mesh {obj.id}", meshes[obj.id], materials))
         item.matrix_world = mathutils.Matrix((obj.pose @ np.diag([obj.scale] * 3 + [1.0])).tolist())
         item.pass_index = obj.id
     if scene.surface is not None:
         mesh = surface_mesh(scene.surface)
-        _add(target, "surface", _mesh("surface", mesh, {"body": shaders.build(scene.surface.material, locate)}))
+        _add(target, "surface", _mesh("surface", mesh, {"body": shaders.build(scene.surface.material, locate, pixel)}))
     for i, light in enumerate(scene.lights):
         _light(target, f"light {i}", light)
     _world(target, scene.world)

@@ -75,10 +75,13 @@ Scalar = float | Wire
 
 
 class Graph:
-    """The node tree of one material. `seed` places its patterns; the n-th pattern made has the n-th offset."""
+    """The node tree of one material. `seed` places its patterns; the n-th pattern made has the n-th offset.
 
-    def __init__(self, tree: Any, seed: int) -> None:
-        self.tree = tree
+    `pixel` is the camera's: how many metres of a surface one pixel sees from a metre away.
+    """
+
+    def __init__(self, tree: Any, seed: int, pixel: float) -> None:
+        self.tree, self.pixel = tree, pixel
         self._offsets = np.random.default_rng(seed)
         self._position: Wire | None = None
         self.flat = False
@@ -200,6 +203,16 @@ class Graph:
     def up(self) -> Wire:
         """How far the surface faces up: the world normal's z, −1…1."""
         return self.split(self.call("ShaderNodeNewGeometry", {}, "Normal"))[2]
+
+    def resolved(self, size: float) -> Wire:
+        """1 where a detail of `size` metres spans two pixels or more, 0 where it is smaller than one.
+
+        What pixels cannot show only makes noise, and moiré where it is regular: fade it towards its mean.
+        """
+        facing = 1.0 - self.call("ShaderNodeLayerWeight", {"Blend": 0.5}, "Facing")
+        distance = self.call("ShaderNodeCameraData", {}, "View Distance")
+        pixel = distance * self.pixel / self.math("MAXIMUM", facing, 0.1)  # a slanted surface puts more into a pixel
+        return pixel.step(size, size / 2)
 
     def edge(self, reach_mm: float, rays: int = 1) -> Wire:
         """About 0.5 on convex edges, 0 farther inside than `reach_mm`; traces short rays into the solid.

@@ -10,6 +10,8 @@ from .shader_wear import RGB, Skin, dim, finish, scratches, smudged
 
 __all__ = ["cardboard", "concrete", "fabric", "paper", "wood"]
 
+WEAVE_MEAN = 0.524  # of `fabric`'s height over the whole weave, in units of its thickest crossings
+
 Values = dict[str, Any]
 
 
@@ -152,7 +154,8 @@ def fabric(g: Graph, v: Values) -> Any:
     under = g.math("COSINE", (a + j) * pi)
     warp = g.math("SINE", (a - i) * pi) * (over * 0.4 + 0.6)
     weft = g.math("SINE", (b - j) * pi) * (0.6 - under * 0.4)
-    height = g.math("MAXIMUM", warp, weft)
+    seen = g.resolved(pitch)
+    height = seen.lerp(WEAVE_MEAN, g.math("MAXIMUM", warp, weft))
     on_top = g.math("GREATER_THAN", warp, weft)
     shade_warp, _, _ = g.split(g.white(g.join(i, 3.0)))
     _, shade_weft, _ = g.split(g.white(g.join(j, 5.0)))
@@ -160,7 +163,8 @@ def fabric(g: Graph, v: Values) -> Any:
     slub_y = g.noise(1.4, detail=1, stretch=(1, 30, 1)) - 0.5
     folds = g.noise(90, detail=2)
     fade = g.noise(150, detail=3)
-    yarn = on_top.lerp(shade_weft * 0.5 + slub_y * 1.6, shade_warp * 0.5 + slub * 1.6) + (fade - 0.5) * 0.7
+    shade = seen.lerp(0.5, on_top.lerp(shade_weft, shade_warp))
+    yarn = shade * 0.5 + seen.lerp(0.5, on_top).lerp(slub_y, slub) * 1.6 + (fade - 0.5) * 0.7
     lit = (height * 0.55 + yarn * 0.55).clamped()
     skin = Skin(
         colour=lit.tint(dim(v["colour"], 0.40), dim(v["colour"], 1.30)),

@@ -39,10 +39,11 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
 }
 
 
-def build(described: Material, locate: Callable[[FileRef], Path]) -> Any:
+def build(described: Material, locate: Callable[[FileRef], Path], pixel: float) -> Any:
     """The `bpy.types.Material` of a description; the same description always gives the same nodes.
 
-    Patterns live in Object texture coordinates, so the mesh must be in metres. `locate` finds a texture's file.
+    Patterns live in Object texture coordinates, so the mesh must be in metres. `locate` finds a texture's file;
+    `pixel` is how many metres of a surface one pixel of the camera sees from a metre away.
     Raises AssetError for what `assets.materials.material` refuses, and for a texture that Blender cannot read.
     """
     checked = material(described.family, described.values, described.seed, described.texture)
@@ -52,7 +53,7 @@ def build(described: Material, locate: Callable[[FileRef], Path]) -> Any:
     made = bpy.data.materials.new(checked.family)
     made.use_nodes = True
     made.node_tree.nodes.clear()
-    g = Graph(made.node_tree, checked.seed)
+    g = Graph(made.node_tree, checked.seed, pixel)
     surface = BUILDERS[checked.family](g, values)
     made.node_tree.links.new(surface, g.node("ShaderNodeOutputMaterial").inputs["Surface"])
     return made

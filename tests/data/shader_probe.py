@@ -25,7 +25,7 @@ PICTURE = FileRef(name="label.png", sha256="0" * 64)
 def built(family: str, seed: int, folder: Path) -> Any:
     """The Blender material of a family's defaults."""
     texture = PICTURE if FAMILIES[family].needs_texture else None
-    return build(material(family, {}, seed, texture), lambda ref: folder / ref.name)
+    return build(material(family, {}, seed, texture), lambda ref: folder / ref.name, 0.001)
 
 
 def unreached(tree: Any) -> list[str]:

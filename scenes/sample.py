@@ -35,7 +35,7 @@ __all__ = ["PRESETS", "sample"]
 PRESETS: dict[str, dict[str, Any]] = {
     "draft": {"samples": 4},
     "fast": {"samples": 128, "min_samples": 16, "noise_threshold": 0.05},
-    "standard": {"samples": 256, "min_samples": 32, "noise_threshold": 0.03},
+    "standard": {"samples": 256, "min_samples": 64, "noise_threshold": 0.04},
     "high": {"samples": 1024, "min_samples": 64, "noise_threshold": 0.01},
 }
 DEFAULT_FILE_MATERIAL = (MaterialSpec(family="plastic"),)

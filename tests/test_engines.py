@@ -13,6 +13,7 @@ import pytest
 from scipy import ndimage
 
 from scenewright.assets.material import Material
+from scenewright.assets.materials import material
 from scenewright.farm import MODULE, generate, render_scene
 from scenewright.pipeline import rerender
 from scenewright.render.frame import Frame
@@ -136,6 +137,24 @@ def test_amodal_masks_against_renders_of_each_object_alone(cycles: Cycles) -> No
         whole[amodal.y : amodal.y + h, amodal.x : amodal.x + w] = amodal.mask
         assert alone.sum() > 100
         assert (alone == whole).mean() >= AGREE
+
+
+def test_threads_below_a_pixel_are_not_drawn(cycles: Cycles) -> None:
+    """A cloth shows threads that span five pixels; where they span half a pixel, less than a quarter of it is left.
+
+    That quarter is folds and noise; with the threads still drawn it would be a third.
+    """
+    plain = hardware(5, "render.size=[120,90]", "camera.elevation_deg=80").replace(objects=())
+    assert plain.surface is not None
+    cloth = Material(family="fabric", values={**material("fabric", {}, 0).values, "thread_mm": 1.0}, seed=1)
+    contrast = {}
+    for span in (5.0, 0.5):
+        focal = span / 0.001 * float(np.linalg.norm(plain.camera.extrinsics[:3, 3]))
+        camera = plain.camera.model_copy(update={"fx": focal, "fy": focal, "fstop": None})
+        scene = plain.replace(camera=camera, surface=plain.surface.model_copy(update={"material": cloth}))
+        grey = cycles(scene.replace(render=RenderSettings(preset="test", samples=64, denoise=False))).rgb.mean(axis=2)
+        contrast[span] = float(np.std(grey - ndimage.uniform_filter(grey, 5)) / grey.mean())
+    assert contrast[5.0] > 0.1 and contrast[0.5] < 0.25 * contrast[5.0], contrast
 
 
 def test_pixels_do_not_depend_on_threads_or_process(cycles: Cycles, tmp_path: Path) -> None:

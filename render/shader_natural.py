@@ -11,6 +11,7 @@ from .shader_wear import RGB, Skin, dim, finish, scratches, smudged
 __all__ = ["cardboard", "concrete", "fabric", "paper", "wood"]
 
 WEAVE_MEAN = 0.524  # of `fabric`'s height over the whole weave, in units of its thickest crossings
+SLUB_MM = 1.4  # how wide the yarn's thick places are
 
 Values = dict[str, Any]
 
@@ -159,12 +160,13 @@ def fabric(g: Graph, v: Values) -> Any:
     on_top = g.math("GREATER_THAN", warp, weft)
     shade_warp, _, _ = g.split(g.white(g.join(i, 3.0)))
     _, shade_weft, _ = g.split(g.white(g.join(j, 5.0)))
-    slub = g.noise(1.4, detail=1, stretch=(30, 1, 1)) - 0.5
-    slub_y = g.noise(1.4, detail=1, stretch=(1, 30, 1)) - 0.5
+    slub = g.noise(SLUB_MM, detail=1, stretch=(30, 1, 1)) - 0.5
+    slub_y = g.noise(SLUB_MM, detail=1, stretch=(1, 30, 1)) - 0.5
     folds = g.noise(90, detail=2)
     fade = g.noise(150, detail=3)
     shade = seen.lerp(0.5, on_top.lerp(shade_weft, shade_warp))
-    yarn = shade * 0.5 + seen.lerp(0.5, on_top).lerp(slub_y, slub) * 1.6 + (fade - 0.5) * 0.7
+    thick = seen.lerp(0.5, on_top).lerp(slub_y, slub) * g.resolved(SLUB_MM / 1000)
+    yarn = shade * 0.5 + thick * 1.6 + (fade - 0.5) * 0.7
     lit = (height * 0.55 + yarn * 0.55).clamped()
     skin = Skin(
         colour=lit.tint(dim(v["colour"], 0.40), dim(v["colour"], 1.30)),

@@ -140,9 +140,9 @@ def test_amodal_masks_against_renders_of_each_object_alone(cycles: Cycles) -> No
 
 
 def test_threads_below_a_pixel_are_not_drawn(cycles: Cycles) -> None:
-    """A cloth shows threads that span five pixels; where they span half a pixel, less than a quarter of it is left.
+    """A cloth shows threads that span five pixels; where they span half a pixel, less than a fifth of it is left.
 
-    That quarter is folds and noise; with the threads still drawn it would be a third.
+    That fifth is folds and noise; with threads and thick yarns still drawn it would be a third.
     """
     plain = hardware(5, "render.size=[120,90]", "camera.elevation_deg=80").replace(objects=())
     assert plain.surface is not None
@@ -154,7 +154,7 @@ def test_threads_below_a_pixel_are_not_drawn(cycles: Cycles) -> None:
         scene = plain.replace(camera=camera, surface=plain.surface.model_copy(update={"material": cloth}))
         grey = cycles(scene.replace(render=RenderSettings(preset="test", samples=64, denoise=False))).rgb.mean(axis=2)
         contrast[span] = float(np.std(grey - ndimage.uniform_filter(grey, 5)) / grey.mean())
-    assert contrast[5.0] > 0.1 and contrast[0.5] < 0.25 * contrast[5.0], contrast
+    assert contrast[5.0] > 0.1 and contrast[0.5] < 0.2 * contrast[5.0], contrast
 
 
 def test_pixels_do_not_depend_on_threads_or_process(cycles: Cycles, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -21,7 +21,8 @@ from .errors import ScenewrightError, UsageError
 
 __all__ = ["app", "main"]
 
-PARTIAL, INTERRUPTED = 3, 130
+NOTHING, PARTIAL, INTERRUPTED = 1, 3, 130
+PREVIEW_PX = 320
 
 app = typer.Typer(
     name="scenewright",
@@ -41,7 +42,10 @@ SetOption = Annotated[
         "--set", metavar="PATH=VALUE", help="Change a recipe value, e.g. camera.distance.high=2.5. Repeatable."
     ),
 ]
-PresetOption = Annotated[str | None, typer.Option(help="draft, standard or high: cost about 1, 4 and 14.")]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(help="draft, fast or standard: about 1, 5 or 9 % of what 1024 samples cost; high: far more."),
+]
 SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Image size in pixels, e.g. 640x480.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Another seed is another dataset.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, optix, hip, oneapi or metal.")]
@@ -64,40 +68,43 @@ def generate(
     as_json: JsonOption = False,
 ) -> None:
     """Render a labelled dataset, or the images that are still missing in it."""
-    from .datasets.records import indices
     from .farm import Options
     from .farm import generate as run
 
     loaded = _load(recipe, preset, size, set_)
     options = Options(workers=workers, device=device, timeout_s=timeout)
-    done = sum(i < count for i in indices(out))
-    if done:
-        console.print(f"{done} of {count} images are there already")
-    with _progress(count - done) as advance:
-        result = run(loaded, count, out, seed=seed, options=options, progress=advance)
+    try:
+        with _progress(count) as (begin, advance):
+            result = run(loaded, count, out, seed=seed, options=options, progress=advance, begin=begin)
+    except _Stopped:
+        raise _Stopped(": finished images are kept, the same command goes on from here") from None
     counts = result.info.counts
     if as_json:
         failed = {str(i): reason for i, reason in sorted(result.failed.items())}
-        print(json.dumps({**counts.model_dump(), "rendered": result.rendered, "failed": failed}))
+        told = {"rendered": result.rendered, "failed": failed, "impossible": result.impossible}
+        print(json.dumps({**counts.model_dump(), **told}))
     else:
         print(f"{out}: {counts.images} images ({result.rendered} new), {counts.annotations} annotations")
     if not result.complete:
         _say_what_is_missing(result, count)
-        raise typer.Exit(PARTIAL)
+        raise typer.Exit(NOTHING if result.missing == count else PARTIAL)
 
 
 def _say_what_is_missing(result: Any, count: int) -> None:
-    """How many images are not there, and for each kind the way to get them."""
-    if result.missing > len(result.quarantined):
-        console.print(f"{count - result.missing} of {count} images are there; run the same command to try again")
-    if result.quarantined:
-        listed = ", ".join(map(str, result.quarantined[:10])) + (", …" if len(result.quarantined) > 10 else "")
-        place = f"{result.folder}/quarantine/{result.quarantined[0]:06d}"
-        console.print(
-            f"[red]{len(result.quarantined)} quarantined[/] ({listed}): look at {escape(place)}/record.json; delete "
-            "the folder and run the same command to render the image again",
-            soft_wrap=True,
-        )
+    """How many images are there, and for each kind of those that are not, what helps."""
+    console.print(f"{count - result.missing} of {count} images are there")
+    _say("failed", sorted({*result.failed} - {*result.impossible}), "run the same command to try again")
+    remedy = "change the recipe, or a value of it with --set, and choose another --out"
+    _say("cannot be made", result.impossible, f"they fail the same way every time: {remedy}")
+    place = f"{result.folder}/quarantine/{min(result.quarantined, default=0):06d}"
+    remedy = f"look at record.json and both id images in {place}, and report it"
+    _say("quarantined", result.quarantined, f"{remedy}; the same versions on the same device render the same again")
+
+
+def _say(what: str, images: Sequence[int], remedy: str) -> None:
+    if images:
+        listed = ", ".join(map(str, images[:10])) + (", …" if len(images) > 10 else "")
+        console.print(f"[red]{len(images)} {what}[/] ({listed}): {escape(remedy)}", soft_wrap=True)
 
 
 @app.command()
@@ -108,18 +115,18 @@ def preview(
     device: DeviceOption = "auto",
     set_: SetOption = None,
 ) -> None:
-    """Four small images with boxes and masks drawn in, within seconds."""
+    """Four drafts of 320 pixels, in seconds, with the boxes and masks of the full size drawn in."""
     from .datasets.contact import contact_sheet, write_picture
     from .farm import Options
     from .farm import generate as run
 
     _check_picture(out)
-    loaded = _load(recipe, "draft", "320x240", set_)
+    loaded, options = _small(_load(recipe, "draft", None, set_)), Options(device=device)
     with tempfile.TemporaryDirectory(prefix="scenewright-") as folder:
-        with _progress(4) as advance:
-            result = run(loaded, 4, Path(folder), seed=seed, options=Options(device=device), progress=advance)
+        with _progress(4) as (begin, advance):
+            result = run(loaded, 4, Path(folder), seed=seed, options=options, progress=advance, begin=begin)
         if not result.info.counts.images:
-            raise typer.Exit(1)
+            raise typer.Exit(NOTHING)
         write_picture(out, contact_sheet(Path(folder), columns=2, limit=4))
     print(out)
 
@@ -144,17 +151,20 @@ def show(
 
 @app.command()
 def validate(dataset: Dataset, as_json: JsonOption = False) -> None:
-    """Read everything again and say what is wrong; exit code 1 when anything is."""
+    """Read everything again and say what is wrong; exit code 1 when anything is, be it an error or a warning."""
+    from .datasets.records import quarantined
     from .datasets.validate import validate as check
 
-    findings = list(check(dataset))
+    findings, aside = list(check(dataset)), len(quarantined(dataset))
     if as_json:
         print(json.dumps([{"severity": f.severity, "path": str(f.path), "message": f.message} for f in findings]))
     else:
         for f in findings:
             print(f"{f.severity}: {f.path}: {f.message}")
         print(f"{dataset}: {'nothing wrong' if not findings else f'{len(findings)} findings'}")
-    if any(f.severity == "error" for f in findings):
+    if aside:  # no finding: putting images aside is what keeps the dataset sound
+        (console.print if as_json else print)(f"images in quarantine: {aside}")
+    if findings:
         raise typer.Exit(1)
 
 
@@ -163,10 +173,13 @@ def rerender(
     dataset: Dataset,
     index: Annotated[int, typer.Argument(min=0, help="Index of the image.")],
     out: Annotated[Path | None, typer.Option(help="PNG or JPEG file; default: rerender-INDEX.png here.")] = None,
-    device: DeviceOption = "auto",
+    device: Annotated[str | None, typer.Option(help="As in generate; default: the one that the record names.")] = None,
     timeout: TimeoutOption = 1800.0,
 ) -> None:
-    """Render one image again from its record alone, and compare it with the stored one."""
+    """Render one image again from its record alone, and compare it with the stored one.
+
+    Exit code 1 when the pixels differ, unless --device asked for another device than made them.
+    """
     from .assets.files import add_folder
     from .datasets.contact import write_picture
     from .farm import render_scene
@@ -176,7 +189,14 @@ def rerender(
     _check_picture(target)
     if (dataset / "assets").is_dir():
         add_folder(dataset / "assets")
-    frame, same = again(dataset, index, lambda scene: render_scene(scene, device, timeout_s=timeout))
+    elsewhere = False
+
+    def render(scene: Any, recorded: str) -> Any:
+        nonlocal elsewhere
+        elsewhere = device not in (None, recorded)
+        return render_scene(scene, device or recorded, timeout_s=timeout)
+
+    frame, same = again(dataset, index, render)
     write_picture(target, frame.rgb)
     print(target)
     console.print(
@@ -184,6 +204,8 @@ def rerender(
         if same
         else "[yellow]pixels differ from the stored image[/]: its record names the device and the versions that made it"
     )
+    if not same and not elsewhere:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -227,8 +249,8 @@ def main() -> NoReturn:
     except ScenewrightError as e:
         console.print(f"[red]error:[/] {escape(str(e))}", soft_wrap=True)
         sys.exit(e.exit_code)
-    except _Stopped:
-        console.print("interrupted: finished images are kept, the same command goes on from here")
+    except _Stopped as e:
+        console.print(f"interrupted{e}")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(1)
@@ -239,7 +261,7 @@ def main() -> NoReturn:
 
 
 class _Stopped(BaseException):
-    """Ctrl-C or SIGTERM. Not a KeyboardInterrupt, which typer would end without a word."""
+    """Ctrl-C or SIGTERM, and what to say after "interrupted". No KeyboardInterrupt, which typer ends without a word."""
 
 
 def _stop(*_: object) -> None:
@@ -265,16 +287,33 @@ def _load(recipe: str, preset: str | None, size: str | None, changes: list[str] 
     return loaded
 
 
+def _small(recipe: Any) -> Any:
+    """The recipe with its pictures scaled to a longer side of `PREVIEW_PX`, and its smallest label with them."""
+    width, height = recipe.render.size
+    size = tuple(max(8, round(n * PREVIEW_PX / max(width, height))) for n in (width, height))
+    pixels = max(1, round(recipe.labels.min_pixels * size[0] * size[1] / (width * height)))
+    changes = {"render": {"size": size}, "labels": {"min_pixels": pixels}}
+    return recipe.model_copy(update={k: getattr(recipe, k).model_copy(update=v) for k, v in changes.items()})
+
+
 @contextmanager
 def _progress(count: int) -> Iterator[Any]:
-    """A bar on a terminal, a line for every tenth image elsewhere; gives the function to call for each image."""
+    """A bar on a terminal, a line for every tenth image elsewhere.
+
+    Gives two functions to call: with the number of images that are to be made, of `count` in all; and with each image.
+    """
     bar = Progress(
         TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
         disable=not console.is_terminal,
     )  # fmt: skip
     with bar:
-        task = bar.add_task("images", total=count, rate="")
+        task = bar.add_task("images", total=None, rate="")
+
+        def begin(todo: int) -> None:
+            bar.update(task, total=todo)
+            if todo < count:
+                console.print(f"{todo} of {count} images are left to render")
 
         def advance(outcome: Any) -> None:
             bar.advance(task)
@@ -288,7 +327,7 @@ def _progress(count: int) -> Iterator[Any]:
                     f"[red]image {outcome.index} {outcome.status}:[/] {escape(str(outcome.reason))}", soft_wrap=True
                 )
 
-        yield advance
+        yield begin, advance
 
 
 def _check_picture(path: Path) -> None:

@@ -69,6 +69,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise UsageError(f"a run needs at least one worker, got --workers {self.workers}")
+        if self.recycle_images < 1:
+            raise UsageError(f"a worker makes one image or more, got recycle_images={self.recycle_images}: raise it")
         _check_timeout(self.timeout_s)
         _check_device(self.device)
 
@@ -81,17 +83,26 @@ class Options:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run did: the dataset's state, and the images that could not be made with the reason for each.
+    """What a run did: the dataset's state, and which of the images that it was asked for are not there.
 
-    `missing` of the images that this run was asked for are not there, those in quarantine included.
+    Attributes:
+        rendered: images that this run has made.
+        failed: index → reason of each image that could not be made.
+        impossible: those of `failed` that fail the same way every time, with this recipe and seed.
+        quarantined: images put aside, by this run or before it.
     """
 
     info: DatasetInfo
     folder: Path
     rendered: int
-    missing: int = 0
     failed: dict[int, str] = field(default_factory=dict)
+    impossible: tuple[int, ...] = ()
     quarantined: tuple[int, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """How many images that this run was asked for are not there."""
+        return len(self.failed) + len(self.quarantined)
 
     @property
     def complete(self) -> bool:
@@ -104,12 +115,13 @@ Progress = Callable[[Outcome], None]
 
 def generate(
     recipe: Recipe, count: int, out: str | Path, seed: int = 0, options: Options | None = None,
-    progress: Progress | None = None, order: Sequence[int] | None = None,
+    progress: Progress | None = None, order: Sequence[int] | None = None, begin: Callable[[int], None] | None = None,
 ) -> Result:  # fmt: skip
     """Make images 0 … count − 1 of a dataset in the folder `out`, or those that are still missing there.
 
-    `progress` is told of every image as it ends; `order` renders the indices in another order, with the same result.
-    An image in quarantine is left there: delete its folder in `quarantine/` to have it rendered again.
+    `begin` is told how many images there are to make, and then `progress` of every one as it ends; `order` renders the
+    indices in another order, with the same result. An image in quarantine is left there; when its folder is deleted it
+    is rendered again, and by the same versions on the same device it comes out the same.
 
     Raises:
         DatasetError: the folder is not this dataset's, or cannot be written.
@@ -126,15 +138,18 @@ def generate(
         info = open_dataset(folder, recipe, seed, count, versions())
         done = {i for i in indices(folder) if _has_pictures(folder, i)} | set(quarantined(folder))
         todo = [i for i in (order if order is not None else range(count)) if i not in done]
+        if begin is not None:
+            begin(len(todo))
         try:
-            failed = _run(folder, todo, options, progress or (lambda _: None))
+            lost = _run(folder, todo, options, progress or (lambda _: None))
         finally:
             sweep(folder)  # what a worker was writing when it was stopped
         info = export(folder, info)
     bad = tuple(i for i in quarantined(folder) if i < count)
-    rendered = len(todo) - len(failed) - len(set(bad) & set(todo))
-    missing = count - sum(i < count for i in indices(folder))
-    return Result(info, folder, rendered, missing, failed, bad)
+    rendered = len(todo) - len(lost) - len(set(bad) & set(todo))
+    failed = {i: outcome.reason or "" for i, outcome in sorted(lost.items())}
+    impossible = tuple(i for i in failed if lost[i].status == "impossible")
+    return Result(info, folder, rendered, failed, impossible, bad)
 
 
 def render_scene(scene: Scene, device: str = "auto", linear: bool = False, timeout_s: float = TIMEOUT_S) -> Frame:
@@ -157,8 +172,8 @@ def render_scene(scene: Scene, device: str = "auto", linear: bool = False, timeo
             return Frame(**{name: arrays[name] for name in arrays.files})
 
 
-def _run(folder: Path, todo: Sequence[int], options: Options, progress: Progress) -> dict[int, str]:
-    """Render all of `todo`; gives index → reason for those that failed."""
+def _run(folder: Path, todo: Sequence[int], options: Options, progress: Progress) -> dict[int, Outcome]:
+    """Render all of `todo`; gives those, by index, that failed or are impossible."""
     setup = {
         "kind": "dataset",
         "folder": str(folder.absolute()),
@@ -241,13 +256,18 @@ def _render_scene(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _guard(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Deliberate errors become answers; a dataset that cannot be written ends the run. Anything else is a crash."""
+    """Deliberate errors become answers; a dataset that cannot be written ends the run. Anything else is a crash.
+
+    Whether another try may help: Blender's troubles pass, what else is refused depends on (recipe, seed, index) alone.
+    """
     try:
         return work()
     except DatasetError as e:
         return {"status": "fatal", "reason": str(e)}
-    except ScenewrightError as e:
+    except RenderError as e:
         return {"status": "failed", "reason": str(e)}
+    except ScenewrightError as e:
+        return {"status": "impossible", "reason": str(e)}
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from .datasets.records import (
     labels_sha256,
     read_record,
     record_path,
+    scene_sha256,
     write_quarantine,
     write_record,
 )
@@ -110,6 +111,7 @@ def store(
             depth=pixels_sha256(steps),
             labels=labels_sha256(instances),
             recipe=info.recipe_sha256,
+            scene=scene_sha256(scene),
         ),
         versions=versions(),
         device=device,
@@ -134,13 +136,17 @@ def _disagreement(found: Verification) -> str:
     )
 
 
-def rerender(folder: Path, index: int, render: Callable[[Scene], Frame]) -> tuple[Frame, bool]:
-    """Render an image again from its record alone; also tells whether its pixels are those of the stored image."""
+def rerender(folder: Path, index: int, render: Callable[[Scene, str], Frame]) -> tuple[Frame, bool]:
+    """Render an image again from its record alone; also tells whether its pixels are those of the stored image.
+
+    `render` gets the scene and the device that the record names, as `farm.render_scene` takes them: "cpu", "optix", …
+    """
     path = record_path(folder, index)
     if not path.is_file():
         raise DatasetError(f"{folder} has no image {index}: there is no {path.name} in its records")
     record = read_record(path)
-    frame = render(record.scene)
+    device = record.device.partition(":")[0]
+    frame = render(record.scene, "cpu" if device == "none" else device)  # "none": no light was simulated
     return frame, pixels_sha256(frame.rgb) == record.hashes.rgb
 
 

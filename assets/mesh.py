@@ -73,6 +73,23 @@ class Mesh:
         """(3,) size of the axis-aligned box in the object frame, metres."""
         return np.asarray(np.ptp(self.vertices, axis=0), dtype=np.float64)
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the arrays in memory, bytes."""
+        arrays = (self.vertices, self.faces, self.face_part, self.uv)
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    @cached_property
+    def exact(self) -> bytes:
+        """Hash of the geometry to its last bit, for caches of what is computed from it.
+
+        `sha256` does not serve there: meshes less than its grid apart share it, and a cache that gives one of them what
+        belongs to the other makes a scene depend on the scenes that the process has drawn before.
+        """
+        h = hashlib.blake2b(self.vertices.tobytes(), digest_size=16)
+        h.update(self.faces.tobytes())
+        return h.digest()
+
     @cached_property
     def sha256(self) -> str:
         """Hash of everything that a picture or a label can depend on; vertices on a 0.1 µm grid. Computed once."""

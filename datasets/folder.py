@@ -13,6 +13,7 @@ from typing import TextIO
 from ..assets.files import copy_into
 from ..errors import DatasetError
 from ..scenes.load import recipe_sha256
+from ..scenes.notes import mesh_notes
 from ..scenes.recipe import Recipe
 from .coco import write_coco
 from .files import TEMPORARY, sweep
@@ -54,6 +55,7 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         depth_format=recipe.dataset.depth_format,
         depth_unit_m=recipe.dataset.depth_unit_mm / 1000 if recipe.dataset.depth_format == "png" else 1.0,
         license=recipe.dataset.license,
+        notes=tuple(mesh_notes(recipe)),
         versions=versions,
         counts=counts,
     )

@@ -47,6 +47,7 @@ __all__ = [
     "recipe_digest",
     "record_dicts",
     "record_path",
+    "scene_sha256",
     "write_info",
     "write_quarantine",
     "write_record",
@@ -73,13 +74,14 @@ class Stored(BaseModel):
 
 
 class Hashes(Stored):
-    """SHA-256 of decoded pixels (`png.pixels_sha256`), of the labels (`labels_sha256`) and of the recipe."""
+    """SHA-256 of decoded pixels (`png.pixels_sha256`), `labels_sha256`, `recipe_digest` and `scene_sha256`."""
 
     rgb: Sha256
     ids: Sha256
     depth: Sha256
     labels: Sha256
     recipe: Sha256
+    scene: Sha256
 
 
 class Record(Stored):
@@ -126,7 +128,7 @@ class DatasetInfo(Stored):
     `recipe` is the checked recipe as plain JSON, and `recipe_sha256` its `recipe_digest`; `settings` are the render
     settings; `size` is (width, height) in pixels; `depth_unit_m` is how many
     metres a value of 1 in a depth image means: the step of "png", 1 for "exr"; `license` is of the images, where the
-    recipe states one.
+    recipe states one; `notes` say what is odd about its mesh files (`scenes.notes`).
     """
 
     schema_version: Literal[1] = 1
@@ -141,6 +143,7 @@ class DatasetInfo(Stored):
     depth_format: DepthFormat = "png"
     depth_unit_m: Annotated[float, Field(gt=0)]
     license: License | None = None
+    notes: tuple[str, ...] = ()
     versions: dict[str, str] = {}
     counts: Counts
 
@@ -165,6 +168,11 @@ def image_paths(index: int, depth_format: DepthFormat) -> dict[str, str]:
 def labels_sha256(instances: Iterable[InstanceLabel]) -> str:
     """Hash of all labels of one image, in their order."""
     return hashlib.sha256(b"\n".join(i.model_dump_json().encode() for i in instances)).hexdigest()
+
+
+def scene_sha256(scene: Scene) -> str:
+    """Hash of everything that a picture was made from."""
+    return hashlib.sha256(scene.to_json().encode()).hexdigest()
 
 
 def recipe_digest(recipe: dict[str, Any]) -> str:

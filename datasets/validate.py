@@ -35,6 +35,7 @@ from .records import (
     recipe_digest,
     record_dicts,
     record_path,
+    scene_sha256,
 )
 from .splits import SPLITS, split_of
 
@@ -115,6 +116,8 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
         yield f"is {record.width}x{record.height}, its camera {camera.width}x{camera.height}: render it again"
     if record.hashes.recipe != scene.recipe_sha256:
         yield "its recipe hash is not its scene's: render it again"
+    if record.hashes.scene != scene_sha256(scene):
+        yield "its scene was changed after it was written (hash differs): restore the record or render it again"
     if record.hashes.labels != labels_sha256(record.instances):
         yield "its labels were changed after they were written (hash differs): restore the record or render it again"
     if info is None:

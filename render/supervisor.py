@@ -20,7 +20,11 @@ MAX_CRASHES = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image: `status` "ok", "quarantined" or "failed", and why."""
+    """What became of one image, and why.
+
+    `status` is "ok"; "quarantined"; "failed" after crashes, hangs or trouble of the renderer, where another try may
+    help; or "impossible" after any other error, which the same (recipe, seed, index) meets every time.
+    """
 
     index: int
     status: str
@@ -68,12 +72,12 @@ class Supervisor:
         self._crashes: Counter[int] = Counter()
         self._failed_starts = 0
         self._started_once = False
-        self._failed: dict[int, str] = {}
+        self._lost: dict[int, Outcome] = {}
         self._selector = selectors.DefaultSelector()
         self._slots: list[_Slot] = []
 
-    def run(self) -> dict[int, str]:
-        """Until nothing waits and nobody works; gives index → reason for the images that failed.
+    def run(self) -> dict[int, Outcome]:
+        """Until nothing waits and nobody works; gives the images, by index, that failed or are impossible.
 
         Raises:
             DatasetError: a worker cannot write.
@@ -87,7 +91,7 @@ class Supervisor:
             for slot in list(self._slots):
                 self._close(slot)
             self._selector.close()
-        return self._failed
+        return self._lost
 
     def _wait(self) -> None:
         """Until something happens; then deal with it."""
@@ -142,8 +146,8 @@ class Supervisor:
         self._tell(Outcome(index, answer["status"], answer.get("reason")))
 
     def _tell(self, outcome: Outcome) -> None:
-        if outcome.status == "failed":
-            self._failed[outcome.index] = outcome.reason or ""
+        if outcome.status in ("failed", "impossible"):
+            self._lost[outcome.index] = outcome
         self._progress(outcome)
 
     def _next(self, slot: _Slot, rss: int) -> None:

@@ -223,7 +223,7 @@ def position(u: float, weights: Sequence[float]) -> int:
 
 
 class Expr(Distribution):
-    """A value computed from other image-level parameters, for example `round(0.02 * placement.width * 1000)`."""
+    """A value computed from other image-level parameters, for example `round(placement.area[0] * 60)`."""
 
     dist: Literal["expr"]
     value: str

@@ -73,15 +73,22 @@ class Empirical(Distribution):
         return (self.edges[used[0]], self.edges[used[-1] + 1])
 
 
+def _number(text: str, path: Path, line: int) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{path}, line {line}: {text[:40]!r} is no number") from None
+
+
 def _column(path: Path, column: str | None) -> tuple[float, ...]:
     if column is None:
         raise ValueError(f"say which `column` of {path.name} holds the values")
     try:
-        with path.open(newline="", encoding="utf-8") as f:
+        with path.open(newline="", encoding="utf-8-sig") as f:  # a spreadsheet's UTF-8 begins with a mark
             reader = csv.DictReader(f)
             if column not in (reader.fieldnames or []):
                 raise ValueError(f"{path} has no column {column!r}; it has {', '.join(reader.fieldnames or ['none'])}")
-            values = [float(row[column]) for row in reader if row[column] not in ("", None)]
+            values = [_number(row[column], path, reader.line_num) for row in reader if row[column] not in ("", None)]
     except OSError as e:
         raise ValueError(f"cannot read {path}: {e.strerror or e}") from e
     except UnicodeDecodeError as e:

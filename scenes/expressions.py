@@ -49,17 +49,24 @@ def names(text: str) -> frozenset[str]:
     Names in every branch count, taken or not.
     """
     found: set[str] = set()
-    _compiled(_parse(text), found)
+    _checked(text, found)
     return frozenset(found)
 
 
 def evaluate(text: str, lookup: Callable[[str], Value]) -> Any:
     """The expression's value; `lookup` gives a parameter's. ValueError where types do not fit or on a division by 0."""
-    run = _compiled(_parse(text), set())
+    run = _checked(text, set())
     try:
         return run(lookup)
-    except (TypeError, ZeroDivisionError, OverflowError) as e:
+    except (TypeError, ZeroDivisionError, OverflowError, RecursionError) as e:
         raise ValueError(f"cannot compute {_short(text)!r}: {e}") from None
+
+
+def _checked(text: str, found: set[str]) -> Run:
+    try:
+        return _compiled(_parse(text), found)
+    except RecursionError:
+        raise ValueError(f"the expression {_short(text)!r} is nested too deep: use fewer brackets and signs") from None
 
 
 def _parse(text: str) -> ast.expr:

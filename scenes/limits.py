@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator
 
-from .distributions import Constant, Dist, Distribution, Expr
+from .distributions import Choice, Constant, Dist, Distribution, Expr
 
-__all__ = ["NonNegative", "Number", "Positive", "Strict", "between", "file_names"]
+__all__ = ["LARGEST", "SMALLEST", "NonNegative", "Number", "Positive", "Strict", "between", "file_names", "words"]
+
+#: Lengths, powers and factors stay between these: far beyond any scene, and far from where floats lose their digits.
+SMALLEST, LARGEST = 1e-6, 1e6
 
 
 class Strict(BaseModel):
@@ -17,8 +20,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def between(low: float | None = None, high: float | None = None, *, above: float | None = None) -> AfterValidator:
-    """A check that a numeric distribution can only give values inside the limits (`above` is exclusive)."""
+def between(low: float, high: float) -> AfterValidator:
+    """A check that a numeric distribution can only give values inside the limits."""
 
     def check(dist: Distribution) -> Distribution:
         if isinstance(dist, Expr):
@@ -26,20 +29,13 @@ def between(low: float | None = None, high: float | None = None, *, above: float
         for v in dist.values():
             if isinstance(v, bool) or not isinstance(v, int | float):
                 raise ValueError(f"must be a number, got {v!r}")
-            if (low is not None and v < low) or (high is not None and v > high) or (above is not None and v <= above):
+            if not low <= v <= high:
                 got = f"got {v}" if isinstance(dist, Constant) else f"can be {v}: narrow the distribution"
-                raise ValueError(f"must {_limits(low, high, above)}, {got}")
+                rule = "above 0" if v <= 0 and low == SMALLEST else f"between {low:g} and {high:g}"
+                raise ValueError(f"must be {rule}, {got}")
         return dist
 
     return AfterValidator(check)
-
-
-def _limits(low: float | None, high: float | None, above: float | None) -> str:
-    if low is not None and high is not None:
-        return f"be between {low:g} and {high:g}"
-    if above is not None:
-        return f"be above {above:g}"
-    return f"be {low:g} or more" if low is not None else f"be {high:g} or less"
 
 
 def file_names(dist: Distribution) -> Distribution:
@@ -52,6 +48,20 @@ def file_names(dist: Distribution) -> Distribution:
     return dist
 
 
-Number = Annotated[Dist, between()]
-Positive = Annotated[Dist, between(above=0)]
-NonNegative = Annotated[Dist, between(0)]
+def words(literal: Any) -> WrapValidator:
+    """A check that a distribution gives words of a `Literal`; wrapped, since only so an editor is told the words."""
+    allowed = get_args(literal)
+
+    def check(data: Any, read: ValidatorFunctionWrapHandler) -> Distribution:
+        dist: Distribution = read(data)
+        for v in () if isinstance(dist, Expr) else dist.values():
+            if v not in allowed:
+                raise ValueError(f"must be {' or '.join(map(repr, allowed))}, got {v!r}")
+        return dist
+
+    return WrapValidator(check, json_schema_input_type=literal | Choice)
+
+
+Number = Annotated[Dist, between(-LARGEST, LARGEST)]
+Positive = Annotated[Dist, between(SMALLEST, LARGEST)]
+NonNegative = Annotated[Dist, between(0, LARGEST)]

@@ -24,7 +24,7 @@ from .rules import check_area, check_rules, rule_distribution
 from .scene import digest
 from .tree import explain, set_in
 
-__all__ = ["built_in_recipes", "load", "recipe_from_dict", "recipe_sha256"]
+__all__ = ["built_in_recipes", "load", "recipe_from_dict", "recipe_sha256", "texture_key"]
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000
@@ -78,6 +78,14 @@ def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "re
     except AssetError as e:
         raise AssetError(f"{where}: {e}") from None
     return recipe
+
+
+def texture_key(pattern: str, position: int) -> str:
+    """Where `Recipe.files` has the picture of one of the meshes that a pattern names.
+
+    Not the mesh's hash: the same OBJ may lie in two folders beside two pictures.
+    """
+    return f"texture/{position}/{pattern}"
 
 
 def recipe_sha256(recipe: Recipe) -> str:
@@ -237,10 +245,18 @@ def _named(where: str) -> Iterator[None]:
 
 
 def _meshes(paths: list[Path], asset: AssetSpec) -> dict[str, tuple[FileRef, ...]]:
-    for path in paths:
-        read_mesh(path, asset.unit, asset.up)
-    textures = {f"texture/{remember(p).sha256}": (remember(t),) for p in paths if (t := texture_of(p))}
-    return {str(asset.path): tuple(remember(p) for p in paths), **textures}
+    found = {str(asset.path): tuple(remember(p) for p in paths)}
+    for i, path in enumerate(paths):
+        mesh, texture = read_mesh(path, asset.unit, asset.up).mesh, texture_of(path)
+        own = not {"all", *mesh.part_names} & set(asset.materials or ())
+        if texture is not None and own and mesh.uv is None:
+            raise AssetError(
+                f"{path.name} has a texture, but not all of it has texture coordinates: unwrap the rest in its source "
+                "program, or give it `materials`"
+            )
+        if texture is not None:
+            found[texture_key(str(asset.path), i)] = (remember(texture),)
+    return found
 
 
 def _panoramas(base: Path, name: str) -> tuple[FileRef, ...]:

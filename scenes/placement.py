@@ -9,6 +9,8 @@ import fcl
 import numpy as np
 import numpy.typing as npt
 import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull, QhullError
 
 from ..assets.mesh import Mesh
@@ -33,10 +35,9 @@ class Area:
 
 @dataclass(frozen=True)
 class Item:
-    """An object to place: its mesh, the mesh's content hash, its scale, and how it lies ("stable" or "upright")."""
+    """An object to place: its mesh, its scale, what it is called, and how it lies ("stable" or "upright")."""
 
     mesh: Mesh
-    sha256: str
     scale: float
     name: str
     pose: str = "stable"
@@ -75,7 +76,7 @@ class Placer:
         pose = np.eye(4)
         height = -float(item.mesh.vertices[:, 2].min())
         if item.pose == "stable":
-            rests = rest_poses(item.mesh, item.sha256)
+            rests = rest_poses(item.mesh)
             pose[:3, :3], height = rests.pose(int(rng.choice(len(rests.normals), p=rests.probabilities)))
         yaw = rng.uniform(0, 2 * np.pi)
         c, s = np.cos(yaw), np.sin(yaw)
@@ -105,6 +106,14 @@ class _Solid:
             return self.points
 
     @cached_property
+    def anchors(self) -> Vec:
+        """(k, 3) one vertex of each connected part: where no triangles cut, a part is inside or outside as a whole."""
+        one, two = self.faces[:, :2].ravel(), self.faces[:, 1:].ravel()
+        edges = coo_array((np.ones(len(one), np.int8), (one, two)), shape=(len(self.points),) * 2)
+        _, part = connected_components(edges, directed=False)
+        return np.asarray(self.points[np.unique(part, return_index=True)[1]])
+
+    @cached_property
     def tree(self) -> fcl.BVHModel:
         """The triangles in a bounding-volume tree; only objects with neighbours need it."""
         model = fcl.BVHModel()
@@ -125,7 +134,15 @@ class _Placed:
     @cached_property
     def points(self) -> Vec:
         """(V, 3) vertices, metres, world frame."""
-        return np.asarray(self.solid.points @ self.pose[:3, :3].T + self.pose[:3, 3])
+        return self._to_world(self.solid.points)
+
+    @cached_property
+    def anchors(self) -> Vec:
+        """(k, 3) one vertex of each connected part, metres, world frame."""
+        return self._to_world(self.solid.anchors)
+
+    def _to_world(self, points: Vec) -> Vec:
+        return np.asarray(points @ self.pose[:3, :3].T + self.pose[:3, 3])
 
     @cached_property
     def body(self) -> fcl.CollisionObject:
@@ -139,11 +156,16 @@ class _Placed:
             return apart
         if fcl.collide(self.body, other.body, fcl.CollisionRequest(), fcl.CollisionResult()):
             return 0.0
-        if self.encloses(other.points[0]) or other.encloses(self.points[0]):
+        if self.encloses(other.anchors) or other.encloses(self.anchors):
             return 0.0
         return float(fcl.distance(self.body, other.body, fcl.DistanceRequest(), fcl.DistanceResult()))
 
-    def encloses(self, point: Vec) -> bool:
+    def encloses(self, points: Vec) -> bool:
+        """True when one of the (n, 3) points lies inside."""
+        near = (points > self.points.min(axis=0)) & (points < self.points.max(axis=0))
+        return any(self._surrounds(point) for point in points[near.all(axis=1)])
+
+    def _surrounds(self, point: Vec) -> bool:
         """True when a vertical ray from the point leaves through an odd number of triangles (the parity rule)."""
         a, b, c = (self.points[self.faces[:, k]] - point for k in range(3))
         u, v, w = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0] for p, q in ((b, c), (c, a), (a, b)))

@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from ..assets.material import FileRef
 from .distributions import Dist, Expr, spelled_out
 from .license import License
-from .limits import NonNegative, Number, Positive, Strict, between, file_names
+from .limits import LARGEST, NonNegative, Number, Positive, Strict, between, file_names, words
 from .recipe_materials import Materials
 from .recipe_objects import ObjectsSpec, Pose
-from .scene import LabelRules
+from .scene import LabelRules, Look, ViewTransform
 
 __all__ = ["CameraSpec", "LightSpec", "Recipe", "Rule"]
 
@@ -38,12 +38,14 @@ class PlacementSpec(Strict):
     ] = 500
 
 
+#: A table's edge: the rounded rim takes 2 mm on each side.
+Edge = Annotated[Dist, between(0.01, LARGEST)]
+
+
 class SurfaceSpec(Strict):
     """The table under the objects."""
 
-    size: Annotated[tuple[Positive, Positive], Field(description="metres")] = Field(
-        default=(1.6, 1.2), validate_default=True
-    )
+    size: Annotated[tuple[Edge, Edge], Field(description="metres")] = Field(default=(1.6, 1.2), validate_default=True)
     materials: Annotated[Materials, Field(description="drawn once per image")] = Field(
         default="wood", validate_default=True
     )
@@ -96,8 +98,10 @@ class CameraSpec(Strict):
         default=(0.0, 0.0, 0.0), validate_default=True
     )
     focal_mm: Positive = Field(default=35.0, validate_default=True)
-    sensor_width_mm: Annotated[float, Field(gt=0)] = 36.0
-    fstop: Annotated[Dist | None, Field(description="none: everything is sharp")] = None
+    sensor_width_mm: Annotated[
+        float, Field(ge=1, le=1000, description="narrower than 1 mm: enlarge sensor, focal length and f-number alike")
+    ] = 36.0
+    fstop: Annotated[Dist | None, Field(description="aperture number; null or left out: everything is sharp")] = None
 
     @model_validator(mode="after")
     def _aperture(self) -> CameraSpec:
@@ -112,7 +116,7 @@ class RenderSpec(Strict):
 
     preset: Annotated[
         Literal["draft", "fast", "standard", "high"],
-        Field(description="draft: to look at the scene; fast: a good picture; standard: 40 dB; high: nearly converged"),
+        Field(description="draft: to look at the scene; fast: good; standard: the default; high: nearly converged"),
     ] = "standard"
     engine: Annotated[
         Literal["cycles", "flat"], Field(description="flat: unlit stand-in without Blender, to try things")
@@ -121,8 +125,12 @@ class RenderSpec(Strict):
         tuple[Annotated[int, Field(ge=8, le=16384)], Annotated[int, Field(ge=8, le=16384)]],
         Field(description="width and height, pixels"),
     ] = (640, 480)
-    view_transform: Literal["agx", "standard"] = "agx"
-    look: Literal["none", "medium_high_contrast", "high_contrast"] = "medium_high_contrast"
+    view_transform: Annotated[
+        Dist, words(ViewTransform), Field(description="agx: as a camera's film; standard: linear, clipped at white")
+    ] = Field(default="agx", validate_default=True)
+    look: Annotated[Dist, words(Look), Field(description="contrast of agx; standard has none")] = Field(
+        default="medium_high_contrast", validate_default=True
+    )
     exposure_ev: Annotated[Dist, between(-20, 20), Field(description="stops")] = Field(
         default=0.0, validate_default=True
     )
@@ -146,7 +154,7 @@ class DatasetSpec(Strict):
 class Rule(Strict):
     """When `when` holds, the parameters under `set` come from other distributions. Later rules win."""
 
-    when: Annotated[str, Field(description="for example: world.strength < 0.4 and placement.area.0 > 0.2")]
+    when: Annotated[str, Field(description="for example: world.strength < 0.4 and placement.area[0] > 0.2")]
     set: Annotated[
         dict[str, Annotated[Any, BeforeValidator(spelled_out)]],
         Field(min_length=1, description="parameter path → distribution"),

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from ..assets.library import SHAPES
-from .distributions import Choice, Dist, Distribution, Expr, LogUniform, TruncNormal, Uniform
-from .limits import Positive, Strict, between
+from .distributions import Dist, Expr, LogUniform, TruncNormal, Uniform
+from .limits import Positive, Strict, between, words
 from .recipe_materials import Materials, MaterialsText, for_all
 from .tree import rule_of
 
 __all__ = ["AssetSpec", "ObjectsSpec", "Pose"]
 
 MAX_OBJECTS = 1000
+FILE_PARTS = ("body",)
 
 Pose = Literal["stable", "upright"]
-
-
-def _poses(data: Any, read: ValidatorFunctionWrapHandler) -> Distribution:
-    """A distribution of poses; wrapped, and not after, because only so an editor is told the two words."""
-    dist: Distribution = read(data)
-    for v in () if isinstance(dist, Expr) else dist.values():
-        if v not in get_args(Pose):
-            raise ValueError(f"must be {' or '.join(map(repr, get_args(Pose)))}, got {v!r}")
-    return dist
 
 
 class AssetSpec(Strict):
@@ -58,7 +42,7 @@ class AssetSpec(Strict):
     ] = None
     scale: Annotated[Positive, Field(description="factor on the size")] = Field(default=1.0, validate_default=True)
     pose: Annotated[
-        Annotated[Dist, WrapValidator(_poses, json_schema_input_type=Pose | Choice)] | None,
+        Annotated[Dist, words(Pose)] | None,
         Field(description="how it lies, in place of `placement.pose`; a choice is drawn for each object"),
     ] = None
     materials: Annotated[
@@ -77,6 +61,11 @@ class AssetSpec(Strict):
             raise ValueError("`params` belong to a procedural `shape`; a file has none")
         if self.shape is not None:
             self._check_shape(self.shape)
+        parts = SHAPES[self.shape].materials if self.shape is not None else FILE_PARTS
+        for part in self.materials or {}:
+            if part != "all" and part not in parts:
+                kind = self.shape or "a mesh file"
+                raise ValueError(f"materials: {kind} has no part {part!r}; it has all, {', '.join(parts)}")
         return self
 
     def _check_shape(self, name: str) -> None:
@@ -96,9 +85,6 @@ class AssetSpec(Strict):
                     check.validate_python(value)
                 except ValidationError as e:
                     raise ValueError(f"params.{key}: {rule_of(e.errors()[0])}") from None
-        for part in self.materials or {}:
-            if part != "all" and part not in shape.materials:
-                raise ValueError(f"{name} has no part {part!r}; it has all, {', '.join(shape.materials)}")
 
 
 class ObjectsSpec(Strict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +26,9 @@ AGITATION = 0.1
 #: Lengths (metres) are compared to this many decimals. A symmetric part has equal ones everywhere, and which of two is
 #: larger in its last bit depends on the processor, so it must not decide where the part lies.
 DECIMALS = 12
+#: Meshes whose poses are remembered: a few kilobytes each.
+CACHED = 256
+_cache: dict[bytes, RestPoses] = {}
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,18 @@ class RestPoses:
 
     def pose(self, which: int) -> tuple[Vec, float]:
         """(3, 3) rotation that turns the face down, and the height in metres of the origin above the surface then."""
-        normal, down = self.normals[which], np.array([0.0, 0.0, -1.0])
-        cos = float(normal @ down)
-        if cos < -1 + 1e-12:
-            rotation = np.diag([1.0, -1.0, -1.0])
-        else:
-            x, y, z = np.cross(normal, down)
-            k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-            rotation = np.eye(3) + k + k @ k / (1 + cos)  # Rodrigues' formula for one unit vector onto another
+        normal = self.normals[which]
+        # A half turn about x first where the face looks up: Rodrigues' formula divides by 1 + cos, which is 0 there.
+        turn = np.diag([1.0, -1.0, -1.0]) if normal[2] > 0 else np.eye(3)
+        rotation = _onto_down(turn @ normal) @ turn
         return rotation, -float((self.points @ rotation[2]).min())
+
+
+def _onto_down(normal: Vec) -> Vec:
+    """(3, 3) rotation of a unit vector that looks down already (z ≤ 0) onto −z, by Rodrigues' formula."""
+    x, y, cos = -normal[1], normal[0], -normal[2]
+    k = np.array([[0, 0, y], [0, 0, -x], [-y, x, 0]])
+    return np.asarray(np.eye(3) + k + k @ k / (1 + cos))
 
 
 def mass_center(mesh: Mesh, hull: ConvexHull) -> Vec:
@@ -78,8 +83,8 @@ def mass_center(mesh: Mesh, hull: ConvexHull) -> Vec:
     return np.asarray((v[:, None] * (points.sum(axis=1) + middle) / 4).sum(axis=0) / v.sum())
 
 
-def rest_poses(mesh: Mesh, sha256: str) -> RestPoses:
-    """All stable poses; `sha256` is the mesh's and keys a cache.
+def rest_poses(mesh: Mesh) -> RestPoses:
+    """All stable poses; a second call with the same mesh is cheap.
 
     A face carries the object when the centre of mass lies above it. Its probability is the solid angle that the face
     and the unstable faces that roll onto it subtend at the centre of mass (Goldberg et al. 1999, "Part pose
@@ -87,25 +92,16 @@ def rest_poses(mesh: Mesh, sha256: str) -> RestPoses:
     washers do not stand on edge: its probability goes to the lower poses (Boothroyd & Ho 1977, "Natural resting
     aspects of parts for automatic handling", use the same energy barriers).
     """
-    return _cached(_Keyed(sha256, mesh))
+    known = _cache.get(mesh.exact)
+    if known is None:
+        known = _rest_poses(mesh)
+        if len(_cache) >= CACHED:
+            del _cache[next(iter(_cache))]  # the oldest
+        _cache[mesh.exact] = known
+    return known
 
 
-class _Keyed:
-    """A mesh hashed by its content's name, for the cache."""
-
-    def __init__(self, key: str, mesh: Mesh) -> None:
-        self.key, self.mesh = key, mesh
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and other.key == self.key
-
-
-@lru_cache(maxsize=64)
-def _cached(keyed: _Keyed) -> RestPoses:
-    mesh = keyed.mesh
+def _rest_poses(mesh: Mesh) -> RestPoses:
     try:
         hull = ConvexHull(mesh.vertices)
     except QhullError as e:

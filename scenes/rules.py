@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
@@ -11,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ..errors import RecipeError
 from .distribution import Distribution
 from .distributions import Expr, position
 from .expressions import evaluate, names
@@ -28,9 +30,21 @@ SURFACE_MATERIAL = "surface.material"
 class ImageDraws:
     """The image-level parameters of one image, drawn on demand; `draws` holds what was drawn, in order."""
 
-    def __init__(self, recipe: Recipe, seed: int, index: int) -> None:
-        self.recipe, self.seed, self.index = recipe, seed, index
+    def __init__(self, recipe: Recipe, seed: int, index: int, anew: Mapping[str, int] | None = None) -> None:
+        self.recipe, self.seed, self.index, self._anew = recipe, seed, index, anew or {}
         self.draws: dict[str, Draw] = {}
+        for prefix in self._anew:
+            if not any(_below(path, prefix) for path in (*drawable(recipe), SURFACE_MATERIAL)):
+                _check_object(prefix)
+
+    def named(self, stream: str) -> str:
+        """The name of a stream, another one where it is to be drawn anew."""
+        turns = [n for prefix, n in self._anew.items() if n and _below(stream, prefix)]
+        return stream if not turns else f"{stream} again {'.'.join(map(str, turns))}"
+
+    def quantile(self, path: str) -> float:
+        """Where in its distribution the parameter at a path lies, balanced over the images."""
+        return balanced(self.seed, self.index, self.named(path))
 
     def __call__(self, path: str) -> Any:
         """The value of the parameter at a path of the recipe."""
@@ -44,7 +58,7 @@ class ImageDraws:
 
     def pick(self, path: str, names: Sequence[Value], weights: Sequence[float] | None = None) -> int:
         """The position of one of several named things; its name is noted as the value of the parameter `path`."""
-        quantile = balanced(self.seed, self.index, path)
+        quantile = self.quantile(path)
         which = position(quantile, weights or (1.0,) * len(names))
         self.draws[path] = Draw(value=names[which], quantile=quantile if len(names) > 1 else None)
         return which
@@ -58,7 +72,7 @@ class ImageDraws:
         if path == SURFACE_MATERIAL:
             self.surface_material()
             return self.draws[path]
-        quantile, dist = balanced(self.seed, self.index, path), self._distribution(path)
+        quantile, dist = self.quantile(path), self._distribution(path)
         assert dist is not None, path
         if isinstance(dist, Expr):
             return Draw(value=_checked(self.recipe, path, self._evaluated(dist.value, path)))
@@ -67,16 +81,32 @@ class ImageDraws:
     def _distribution(self, path: str) -> Distribution | None:
         """What the path has in this image: from the last rule that holds, else from the recipe itself."""
         for i, rule in reversed(list(enumerate(self.recipe.rules))):
-            if path in rule.set and bool(self._evaluated(rule.when, f"rules.{i}.when")):
+            if path in rule.set and self.condition(i, rule.when):
                 return rule_distribution(self.recipe, path, i)
         dist = get_in(self.recipe, path)
         return dist if isinstance(dist, Distribution) else None
+
+    def condition(self, rule: int, when: str) -> bool:
+        """Whether a rule holds in this image."""
+        return bool(self._evaluated(when, f"rules.{rule}.when"))
 
     def _evaluated(self, text: str, where: str) -> Any:
         try:
             return evaluate(text, self)
         except ValueError as e:
             raise ValueError(f"{where}: {e}") from None
+
+
+def _below(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(f"{prefix}.")
+
+
+def _check_object(name: str) -> None:
+    if not re.fullmatch(r"(objects|distractors)(\.\d+(\..+)?)?", name):
+        raise RecipeError(
+            f"`anew` names {name!r}, which is not drawn: use an image-level parameter or a group of them (camera, "
+            "lights.0, world.strength), objects, or one object by its position (objects.3, objects.3.pose)"
+        )
 
 
 def check_area(recipe: Recipe) -> None:
@@ -127,6 +157,17 @@ def check_rules(recipe: Recipe) -> None:
         TopologicalSorter(needs).prepare()
     except CycleError as e:
         raise ValueError(f"rules: {' needs '.join(reversed(e.args[1]))}: break this circle") from None
+    _compute_once(recipe)
+
+
+def _compute_once(recipe: Recipe) -> None:
+    """Whatever compares a number with a word, or computes what is not allowed, does so in the first image already."""
+    draws = ImageDraws(recipe, 0, 0)
+    for i, rule in enumerate(recipe.rules):
+        draws.condition(i, rule.when)
+    for path, dist in drawable(recipe).items():
+        if isinstance(dist, Expr):
+            draws(path)
 
 
 def drawable(recipe: Recipe) -> dict[str, Distribution]:
@@ -194,4 +235,11 @@ def _checked(recipe: Recipe, path: str, value: Value) -> Value:
 
 
 def _json(recipe: Recipe) -> str:
-    return recipe.model_dump_json(exclude={"rules", "files"})
+    return json.dumps(_shortened(recipe.model_dump(mode="json", exclude={"rules", "files"})))
+
+
+def _shortened(node: Any) -> Any:
+    """Plain data with measured columns cut to their ends, which is all that limits look at: they can be megabytes."""
+    if isinstance(node, dict):
+        return {k: [v[0], v[-1]] if k == "sample" and v else _shortened(v) for k, v in node.items()}
+    return [_shortened(v) for v in node] if isinstance(node, list) else node

@@ -17,11 +17,13 @@ __all__ = [
     "Camera",
     "Draw",
     "LabelRules",
+    "Look",
     "MeshRef",
     "RenderSettings",
     "Scene",
     "SceneObject",
     "Surface",
+    "ViewTransform",
     "World",
     "digest",
     "matrix",
@@ -32,6 +34,8 @@ Row4 = tuple[float, float, float, float]
 Matrix4 = tuple[Row4, Row4, Row4, Row4]
 Vec3 = tuple[float, float, float]
 Value = float | int | str | bool | RGB
+ViewTransform = Literal["agx", "standard"]
+Look = Literal["none", "medium_high_contrast", "high_contrast"]
 
 
 def matrix(m: npt.ArrayLike) -> Matrix4:
@@ -150,7 +154,7 @@ class Camera(Frozen):
 
 
 class RenderSettings(Frozen):
-    """How the picture is computed. Part of the dataset's identity: other settings are another dataset.
+    """How the picture is computed: `look` is the contrast of "agx", and "none" with "standard".
 
     A pixel gets at least `min_samples`, and more until Cycles estimates its noise below `noise_threshold` or it has
     `samples`; with a threshold of 0 every pixel gets `samples`.
@@ -162,8 +166,8 @@ class RenderSettings(Frozen):
     min_samples: Annotated[int, Field(ge=0)] = 0
     noise_threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
     denoise: bool = True
-    view_transform: Literal["agx", "standard"] = "agx"
-    look: Literal["none", "medium_high_contrast", "high_contrast"] = "medium_high_contrast"
+    view_transform: ViewTransform = "agx"
+    look: Look = "none"
     exposure_ev: float = 0.0
 
 

@@ -26,6 +26,7 @@ from scenewright.datasets.records import (
     labels_sha256,
     recipe_digest,
     record_dicts,
+    scene_sha256,
     write_info,
     write_record,
 )
@@ -171,6 +172,7 @@ def write_image(folder: Path, discs: list[Disc], index: int, form: DepthFormat =
             depth=pixels_sha256(depth),
             labels=labels_sha256(instances),
             recipe=what.recipe_sha256,
+            scene=scene_sha256(what),
         ),
         versions={"scenewright": "test"},
     )

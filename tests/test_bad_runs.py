@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import scenewright as sw
+from scenewright.cli import _Stopped
 from scenewright.datasets.records import indices, read_info
 from scenewright.errors import DatasetError
 from scenewright.pipeline import engine_for, produce
@@ -77,8 +78,8 @@ def test_modules_in_the_users_folder_are_not_ours(
     assert sw.generate(sw.load(recipe), 1, tmp_path / "d").complete
 
 
-def test_quarantined_images_are_told_with_the_way_out(run: Run, recipe: Path, dataset: Path) -> None:
-    """A run that lacks nothing but a quarantined image ends with 3 and says what to look at and what to delete."""
+def test_quarantined_images_are_told_with_what_helps(run: Run, recipe: Path, dataset: Path) -> None:
+    """A run that lacks nothing but a quarantined image ends with 3 and says what to look at, and what is no use."""
     place = dataset / "quarantine/000003"
     place.mkdir(parents=True)
     record = json.loads((dataset / "records/000002.json").read_bytes())
@@ -86,15 +87,20 @@ def test_quarantined_images_are_told_with_the_way_out(run: Run, recipe: Path, da
     (place / "record.json").write_text(json.dumps(record))
     ended = run("generate", recipe, "--out", dataset, "--count", 4)
     assert ended.code == 3
-    assert f"1 quarantined (3): look at {place}/record.json; delete the folder and run the same command" in ended.err
+    said = f"1 quarantined (3): look at record.json and both id images in {place}, and report it; the same versions on"
+    assert "0 of 4 images are left to render" in ended.err and said in ended.err
     assert "to try again" not in ended.err
+    assert run("validate", dataset).out.endswith(": nothing wrong\nimages in quarantine: 1\n")
     assert run("generate", recipe, "--out", dataset, "--count", 3).code == 0
     shutil.rmtree(place)
     assert run("generate", recipe, "--out", dataset, "--count", 4).code == 0
 
 
 def test_images_that_cannot_be_made_do_not_stop_the_others(recipe: Path, tmp_path: Path) -> None:
-    """Where objects fit only now and then, the run makes what it can, explains the rest, and ends with 3."""
+    """Where objects fit only now and then, the run makes what it can, explains the rest, and ends with 3.
+
+    Since they never fit in those images, it does not say that another try would help.
+    """
     arguments = [
         "generate", recipe, "--out", tmp_path / "d", "--count", 6, "--json",
         "--set", "objects.count={dist: choice, options: [1, 400]}", "--set", "placement.attempts=5",
@@ -102,9 +108,41 @@ def test_images_that_cannot_be_made_do_not_stop_the_others(recipe: Path, tmp_pat
     ended = child(*arguments)
     told = json.loads(ended.out)
     assert ended.code == 3 and "Traceback" not in ended.err
-    assert told["images"] == told["rendered"] == len(indices(tmp_path / "d")) == 3 and len(told["failed"]) == 3
+    assert told["images"] == told["rendered"] == len(indices(tmp_path / "d")) == 3
+    assert told["impossible"] == [int(i) for i in told["failed"]] and len(told["failed"]) == 3
     assert "then found no room for box in 5 attempts" in ended.err and "lower the count" in ended.err
-    assert "3 of 6 images are there; run the same command to try again" in ended.err
+    assert "3 of 6 images are there\n3 cannot be made (" in ended.err
+    assert "they fail the same way every time: change the recipe" in ended.err and "try again" not in ended.err
+
+
+def test_a_run_without_an_image_has_failed(run: Run, recipe: Path, tmp_path: Path) -> None:
+    """Where no image can be made at all, "partial" would be too kind."""
+    ended = run("generate", recipe, "--out", tmp_path / "d", "--count", 2, "--set", "objects.count=400")
+    assert ended.code == 1 and "0 of 2 images are there 2 cannot be made (0, 1): they fail" in ended.err
+
+
+#: Read by every Python that starts: a worker dies whenever it makes image 1.
+DIE = """
+import os, sys
+if "scenewright.farm" in sys.orig_argv:
+    from scenewright import pipeline
+    sample = pipeline.sample
+    pipeline.sample = lambda recipe, index, seed: os._exit(9) if index == 1 else sample(recipe, index, seed)
+"""
+
+
+def test_a_crash_is_worth_another_try(
+    run: Run, recipe: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that killed its workers is said to be worth the same command, and that makes it."""
+    arguments = ("generate", recipe, "--out", tmp_path / "d", "--count", COUNT)
+    with monkeypatch.context() as crash:
+        (tmp_path / "sitecustomize.py").write_text(DIE)
+        crash.setenv("PYTHONPATH", str(tmp_path))
+        ended = run(*arguments)
+    assert ended.code == 3 and "1 failed (1): run the same command to try again" in ended.err
+    assert "image 1 failed: tried 3 times" in ended.err and "every time" not in ended.err
+    assert run(*arguments).code == 0 and content(tmp_path / "d") == content(made)
 
 
 def test_a_terminated_run_ends_as_an_interrupted_one(recipe: Path, made: Path, tmp_path: Path) -> None:
@@ -125,3 +163,14 @@ def test_a_terminated_run_ends_as_an_interrupted_one(recipe: Path, made: Path, t
     assert len(indices(out)) < 5000 and not list(out.rglob("*.tmp")) and not (out / ".lock").exists()
     shared = [n for n in content(made) if n.split("/")[0] in ("images", "records") and (out / n).exists()]
     assert shared and all(content(out)[n] == content(made)[n] for n in shared)
+
+
+def test_only_generate_promises_to_go_on(run: Run, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that keep nothing when they are interrupted say no more than that."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise _Stopped
+
+    monkeypatch.setattr("scenewright.datasets.contact.contact_sheet", stop)
+    ended = run("show", dataset)
+    assert (ended.code, ended.err) == (130, "interrupted")

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 import scenewright as sw
-from scenewright.cli import app
+from scenewright.cli import _small, app
+from scenewright.render.frame import Frame
 from scenewright.scenes.load import built_in_recipes, load
 
 RECIPE = """
@@ -31,10 +32,10 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def call(*arguments: object) -> tuple[str, str]:
-    """Standard output and error of a command that must succeed."""
+def call(*arguments: object, code: int = 0) -> tuple[str, str]:
+    """Standard output and error of a command that must end with `code`."""
     ended = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
-    assert ended.exit_code == 0, ended.output
+    assert ended.exit_code == code, ended.output
     return ended.stdout, ended.stderr
 
 
@@ -45,6 +46,23 @@ def test_preview(recipe: Path, tmp_path: Path) -> None:
     picture = cv2.imread(str(out))
     assert picture is not None and picture.shape[0] >= 480 and picture.shape[1] >= 640
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(("size", "small", "pixels"), [((300, 1200), (80, 320), 4), ((64, 48), (320, 240), 1250)])
+def test_a_preview_is_the_full_picture_scaled(size: tuple[int, int], small: tuple[int, int], pixels: int) -> None:
+    """A preview keeps the picture's shape, and labels what the full size would."""
+    recipe = load("hardware", [f"render.size={list(size)}", "labels.min_pixels=50", "labels.min_visibility=0.2"])
+    shown = _small(recipe)
+    assert shown.render == recipe.render.model_copy(update={"size": small})
+    assert (shown.labels.min_pixels, shown.labels.min_visibility) == (pixels, 0.2)
+
+
+def test_progress_counts_what_there_is_to_do(recipe: Path, tmp_path: Path) -> None:
+    """Of a dataset that is continued only the images that are made are counted, one whose picture is gone with them."""
+    call("generate", recipe, "--out", tmp_path / "d", "--count", 3)
+    (tmp_path / "d/images/000001.png").unlink()
+    told = call("generate", recipe, "--out", tmp_path / "d", "--count", 4)[1].splitlines()
+    assert told[0] == "2 of 4 images are left to render" and told[-1].startswith("2/2 images, ")
 
 
 def test_rerender(recipe: Path, tmp_path: Path) -> None:
@@ -58,7 +76,27 @@ def test_rerender(recipe: Path, tmp_path: Path) -> None:
     record = json.loads(path.read_bytes())
     record["scene"]["objects"][0]["id"] = 9
     path.write_text(json.dumps(record))
-    assert "pixels differ from the stored image" in call("rerender", folder, 1, "--out", out)[1]
+    assert "pixels differ from the stored image" in call("rerender", folder, 1, "--out", out, code=1)[1]
+
+
+def test_rerender_on_the_device_of_the_record(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record's device renders unless another one is named; then other pixels are no failure."""
+    sw.generate(load(recipe), 1, tmp_path / "d")
+    path = tmp_path / "d/records/000000.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"device": "optix: NVIDIA L4"}))
+    used: list[str] = []
+
+    def render(_: object, device: str, **__: object) -> Frame:
+        used.append(device)
+        black = np.zeros((48, 64), np.uint16)
+        return Frame(rgb=np.zeros((48, 64, 3), np.uint8), ids=black, depth_m=black.astype(np.float32))
+
+    monkeypatch.setattr("scenewright.farm.render_scene", render)
+    arguments = ("rerender", tmp_path / "d", 0, "--out", tmp_path / "x.png")
+    call(*arguments, code=1)
+    call(*arguments, "--device", "optix", code=1)
+    call(*arguments, "--device", "cpu")
+    assert used == ["optix", "optix", "cpu"]
 
 
 def test_schema() -> None:

@@ -115,7 +115,7 @@ def test_impossible_distributions_are_errors(data: Any, message: str) -> None:
     ("content", "column", "message"),
     [
         (b"a,b\n1,2\n", "c", "has no column 'c'; it has a, b"),
-        (b"a\nx\n", "a", "could not convert"),
+        (b"a\n1\nx\n", "a", "m.csv, line 3: 'x' is no number"),
         (b"a\n", "a", "finite numbers, got 0"),
         (b"\xff\xfe\x00a", "a", "not UTF-8"),
     ],

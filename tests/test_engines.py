@@ -14,8 +14,11 @@ from scipy import ndimage
 
 from scenewright.assets.material import Material
 from scenewright.assets.materials import material
-from scenewright.farm import MODULE, generate, render_scene
+from scenewright.datasets.png import decode_rgb
+from scenewright.datasets.records import read_record, record_path
+from scenewright.farm import MODULE, Options, generate, render_scene
 from scenewright.pipeline import rerender
+from scenewright.render.doctor import blender
 from scenewright.render.frame import Frame
 from scenewright.render.labels import compare
 from scenewright.render.worker import Worker
@@ -190,3 +193,17 @@ def test_an_image_is_rendered_again_from_its_record_alone(tmp_path: Path) -> Non
     assert result.complete and not result.failed
     frame, same = rerender(tmp_path / "out", 0, render_scene)
     assert same and frame.rgb.shape == (120, 160, 3)
+
+
+@pytest.mark.gpu
+def test_every_gpu_gives_the_labels_of_the_rays(tmp_path: Path) -> None:
+    """Each backend that Cycles finds lights the picture, gives the ray engine's ids, and is named in the record."""
+    recipe = load("hardware", ["render.size=[320,240]", "render.preset=draft", "objects.count=8"])
+    for backend, names in blender().devices.items():
+        folder = tmp_path / backend
+        result = generate(recipe, 1, folder, seed=3, options=Options(device=backend))
+        assert result.complete, result
+        record = read_record(record_path(folder, 0))
+        assert record.device == f"{backend}: {', '.join(names)}"
+        assert record.verification.agreement >= AGREE
+        assert decode_rgb((folder / record.image).read_bytes(), 320, 240).std() > 10

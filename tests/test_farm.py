@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+import trimesh
 
 import scenewright as sw
 from scenewright import farm
@@ -228,11 +230,38 @@ def test_an_order_names_every_image_once(order: list[int], recipe: Recipe, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"workers": 0}, "at least one worker, got --workers 0"),
+        ({"recycle_images": 0}, "one image or more, got recycle_images=0"),
+        ({"timeout_s": 0}, "more than 0 and up to 604,800 s"),
+        ({"device": "gpu"}, "'gpu' is no device"),
+    ],
+)
+def test_options_that_cannot_be_meant(options: dict[str, Any], said: str) -> None:
+    """A run that could never make an image is refused before it begins."""
+    with pytest.raises(UsageError, match=said):
+        sw.Options(**options)
+
+
 def test_cores_are_divided_between_the_workers_that_there_are() -> None:
     """One image is rendered on all cores, however many workers were allowed."""
     assert sw.Options(workers=8).threads(1) is None
     assert sw.Options(workers=1).threads(100) is None
     assert sw.Options(workers=4096).threads(4096) == 1
+
+
+def test_the_dataset_says_what_is_odd_about_its_meshes(tmp_path: Path) -> None:
+    """That a mesh file is open stands in dataset.json for whoever opens the dataset later, not on the screen alone."""
+    box = trimesh.creation.box((0.1, 0.1, 0.1))
+    trimesh.Trimesh(box.vertices, box.faces[1:], process=False).export(tmp_path / "open.ply")
+    text = (
+        "name: t\nobjects: {count: 1, assets: [{category: a, path: open.ply}]}\nrender: {engine: flat, size: [64, 48]}"
+    )
+    (tmp_path / "t.yaml").write_text(text)
+    assert sw.generate(sw.load(tmp_path / "t.yaml"), 1, tmp_path / "out").complete
+    assert read_info(tmp_path / "out").notes == ("open.ply: open",)
 
 
 def test_records_name_the_device(recipe: Recipe, tmp_path: Path) -> None:
@@ -285,16 +314,3 @@ def test_a_full_scratch_folder_is_named(linear: bool, path: Path, tmp_path: Path
         assert (child.receive(120) or {})["status"] == "ok"
     finally:
         child.stop()
-
-
-def test_the_six_lines_of_the_readme_run(path: Path, tmp_path: Path) -> None:
-    """Load, sample, predict, render, read, generate: from Python as from the command line."""
-    recipe = sw.load(path)
-    scene = sw.sample(recipe, index=0)
-    labels = sw.predict(scene)
-    frame = sw.render_scene(scene)
-    assert frame.rgb.shape == (64, 96, 3) and frame.depth_m.dtype == np.float32
-    assert {i.id: i.area for i in labels if i.area} == {
-        int(i): int((frame.ids == i).sum()) for i in np.unique(frame.ids) if i
-    }
-    assert sw.generate(recipe, 2, tmp_path / "out").info.counts.images == 2

@@ -189,7 +189,9 @@ def test_tests_do_not_import_blender(file: str) -> None:
 
 
 def test_command_line_loads_neither_blender_nor_torch() -> None:
-    """Whatever the command line imports at start, directly or not, brings in neither Blender nor torch."""
-    code = "import sys, scenewright.cli; print(sorted({'bpy', 'torch', 'diffusers'} & set(sys.modules)))"
+    """Whatever the command line imports, at its start or in a command, brings in neither Blender nor torch."""
+    late = ("farm", "pipeline", "datasets.contact", "datasets.validate", "render.doctor", "scenes.load", "scenes.notes")
+    modules = ", ".join(f"scenewright.{name}" for name in ("cli", *late))
+    code = f"import sys, {modules}; print(sorted({{'bpy', 'torch', 'diffusers'}} & set(sys.modules)))"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert (child.stdout.strip(), child.returncode) == ("[]", 0), child.stderr

@@ -23,7 +23,7 @@ MIXED = ("hex_bolt", "nut", "washer", "gear", "bearing", "spring", "bracket", "p
 
 def item(shape: str, scale: float = 1.0, pose: str = "upright", **params: float) -> Item:
     mesh = build(shape, params)
-    return Item(mesh, mesh.sha256, scale, shape, pose)
+    return Item(mesh, scale, shape, pose)
 
 
 def points(mesh: Mesh, pose: Pose, scale: float) -> Pose:
@@ -126,6 +126,22 @@ def test_the_bottom_of_a_mug_is_solid_and_its_inside_is_not() -> None:
     assert large.distance(box_at(0.0008, float(np.median(bottom))), 0.001) == 0.0
     assert box_at(0.0008, float(np.median(bottom))).distance(large, 0.001) == 0.0
     assert large.distance(box_at(0.0008, float(np.median(free))), 0.001) > 0.001
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_each_part_of_a_mesh_is_looked_for_inside_the_other(order: tuple[int, int]) -> None:
+    """Of a mesh in two loose pieces, one inside a block and one beside it, the block is not clear, whichever is first."""
+    block, dot = box_at(0.1, 0.0), build("box", {"x_m": 0.01, "y_m": 0.012, "z_m": 0.014})
+    pieces = [dot.vertices, dot.vertices + [0.2, 0.0, 0.0]]
+    both = Mesh(
+        np.concatenate([pieces[k] for k in order]), np.concatenate([dot.faces, dot.faces + 8]), np.zeros(24, np.uint8)
+    )
+    loose = _Placed(_Solid(both, 1.0), np.eye(4))
+    assert loose.solid.anchors.shape == (2, 3)
+    assert loose.distance(block, 0.001) == block.distance(loose, 0.001) == 0.0
+    lifted = np.eye(4)
+    lifted[2, 3] = 0.08
+    assert _Placed(_Solid(both, 1.0), lifted).distance(block, 0.1) == pytest.approx(0.08 - 0.05 - 0.007)
 
 
 def cube(edge: float, z: float) -> manifold3d.Manifold:

@@ -41,6 +41,16 @@ def test_the_examples_of_the_page_work(number: int, tmp_path: Path) -> None:
         sample(recipe, index)
 
 
+def test_the_python_of_the_page_works() -> None:
+    """Drawing a part anew changes that part and nothing else."""
+    names: dict[str, Any] = {}
+    exec(PAGE.split("```python\n")[1].split("```")[0], names)
+    scene, relit, moved = (names[name] for name in ("scene", "relit", "moved"))
+    assert len({s.to_json() for s in relit}) == 4
+    assert all(s.objects == scene.objects and s.camera == scene.camera for s in relit)
+    assert moved.objects[3] != scene.objects[3] and moved.world == scene.world
+
+
 def test_the_page_has_examples() -> None:
     """The blocks were found."""
     assert len(EXAMPLES) >= 3

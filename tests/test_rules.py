@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from scenewright.errors import RecipeError
+from scenewright.scenes import rules
+from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.sample import sample
 from scenewright.scenes.scene import Draw
 
@@ -78,10 +83,33 @@ def test_an_area_that_is_computed_stays_on_the_table() -> None:
 
 
 def test_a_computed_value_is_held_to_the_same_limits() -> None:
-    """An expression that leaves a parameter's range is an error of that image, with the path."""
-    recipe = make(camera={"elevation_deg": {"dist": "expr", "value": "200 * world.strength"}})
-    with pytest.raises(Exception, match=r"^camera.elevation_deg: must be between 1 and 90, got"):
-        sample(recipe, 0)
-    recipe = make(camera={"elevation_deg": {"dist": "expr", "value": "1 / (world.rotation_deg - 0)"}})
-    with pytest.raises(Exception, match=r"^camera.elevation_deg: cannot compute '1 / .* division by zero"):
-        sample(recipe, 0)
+    """An expression that leaves a parameter's range is an error that names it, in that image at the latest."""
+    high = {"dist": "expr", "value": "(3 - world.strength) * 60"}
+    # Seed 0 puts the first image below the limit, or loading would refuse the recipe.
+    recipe = make(camera={"elevation_deg": high}, world={"strength": {"dist": "uniform", "low": 1, "high": 2}})
+    said = []
+    for index in range(16):
+        try:
+            sample(recipe, index)
+        except RecipeError as e:
+            said.append(str(e))
+    assert len(said) == 8, "half of the strengths lie below 1.5"
+    assert all(re.match(r"camera.elevation_deg: must be between 1 and 90, got \d", text) for text in said)
+    with pytest.raises(RecipeError, match=r"camera.elevation_deg: must be between 1 and 90, got"):
+        make(camera={"elevation_deg": {"dist": "expr", "value": "2000 * world.strength"}})
+    with pytest.raises(RecipeError, match=r"camera.elevation_deg: cannot compute '1 / .* division by zero"):
+        make(camera={"elevation_deg": {"dist": "expr", "value": "1 / (world.rotation_deg - 0)"}})
+
+
+def test_a_rule_that_can_never_be_computed_is_refused_when_the_recipe_is_loaded() -> None:
+    """Comparing a word with a number is not left to the first image."""
+    with pytest.raises(RecipeError, match=r"rules.0.when: cannot compute 'surface.material < 3': '<' not supported"):
+        make(rules=[{"when": "surface.material < 3", "set": {"camera.roll_deg": 4}}])
+
+
+def test_measured_columns_stay_out_of_what_is_remembered(tmp_path: Path) -> None:
+    """A recipe with a long CSV and a computed value keeps nothing of the CSV for each image."""
+    (tmp_path / "lamps.csv").write_text("kelvin\n" + "\n".join(str(3000 + k / 16) for k in range(16_000)))
+    lights = [{"temperature_k": {"dist": "empirical", "csv": "lamps.csv", "column": "kelvin"}}]
+    raw = {**RECIPE, "lights": lights, "camera": {"roll_deg": {"dist": "expr", "value": "world.strength * 9"}}}
+    assert len(rules._json(recipe_from_dict(raw, tmp_path))) < 20_000

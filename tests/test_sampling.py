@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 import trimesh
 
 from scenewright.assets.material import FileRef
+from scenewright.assets.materials import FAMILIES, Palette, Range
 from scenewright.assets.shapes.die import NORMALS
-from scenewright.scenes.distributions import Expr
+from scenewright.errors import AssetError, RecipeError
+from scenewright.scenes.distributions import Expr, Uniform
 from scenewright.scenes.load import load, recipe_from_dict
 from scenewright.scenes.rules import drawable
 from scenewright.scenes.sample import sample
@@ -44,14 +47,67 @@ def test_every_draw_is_recorded_with_its_quantile() -> None:
         objects = [item.parameters for item in scene.objects]
         assert all(f"objects.assets.{('box', 'disc').index(o.category)}.scale" in o.parameters for o in scene.objects)
         for path, draw in [pair for found in (scene.parameters, *objects) for pair in found.items()]:
-            if path in ("surface.material", "objects.assets") or path.endswith("materials.body"):
-                continue  # choices among parts of the recipe have a test of their own
+            if path in ("surface.material", "objects.assets") or "materials." in path:
+                continue  # choices among parts of the recipe, and what materials draw, have tests of their own
             parts = path.split(".params.")
             dist = get_in(recipe, parts[0])
+            if len(parts) > 1 and parts[1] not in dist.params:
+                continue
             dist = dist.params[parts[1]] if len(parts) > 1 else dist
             assert not isinstance(dist, Expr)
             assert (draw.quantile is None) == (len(dist.values()) == 1)
             assert draw.value == dist.ppf(draw.quantile or 0.0)
+
+
+def test_what_shapes_and_materials_draw_by_themselves_is_recorded() -> None:
+    """A recipe that fixes nothing still finds every parameter and material value, each number with its quantile."""
+    assets = [{"category": shape, "shape": shape} for shape in ("bottle", "hex_bolt", "mug", "gear", "die")]
+    recipe = make(objects={"count": 6, "assets": assets}, placement={"area": [0.8, 0.8]})
+    for item in (item for index in range(3) for item in sample(recipe, index).objects):
+        place = f"objects.assets.{item.parameters['objects.assets'].value}"
+        assert all(item.parameters[f"{place}.params.{n}"].value == v for n, v in item.mesh.params.items())
+        for part, made in item.materials.items():
+            values = {
+                p.split(".values.")[-1]: d for p, d in item.parameters.items() if f"{place}.materials.{part}." in p
+            }
+            assert {name: draw.value for name, draw in values.items()} == made.values
+            for name, limit in FAMILIES[made.family].values.items():
+                u = values[name].quantile
+                assert (
+                    (u is None)
+                    if isinstance(limit, Palette)
+                    else values[name].value == Uniform(dist="uniform", low=limit.low, high=limit.high).ppf(u or 0)
+                )
+
+
+def test_what_the_surface_draws_is_balanced() -> None:
+    """There is one surface in an image, so its wear and roughness cover their ranges as evenly as the camera does."""
+    recipe = make(surface={"materials": "wood"})
+    for name in ("roughness", "wear", "dust"):
+        draws = [sample(recipe, i).parameters[f"surface.materials.0.values.{name}"] for i in range(16)]
+        assert sorted(int((d.quantile or 0) * 16) for d in draws) == list(range(16))
+        limit = FAMILIES["wood"].values[name]
+        assert isinstance(limit, Range)
+        assert all(d.value == limit.low + (d.quantile or 0) * (limit.high - limit.low) for d in draws)
+
+
+def test_part_of_a_scene_is_drawn_anew() -> None:
+    """Another light, camera or object, and nothing else; the same number gives the same draw again."""
+    recipe = make()
+    scene = sample(recipe, 3)
+    lit = sample(recipe, 3, anew={"world": 1, "lights": 1})
+    assert lit == sample(recipe, 3, anew={"world": 1, "lights": 1}) != sample(recipe, 3, anew={"world": 2})
+    assert lit.lights != scene.lights and lit.world != scene.world
+    assert (lit.objects, lit.camera, lit.surface) == (scene.objects, scene.camera, scene.surface)
+    moved = sample(recipe, 3, anew={"objects.1.pose": 1})
+    others = [o for o in scene.objects if o.id != 2]
+    assert all(
+        a.mesh == b.mesh and a.materials == b.materials for a, b in zip(moved.objects, scene.objects, strict=True)
+    )
+    assert moved.objects[1].world_T_object != scene.objects[1].world_T_object and len(others) == len(scene.objects) - 1
+    assert sample(recipe, 3, anew={"camera.distance": 0}) == scene, "0 is the draw that the dataset has"
+    with pytest.raises(RecipeError, match="`anew` names 'lamp', which is not drawn"):
+        sample(recipe, 3, anew={"lamp": 1})
 
 
 def test_choices_among_parts_of_the_recipe_are_recorded(tmp_path: Path) -> None:
@@ -87,6 +143,48 @@ def test_choices_among_parts_of_the_recipe_are_recorded(tmp_path: Path) -> None:
         assert item.mesh.file and item.mesh.file.name == file.value == "abc"[int((file.quantile or 0) * 3)] + ".stl"
         seen |= {family.value, file.value}
     assert seen == {"zinc", "brass", "a.stl", "b.stl", "c.stl"}
+
+
+def textured(folder: Path, grey: int, corners: bool = True) -> None:
+    """A cube as OBJ, with a material file and a picture of one grey beside it."""
+    folder.mkdir()
+    cv2.imwrite(str(folder / "skin.png"), np.full((4, 4, 3), grey, np.uint8))
+    (folder / "cube.mtl").write_text("newmtl skin\nmap_Kd skin.png\n")
+    cube = trimesh.creation.box((0.03, 0.03, 0.03))
+    lines = ["mtllib cube.mtl", *(f"v {x} {y} {z}" for x, y, z in cube.vertices), "vt 0 0", "vt 1 0", "vt 0 1"]
+    faces = (("{}/1 {}/2 {}/3" if corners else "{} {} {}").format(*(face + 1)) for face in cube.faces)
+    (folder / "cube.obj").write_text("\n".join([*lines, "usemtl skin", *(f"f {face}" for face in faces)]) + "\n")
+
+
+def test_equal_meshes_keep_their_own_pictures(tmp_path: Path) -> None:
+    """The same OBJ beside another picture is another object, whether two assets name them or one pattern does."""
+    textured(tmp_path / "red", 80)
+    textured(tmp_path / "blue", 200)
+    skins = {name: hashlib.sha256((tmp_path / name / "skin.png").read_bytes()).hexdigest() for name in ("red", "blue")}
+    assets = [{"category": name, "path": f"{name}/cube.obj"} for name in skins]
+    recipe = recipe_from_dict({**RECIPE, "objects": {"count": 3, "assets": assets}}, tmp_path)
+    for item in (item for i in range(4) for item in sample(recipe, i).objects):
+        assert item.materials["body"].texture and item.materials["body"].texture.sha256 == skins[item.category]
+    both = recipe_from_dict(
+        {**RECIPE, "objects": {"count": 3, "assets": [{"category": "a", "path": "*/*.obj"}]}}, tmp_path
+    )
+    textures = {o.materials["body"].texture for i in range(4) for o in sample(both, i).objects}
+    assert {t.sha256 for t in textures if t} == set(skins.values())
+
+
+def test_a_picture_without_texture_coordinates_is_refused(tmp_path: Path) -> None:
+    """It would show as one colour; with a material of the recipe's own the picture is not needed."""
+    textured(tmp_path / "red", 80, corners=False)
+    asset = {"category": "a", "path": "red/cube.obj"}
+    with pytest.raises(
+        AssetError, match=r"objects.assets.0.path: cube.obj has a texture, but not all of it has texture"
+    ):
+        recipe_from_dict({**RECIPE, "objects": {"count": 1, "assets": [asset]}}, tmp_path)
+    own = recipe_from_dict({**RECIPE, "objects": {"count": 1, "assets": [{**asset, "materials": "zinc"}]}}, tmp_path)
+    assert sample(own, 0).objects[0].materials["body"].family == "zinc"
+    printed = [{**asset, "materials": "printed"}]
+    with pytest.raises(AssetError, match=r"materials.all.0: 'printed' needs texture coordinates"):
+        sample(recipe_from_dict({**RECIPE, "objects": {"count": 1, "assets": printed}}, tmp_path), 0)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 import yaml
 
 from scenewright.errors import RecipeError
+from scenewright.scenes.expressions import names
 from scenewright.scenes.load import built_in_recipes, recipe_from_dict
 from scenewright.scenes.recipe import Recipe
+from scenewright.scenes.rules import drawable
 
 from .small_recipe import RECIPE
 
@@ -100,3 +103,13 @@ def test_the_schema_describes_the_fields() -> None:
     assert "wood" in family and "textured" not in family
     assert schema["properties"]["files"]["readOnly"] and schema["additionalProperties"] is False
     assert "never labelled" in json.dumps(schema["properties"]["distractors"])
+
+
+def test_examples_in_descriptions_are_expressions() -> None:
+    """What a description gives as an example can be pasted into a recipe."""
+    text = json.dumps(Recipe.model_json_schema())
+    conditions = re.findall(r'for example: ([^"]+)"', text)
+    computed = re.findall(r"for example `([^`]+)`", text)
+    assert len(conditions) == 1 and len(computed) == 1
+    for example in conditions + computed:
+        assert names(example) <= {*drawable(recipe_from_dict(RECIPE, Path()))}, example

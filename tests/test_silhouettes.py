@@ -16,6 +16,7 @@ from scenewright.assets.mesh import Mesh
 from scenewright.render.labels import InstanceLabel, label
 from scenewright.render.rle import decode
 from scenewright.scenes.build import shape_mesh
+from scenewright.scenes import rays
 from scenewright.scenes.cameras import look_at
 from scenewright.scenes.rays import AmodalMask, RayView, cast
 from scenewright.scenes.scene import Camera, matrix
@@ -133,6 +134,25 @@ def test_a_body_outside_the_image_or_behind_the_camera() -> None:
     )
     assert (beside.truncation, beside.amodal_area, beside.amodal_bbox, beside.area) == (1.0, 0, None, 0)
     assert (behind.truncation, behind.amodal_area, behind.area) == (None, 0, 0)
+
+
+@pytest.mark.parametrize("size", [1, 777, 10_000])
+def test_the_size_of_a_band_changes_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row by row, in odd bands, or at once: ids, depths, amodal masks and their totals are the same to the last bit."""
+    pose = np.linalg.inv(CAMERA.extrinsics) @ at(-0.3, 0.0, 0.0)
+    beside_the_camera = Body("box", (0.5, 0.5, 0.5), pose)  # it reaches behind the camera: its box is nine images
+    scene, meshes = scene_of([*layout(0), beside_the_camera], CAMERA)
+    whole_image = cast(scene, meshes)
+    assert whole_image.amodal[7].total > CAMERA.width * CAMERA.height
+    assert rays.BAND_RAYS >= 9 * CAMERA.width * CAMERA.height  # one band
+    monkeypatch.setattr(rays, "BAND_RAYS", size)
+    banded = cast(scene, meshes)
+    np.testing.assert_array_equal(banded.ids, whole_image.ids)
+    np.testing.assert_array_equal(banded.depth_m, whole_image.depth_m)
+    for i, one in whole_image.amodal.items():
+        two = banded.amodal[i]
+        assert (one.x, one.y, one.total) == (two.x, two.y, two.total)
+        np.testing.assert_array_equal(one.mask, two.mask)
 
 
 def test_a_body_around_the_camera_plane() -> None:

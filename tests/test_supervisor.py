@@ -46,6 +46,8 @@ def start(setup):
         with (folder / "tries").open("a") as file:
             file.write(f"{index} ")
         first = (folder / "tries").read_text().split().count(str(index)) == 1
+        if act == "refuse":
+            return {"index": index, "status": "impossible", "reason": "no room"}
         if act == "die":
             sys.exit(f"no luck with {index}")
         if act == "hang" and first:
@@ -74,12 +76,12 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "IDLE_GRACE_S", 5.0)
 
 
-Run = Callable[..., tuple[dict[int, str], list[Outcome]]]
+Run = Callable[..., tuple[dict[int, Outcome], list[Outcome]]]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Three images by default; gives the failures and what `progress` was told."""
+    """Three images by default; gives those that were lost and what `progress` was told."""
 
     def call(count: int = 3, workers: int = 1, timeout_s: float = 60, recycle: int = 400, **acts: str) -> Any:
         setup = {"folder": str(tmp_path), "acts": {name.strip("_"): act for name, act in acts.items()}}
@@ -118,8 +120,16 @@ def test_an_image_that_kills_is_given_up(run: Run, tmp_path: Path) -> None:
     """After three deaths an image counts as failed, with the last words of the worker; the others are made."""
     failed, told = run(workers=2, _1="die")
     assert failed.keys() == {1} and sorted(o.index for o in told) == [0, 1, 2]
-    assert failed[1].startswith("tried 3 times: the render process ended with exit code 1\n") and "no luck" in failed[1]
+    assert failed[1].status == "failed" and failed[1].reason is not None and "no luck" in failed[1].reason
+    assert failed[1].reason.startswith("tried 3 times: the render process ended with exit code 1\n")
     assert tries(tmp_path)["1"] == 3
+
+
+def test_an_image_that_is_refused_is_not_tried_again(run: Run, tmp_path: Path) -> None:
+    """What the worker refuses it would refuse each time: once is enough, and the worker goes on with the others."""
+    failed, told = run(_1="refuse")
+    assert failed == {1: Outcome(1, "impossible", "no room")} and [o.index for o in told] == [0, 1, 2]
+    assert tries(tmp_path) == {"0": 1, "1": 1, "2": 1} and (tmp_path / "starts").stat().st_size == 1
 
 
 def test_a_refusal_is_one_sentence(run: Run) -> None:

@@ -141,6 +141,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "records/000001.json",
         "labels were changed",
     ),
+    "scene edited": (
+        lambda f: record(f, lambda r: r["scene"]["camera"].update(focus_m=2.0)),
+        "records/000001.json",
+        "its scene was changed after it was written",
+    ),
     "label removed": (
         lambda f: record(f, lambda r: r["instances"].remove(first(r))),
         "records/000001.json",

@@ -1,5 +1,7 @@
 """What writing COCO costs: `python tests/benchmarks/bench_coco.py [annotations]` prints CPU seconds and peak memory.
 
+Exit code 1 beyond a limit: memory does not depend on the number of annotations, so a list in memory is found out.
+
 The records are laid out as `records.write_record` does it and read as `records.record_dicts` does it, once; the cost of
 going through them is taken off. Every annotation carries all its attributes: masks visible and amodal, pose, size, key
 points. Every image carries its whole generation: each object's mesh, material, pose and drawn parameters.
@@ -22,6 +24,7 @@ from scenewright.datasets.records import Counts, DatasetInfo
 from scenewright.datasets.skim import skim
 
 PER_IMAGE = 50
+LIMIT_S, LIMIT_MB = 2.0, 64  # CPU seconds for a million annotations; whatever their number
 MATRIX = [
     [0.862913, -0.505341, 0.0, 0.1234567],
     [0.25, 0.43, -0.87, -0.05],
@@ -118,4 +121,7 @@ def measure(annotations: int) -> tuple[float, float, float]:
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     seconds, memory, written = measure(count)
+    limit = max(LIMIT_S * count / 1e6, 0.1)  # below that a clock's ticks and the files' opening are measured
     print(f"{count:,} annotations, {written:.0f} MB: {seconds:.2f} CPU s, peak {memory:.0f} MB")
+    print(f"limits: {limit:.2f} CPU s, {LIMIT_MB} MB")
+    sys.exit(0 if seconds <= limit and memory <= LIMIT_MB else 1)

@@ -3,12 +3,13 @@
 `python tests/benchmarks/bench_cost.py --images 8 --repeats 2`. Both loops take the same sampled scenes and meshes,
 build them with the same code and render with the same settings; they alternate, so a busy machine hurts both alike.
 The share is the sum of the stages that the bare loop does not have, its own PNG writing not taken off. The difference
-of the whole loops is printed too; it carries the noise of two long renders.
+of the whole loops is printed too; it carries the noise of two long renders. Exit code 1 beyond the limit.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -40,6 +41,7 @@ STAGES = (
     (pipeline, "encode_ids", "encode PNG, ids"),
     (pipeline, "pixels_sha256", "hashes"),
     (pipeline, "labels_sha256", "hashes"),
+    (pipeline, "scene_sha256", "hashes"),
     (pipeline, "write_bytes_atomic", "write files"),
     (pipeline, "write_record", "write files"),
     (pipeline, "store", "record"),
@@ -115,6 +117,7 @@ def main() -> None:
             ("whole loop minus bare loop", f"{(whole - plain) / images:.3f}", f"{whole / plain - 1:.2%}", ""),
         ],
     )
+    sys.exit(0 if total <= LIMIT * plain else 1)
 
 
 if __name__ == "__main__":

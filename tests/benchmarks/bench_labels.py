@@ -2,12 +2,13 @@
 
 CPU seconds of all threads for all that makes labels: the label render (ids and depth by Cycles), the ray cast (the
 second witness of the same ids, and the amodal masks), boxes, RLE, poses, key points, and the comparison of both.
-`--rays` leaves Cycles out, for a look at the rest without Blender.
+`--rays` leaves Cycles out, for a look at the rest without Blender. Exit code 1 beyond the limit.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from common import Stopwatch, blender_quiet, size, table  # type: ignore[import-not-found]  # beside this script
 
@@ -78,7 +79,9 @@ def main() -> None:
         ],
     )
     name = "labels of one image" + (", without the label render" if args.rays else "")
-    table(("result", "CPU s", "limit"), [(name, f"{sum(watch.spent.values()):.2f}", f"{LIMIT_S:g}")])
+    total = sum(watch.spent.values())
+    table(("result", "CPU s", "limit"), [(name, f"{total:.2f}", f"{LIMIT_S:g}")])
+    sys.exit(0 if total <= LIMIT_S else 1)
 
 
 if __name__ == "__main__":

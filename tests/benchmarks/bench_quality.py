@@ -5,6 +5,7 @@ pixels and channels of an image, then averaged over the images. The reference ha
 compared twice: after the same denoiser, so that what a denoiser does wrong at 1024 samples is not seen, and raw, where
 its own noise counts too and no picture can come nearer than that noise. Cost is CPU seconds of all threads for the
 beauty render alone. `--crop` renders only the middle of each image, where the objects are: the hardest part.
+Exit code 1 when `standard` misses its limits in any recipe.
 """
 
 from __future__ import annotations
@@ -111,17 +112,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     blender_quiet()
-    rows = []
+    rows, good = [], True
     for recipe in args.recipes:
         found = list(measure(args, recipe))
         for preset in args.presets:
             smooth, raw, cost = np.array([figures for name, *figures in found if name == preset]).T
             limit = f"≥ {LIMIT_DB:g} dB, ≤ {LIMIT_COST:g}" if preset == "standard" else ""
+            good &= not limit or bool(np.mean(smooth) >= LIMIT_DB and np.mean(cost) <= LIMIT_COST)
             cells = (f"{np.mean(smooth):.1f}", f"{min(smooth):.1f}", f"{np.mean(raw):.1f}", f"{np.mean(cost):.3f}")
             rows.append((recipe, preset, *cells, limit))
     crop = f", middle {args.crop[0]}x{args.crop[1]}" if args.crop else ""
     print(f"{args.images} images of each recipe, {args.size[0]}x{args.size[1]}{crop}, against {args.reference} samples")
     table(("recipe", "preset", "mean dB", "worst dB", "raw, mean dB", "of reference's cost", "limit"), rows)
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

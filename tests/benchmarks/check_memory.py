@@ -1,13 +1,14 @@
 """Memory of one render process over many images: `python tests/benchmarks/check_memory.py --images 300`.
 
 The process tells its resident memory with every answer. Growth is counted from the median of the images just after the
-first few, which load what Blender loads once, to the median of the last ones.
+first few, which load what Blender loads once, to the median of the last ones. Exit code 1 beyond the limit.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,7 @@ def main() -> None:
         ("result", "MB", "limit"),
         [("growth", f"{late - early:.0f}", LIMIT_MB), ("growth, first image included", f"{late - rss[0]:.0f}", "")],
     )
+    sys.exit(0 if late - early <= LIMIT_MB else 1)
 
 
 if __name__ == "__main__":

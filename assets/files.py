@@ -9,6 +9,7 @@ and fills them with `add_folder` or `remember`.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,10 @@ from ..errors import AssetError
 from .atomic import atomic_file
 from .material import FileRef
 
-__all__ = ["add_folder", "copy_into", "locate", "remember", "store"]
+__all__ = ["STORED_NAME", "add_folder", "copy_into", "locate", "remember", "store"]
 
+#: The name of a stored file: its hash, and its suffix where that is a plain one.
+STORED_NAME = re.compile(r"([0-9a-f]{64})(\.[a-z0-9]{1,8})?")
 CHUNK_BYTES = 1 << 20
 
 #: Size, mtime and ctime in ns, inode: while none of them changes, the content is taken as unchanged.
@@ -71,10 +74,13 @@ def locate(ref: FileRef) -> Path:
 def copy_into(ref: FileRef, folder: Path) -> Path:
     """Copy the file to `folder/<sha256><suffix>`, atomically, and return that path; a good copy there is kept.
 
+    A suffix that is not plain (see `STORED_NAME`) is left out.
+
     Raises:
         AssetError: the content is not to be found, changes while it is read, or cannot be written.
     """
-    target = folder / f"{ref.sha256}{Path(ref.name).suffix.lower()}"
+    name = f"{ref.sha256}{Path(ref.name).suffix.lower()}"
+    target = folder / (name if STORED_NAME.fullmatch(name) else ref.sha256)
     if target.is_file() and _digest(target) == ref.sha256:
         return target
     source = locate(ref)

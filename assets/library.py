@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from ..errors import AssetError
+from .cache import LIMIT_BYTES, Cache
 from .mesh import Mesh
 from .shapes import (
     bearing,
@@ -100,6 +100,9 @@ SHAPES: dict[str, Shape] = {
     "washer": Shape(washer.WasherParams, washer.washer, washer.washer_rand, {"body": STEEL}),
 }
 
+#: Shape and parameters as JSON → mesh.
+_meshes: Cache[tuple[str, bytes], Mesh] = Cache(LIMIT_BYTES, lambda mesh: mesh.nbytes)
+
 
 def build(name: str, params: Mapping[str, object]) -> Mesh:
     """The mesh of one shape. Equal parameters give the same cached object: treat its arrays as read-only.
@@ -108,7 +111,8 @@ def build(name: str, params: Mapping[str, object]) -> Mesh:
         AssetError: an unknown shape, an unknown parameter, or a value that breaks a rule, with the choices.
     """
     valid = _validated(name, _shape(name), params)
-    return _build(name, orjson.dumps(valid.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS))
+    canonical = orjson.dumps(valid.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+    return _meshes.get((name, canonical), lambda: _build(name, canonical))
 
 
 def rand(rng: np.random.Generator, name: str, given: Mapping[str, object]) -> dict[str, float | int | str]:
@@ -124,11 +128,10 @@ def rand(rng: np.random.Generator, name: str, given: Mapping[str, object]) -> di
     try:
         drawn = shape.rand(rng, given)
     except ValidationError as error:
-        raise AssetError(_explain(name, shape, error)) from None
+        raise AssetError(_impossible(name, shape, given, error)) from None
     return drawn.model_dump(mode="json")
 
 
-@lru_cache(maxsize=64)
 def _build(name: str, canonical: bytes) -> Mesh:
     shape = SHAPES[name]
     mesh = shape.build(shape.params.model_validate_json(canonical))
@@ -149,6 +152,15 @@ def _validated(name: str, shape: Shape, params: Mapping[str, object]) -> Params:
         return shape.params.model_validate(dict(params))
     except ValidationError as error:
         raise AssetError(_explain(name, shape, error)) from None
+
+
+def _impossible(name: str, shape: Shape, given: Mapping[str, object], error: ValidationError) -> str:
+    """Why nothing can be drawn beside what is given: one value breaks a rule, or they do together."""
+    said, place = _explain(name, shape, error), error.errors()[0]["loc"]
+    if not given or (place and place[0] in given):
+        return said
+    together = ", ".join(f"{key} {value}" for key, value in given.items())
+    return f"no {name} has {together}: {said.removeprefix(name)[1:].lstrip()}"
 
 
 def _explain(name: str, shape: Shape, error: ValidationError) -> str:

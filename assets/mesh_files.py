@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +19,7 @@ import numpy.typing as npt
 import trimesh
 
 from ..errors import AssetError
+from .cache import LIMIT_BYTES, Cache
 from .files import locate, remember
 from .material import FileRef
 from .mesh import Mesh, snap
@@ -77,6 +77,10 @@ class UserMesh:
     dropped_faces: int
 
 
+#: File, suffix, unit and up axis → what was read.
+_meshes: Cache[tuple[FileRef, str, str, str], UserMesh] = Cache(LIMIT_BYTES, lambda found: found.mesh.nbytes)
+
+
 def load_mesh(file: Path | FileRef, unit: str | None = None, up: str | None = None) -> Mesh:
     """The mesh of an OBJ, STL, PLY or GLB file; see `read_mesh`."""
     return read_mesh(file, unit, up).mesh
@@ -102,10 +106,10 @@ def read_mesh(file: Path | FileRef, unit: str | None = None, up: str | None = No
         raise AssetError(f"{file.name}: unit {unit!r} is unknown; choose one of {_listed(UNITS)}")
     if up not in UP_AXES:
         raise AssetError(f"{file.name}: up axis {up!r} is unknown; choose one of {_listed(UP_AXES)}")
-    return _read(file if isinstance(file, FileRef) else remember(file), suffix, unit, up)
+    ref = file if isinstance(file, FileRef) else remember(file)
+    return _meshes.get((ref, suffix, unit, up), lambda: _read(ref, suffix, unit, up))
 
 
-@lru_cache(maxsize=64)
 def _read(ref: FileRef, suffix: str, unit: str, up: str) -> UserMesh:
     vertices, faces, uv = _parse(locate(ref).read_bytes(), suffix, ref.name)
     _check_arrays(vertices, faces, ref.name)

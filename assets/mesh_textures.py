@@ -7,7 +7,7 @@ import json
 import os
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from pathlib import Path, PureWindowsPath
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -45,9 +45,16 @@ def texture_of(path: Path, cache: Path | None = None) -> Path | None:
     if image is None:
         return None
     remember(image)
-    if cv2.imdecode(np.fromfile(image, dtype=np.uint8), cv2.IMREAD_COLOR) is None:
+    if not _decodes(image):
         raise AssetError(f"{image.name}, the texture of {path.name}, cannot be decoded: save it as PNG or JPEG")
     return image
+
+
+def _decodes(image: Path) -> bool:
+    try:
+        return cv2.imdecode(np.fromfile(image, dtype=np.uint8), cv2.IMREAD_COLOR) is not None
+    except cv2.error:  # a format that is switched off, such as EXR, or more than 2³⁰ pixels
+        return False
 
 
 def _user_cache() -> Path:
@@ -56,29 +63,64 @@ def _user_cache() -> Path:
 
 
 def _of_obj(path: Path, cache: Path) -> Path | None:
-    libraries = _statements(path, "mtllib")
-    images = {
-        _beside(path, MTL_OPTIONS.sub("", statement))
-        for library in libraries
-        for statement in _statements(_beside(path, library), "map_Kd")
-    }
-    return _only(images, path)
+    """The image of the materials that a face of the file has; a material library often holds others too."""
+    libraries: dict[Path, None] = {}
+    used, material = set(), ""
+    for keyword, value in _statements(path, ("mtllib", "usemtl", "f")):
+        if keyword == "mtllib":
+            libraries |= dict.fromkeys(_libraries(path, value))
+        elif keyword == "usemtl":
+            material = value
+        else:
+            used.add(material)
+    return _only({_beside(path, image) for library in libraries for image in _images(library, used)}, path)
 
 
-def _statements(path: Path, keyword: str) -> list[str]:
-    """What follows a keyword, on every line of a Wavefront file that begins with it."""
-    lines = (line.strip().split(None, 1) for line in path.read_text("utf-8", errors="replace").splitlines())
-    return [line[1] for line in lines if len(line) == 2 and line[0].lower() == keyword.lower()]
+def _libraries(path: Path, names: str) -> list[Path]:
+    """The material libraries of one statement: one whose name may hold blanks, or several."""
+    if not _is_file(_place(path, names)) and any(_is_file(_place(path, name)) for name in names.split()):
+        return [_beside(path, name) for name in names.split()]
+    return [_beside(path, names)]
+
+
+def _images(library: Path, used: Set[str]) -> Iterator[str]:
+    """The names of the base-colour images that a material library gives to the used materials."""
+    material = ""
+    for keyword, value in _statements(library, ("newmtl", "map_kd")):
+        if keyword == "newmtl":
+            material = value
+        elif material in used:
+            yield MTL_OPTIONS.sub("", value)
+
+
+def _statements(path: Path, keywords: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(keyword in small letters, what follows it) of every line of a Wavefront file that begins with a keyword."""
+    text = path.read_text("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")  # no path may hold NUL
+    for line in text.splitlines():
+        words = line.strip().split(None, 1)
+        if len(words) == 2 and words[0].lower() in keywords:
+            yield words[0].lower(), words[1]
 
 
 def _beside(path: Path, name: str) -> Path:
     """The file that `path` names, which must exist in the folder of `path` or below it."""
-    target = path.parent / PureWindowsPath(name).as_posix()
+    target = _place(path, name)
     if not target.resolve().is_relative_to(path.parent.resolve()) or PureWindowsPath(name).drive:
         raise AssetError(f'{path.name} names "{name}" outside its own folder: put the file beside {path.name}')
-    if not target.is_file():
+    if not _is_file(target):
         raise AssetError(f'{path.name} names "{name}", which is not there: put it beside {path.name}')
     return target
+
+
+def _place(path: Path, name: str) -> Path:
+    return path.parent / PureWindowsPath(name).as_posix()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is longer than the file system allows
+        return False
 
 
 def _of_glb(path: Path, cache: Path) -> Path | None:

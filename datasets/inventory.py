@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from ..assets.files import STORED_NAME
+from ..assets.material import FileRef
 from ..errors import ScenewrightError
 from .coco import coco_path
 from .files import TEMPORARY, inside
@@ -23,7 +28,7 @@ TOP = {
     "dataset.json", "images", "depth", "ids", "records", "annotations", "assets", "quarantine", "contact.png", ".lock",
 }  # fmt: skip
 IMAGE_NAME = re.compile(r"[0-9]{6}|[1-9][0-9]{6,}")
-ASSET_NAME = re.compile(r"([0-9a-f]{64})(\.[a-z0-9]+)?")
+RECIPE_FILES = TypeAdapter(dict[str, tuple[FileRef, ...]])
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def _assets(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every asset must have the content that its name says, and every one that the recipe names must be there."""
     held = set()
     for path in sorted(p for p in (folder / "assets").glob("*") if not _left(p)):
-        name, match = f"assets/{path.name}", ASSET_NAME.fullmatch(path.name)
+        name, match = f"assets/{path.name}", STORED_NAME.fullmatch(path.name)
         if match is None:
             yield Finding("warning", name, "a foreign file: assets/ holds <sha256><suffix>; move it elsewhere")
             continue
@@ -93,11 +98,23 @@ def _assets(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
                 yield Finding("error", name, "does not have the content that its name says: restore the file")
         except (ScenewrightError, OSError) as error:
             yield Finding("error", name, f"cannot be read: {error}")
-    for refs in (info.recipe.get("files") or {}).values() if info else ():
-        for ref in refs:
-            if ref["sha256"] not in held:
-                message = f"lacks {ref['name']!r} ({ref['sha256'][:12]}…), which the recipe names: put a copy there"
-                yield Finding("error", "assets", f"{message}, or run the same generate command again")
+    if info is not None:
+        yield from _named(info, held)
+
+
+def _named(info: DatasetInfo, held: Set[str]) -> Iterator[Finding]:
+    """Files that the recipe names and whose hashes are not held."""
+    try:
+        files = RECIPE_FILES.validate_python(info.recipe.get("files", {}))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, ("recipe", "files", *fault["loc"])))
+        yield Finding("error", "dataset.json", f"is damaged at {place} ({fault['msg']}): restore the file")
+        return
+    for ref in chain.from_iterable(files.values()):
+        if ref.sha256 not in held:
+            message = f"lacks {ref.name!r} ({ref.sha256[:12]}…), which the recipe names: put a copy there"
+            yield Finding("error", "assets", f"{message}, or run the same generate command again")
 
 
 def _sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ origin, their directions depend on the intrinsics alone, and single precision is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +23,16 @@ __all__ = ["AmodalMask", "RayView", "cast"]
 
 Points = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]
+#: First row, and the (rows, w) depths in metres from there on.
+Band = tuple[int, npt.NDArray[np.float32]]
 
 #: Nearer than this (metres) a point counts as behind the camera.
 NEAR_M = 1e-4
 #: Rounding of a projected vertex; single precision leaves less than a tenth of it.
 MARGIN_PX = 0.01
+#: Rays traced at once, in whole rows: 30 MB. A box may hold nine times the image, and what a band gives is kept only
+#: where it lies in the image.
+BAND_RAYS = 1 << 20
 #: Embree gives 1e37 for a ray that meets nothing.
 MISSED = 1e30
 
@@ -69,8 +74,7 @@ def cast(scene: Scene, meshes: Mapping[int, Mesh]) -> RayView:
     for item in scene.objects:
         solid = _Solid(_object_points(item, meshes[item.id], camera), meshes[item.id].faces)
         box = _pixel_box(solid.points, camera)
-        alone = solid.trace(camera, box)
-        amodal[item.id] = _cover(item.id, box, alone, ids, depth)
+        amodal[item.id] = _cover(item.id, box, solid.trace(camera, box), ids, depth)
     if scene.surface is not None:
         slab = surface_mesh(scene.surface)
         box = (0, 0, camera.width, camera.height)
@@ -85,22 +89,28 @@ class _Solid:
     points: Points
     faces: npt.NDArray[np.int32]
 
-    def trace(self, camera: Camera, box: Box) -> npt.NDArray[np.float32]:
-        """(h, w) depths in metres at the pixel centres of the box, inf where the solid, alone, is missed."""
-        shape = (box[3] - box[1], box[2] - box[0])
-        faces = self.faces[self._in_reach(camera)] if min(shape) > 0 else self.faces[:0]
+    def trace(self, camera: Camera, box: Box) -> Iterator[Band]:
+        """The box's rows from top to bottom, band by band: depths at the pixel centres, inf where the solid is missed.
+
+        Nothing comes where no ray can meet it.
+        """
+        x0, y0, x1, y1 = box
+        faces = self.faces[self._in_reach(camera)] if x0 < x1 and y0 < y1 else self.faces[:0]
         if len(faces) == 0:
-            return np.full(shape, np.inf, np.float32)
+            return
         used = np.zeros(len(self.points), bool)
         used[faces] = True
         place = np.cumsum(used, dtype=np.int32) - 1
         # Robust, because a ray along a shared edge must not slip through between two triangles.
         tracer = rtcore_scene.EmbreeScene(robust=True)
         TriangleMesh(tracer, self.points[used], place[faces])
-        rays = _directions(camera, box)
-        # Directions have z = 1, so the distance in lengths of the direction is the depth along the optical axis.
-        far = tracer.run(np.zeros_like(rays), rays, query="DISTANCE")
-        return np.where(far < MISSED, far, np.inf).astype(np.float32).reshape(shape)
+        rows = max(1, BAND_RAYS // (x1 - x0))
+        origins = np.zeros((min(rows, y1 - y0) * (x1 - x0), 3), np.float32)
+        for top in range(y0, y1, rows):
+            rays = _directions(camera, (x0, top, x1, min(top + rows, y1)))
+            # Directions have z = 1, so the distance in lengths of the direction is the depth along the optical axis.
+            far = tracer.run(origins[: len(rays)], rays, query="DISTANCE")
+            yield top, np.where(far < MISSED, far, np.inf).astype(np.float32).reshape(-1, x1 - x0)
 
     def _in_reach(self, camera: Camera) -> npt.NDArray[np.bool_]:
         """(F,) which triangles a ray through a pixel centre can meet: those whose image's extent holds a centre.
@@ -121,19 +131,21 @@ class _Solid:
 
 
 def _cover(
-    id_: int, box: Box, alone: npt.NDArray[np.float32], ids: npt.NDArray[np.uint16], depth: npt.NDArray[np.float32]
+    id_: int, box: Box, alone: Iterable[Band], ids: npt.NDArray[np.uint16], depth: npt.NDArray[np.float32]
 ) -> AmodalMask:
     """Enter an object, traced alone over a box, into the image where it is nearest; give its amodal mask."""
-    total = int(np.isfinite(alone).sum())
     (h, w), (x0, y0, x1, y1) = ids.shape, box
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, w), min(y1, h)
-    if left >= right or top >= bottom:
-        return AmodalMask(0, 0, np.zeros((0, 0), bool), total)
-    inside = alone[top - y0 : bottom - y0, left - x0 : right - x0]
-    place = np.s_[top:bottom, left:right]
-    nearer = inside < depth[place]
-    ids[place][nearer], depth[place][nearer] = id_, inside[nearer]
-    mask = np.isfinite(inside)
+    mask, total = np.zeros((max(bottom - top, 0), max(right - left, 0)), bool), 0
+    for row, band in alone:
+        total += int(np.isfinite(band).sum())
+        first, last = max(row, top), min(row + len(band), bottom)
+        if first < last and left < right:
+            inside = band[first - row : last - row, left - x0 : right - x0]
+            place = np.s_[first:last, left:right]
+            nearer = inside < depth[place]
+            ids[place][nearer], depth[place][nearer] = id_, inside[nearer]
+            mask[first - top : last - top] = np.isfinite(inside)
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) == 0:
         return AmodalMask(0, 0, np.zeros((0, 0), bool), total)

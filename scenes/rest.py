@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull, QhullError
 
+from ..assets.cache import Cache
 from ..assets.mesh import Mesh
 from ..errors import AssetError
 
@@ -26,9 +27,7 @@ AGITATION = 0.1
 #: Lengths (metres) are compared to this many decimals. A symmetric part has equal ones everywhere, and which of two is
 #: larger in its last bit depends on the processor, so it must not decide where the part lies.
 DECIMALS = 12
-#: Meshes whose poses are remembered: a few kilobytes each.
-CACHED = 256
-_cache: dict[bytes, RestPoses] = {}
+CACHE_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,10 @@ def _onto_down(normal: Vec) -> Vec:
     x, y, cos = -normal[1], normal[0], -normal[2]
     k = np.array([[0, 0, y], [0, 0, -x], [-y, x, 0]])
     return np.asarray(np.eye(3) + k + k @ k / (1 + cos))
+
+
+#: Not by `Mesh.sha256`, which rounds: see `Mesh.exact`.
+_cache: Cache[bytes, RestPoses] = Cache(CACHE_BYTES, lambda poses: poses.points.nbytes + poses.normals.nbytes)
 
 
 def mass_center(mesh: Mesh, hull: ConvexHull) -> Vec:
@@ -92,13 +95,7 @@ def rest_poses(mesh: Mesh) -> RestPoses:
     washers do not stand on edge: its probability goes to the lower poses (Boothroyd & Ho 1977, "Natural resting
     aspects of parts for automatic handling", use the same energy barriers).
     """
-    known = _cache.get(mesh.exact)
-    if known is None:
-        known = _rest_poses(mesh)
-        if len(_cache) >= CACHED:
-            del _cache[next(iter(_cache))]  # the oldest
-        _cache[mesh.exact] = known
-    return known
+    return _cache.get(mesh.exact, lambda: _rest_poses(mesh))
 
 
 def _rest_poses(mesh: Mesh) -> RestPoses:

@@ -147,7 +147,7 @@ def test_one_bad_panorama_in_a_folder_is_named(tmp_path: Path) -> None:
 
 def test_a_texture_that_cannot_be_used(tmp_path: Path) -> None:
     """A texture that is missing or no image is an error, never a grey part."""
-    (tmp_path / "t.obj").write_text(f"mtllib t.mtl\n{OBJ}")
+    (tmp_path / "t.obj").write_text(f"mtllib t.mtl\nusemtl m\n{OBJ}")
     (tmp_path / "t.mtl").write_text("newmtl m\nmap_Kd t.png\n")
     path = recipe(tmp_path, "path: t.obj")
     assert 't.obj names "t.png", which is not there' in refusal(path, AssetError)

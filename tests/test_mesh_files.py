@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -262,99 +258,3 @@ def test_a_cut_at_any_place_is_an_asset_error(tmp_path: Path, suffix: str) -> No
         path.write_bytes(whole[:length])
         with pytest.raises(AssetError, match=path.name):
             load_mesh(path, "mm")
-
-
-def png(colour: int) -> bytes:
-    return cv2.imencode(".png", np.full((4, 4, 3), colour, np.uint8))[1].tobytes()
-
-
-def obj_with(folder: Path, statement: str) -> Path:
-    text(folder / "m.mtl", f"newmtl a\nKd 1 1 1\n{statement}\n")
-    return text(folder / "m.obj", "mtllib m.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nusemtl a\nf 1 3 2\n")
-
-
-@pytest.mark.parametrize(
-    "statement", ["map_Kd tex/a b.png", r"map_kd tex\a b.png", "  map_Kd -s 1 1 1 -o 0.5 -clamp on tex/a b.png  "]
-)
-def test_obj_texture(tmp_path: Path, statement: str) -> None:
-    """An image is found through the material file: with blanks, backslashes and options as exporters write them."""
-    (tmp_path / "tex").mkdir()
-    (tmp_path / "tex" / "a b.png").write_bytes(png(90))
-    assert texture_of(obj_with(tmp_path, statement)) == tmp_path / "tex" / "a b.png"
-
-
-def test_no_texture_is_none(tmp_path: Path) -> None:
-    """A file that names no image has none; STL and PLY never have."""
-    assert texture_of(obj_with(tmp_path, "Ks 0 0 0")) is None
-    assert texture_of(saved(box(), tmp_path / "b.stl")) is None
-
-
-@pytest.mark.parametrize(
-    ("statement", "message"),
-    [
-        ("map_Kd absent.png", r'm\.obj names "absent\.png", which is not there: put it beside'),
-        ("map_Kd ../../secret.png", r"outside its own folder"),
-        ("map_Kd /etc/passwd", r"outside its own folder"),
-        ("map_Kd C:\\textures\\a.png", r"outside its own folder"),
-        ("map_Kd m.obj", r"m\.obj, the texture of m\.obj, cannot be decoded"),
-        ("map_Kd 1.png\nmap_Kd 2.png", r"uses 2 base-colour textures, one is possible: bake"),
-    ],
-)
-def test_bad_obj_textures(tmp_path: Path, statement: str, message: str) -> None:
-    """A texture that is missing, outside the folder, no image, or one of several is an error that says so."""
-    for name, colour in (("1.png", 10), ("2.png", 20)):
-        (tmp_path / name).write_bytes(png(colour))
-    with pytest.raises(AssetError, match=message):
-        texture_of(obj_with(tmp_path, statement))
-
-
-def glb(image: dict[str, object], binary: bytes) -> bytes:
-    document = {
-        "asset": {"version": "2.0"},
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "material": 0}]}],
-        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
-        "textures": [{"source": 0}],
-        "images": [image],
-        "bufferViews": [{"buffer": 0, "byteLength": len(binary)}],
-    }
-    chunks = b""
-    for kind, body in ((b"JSON", json.dumps(document).encode()), (b"BIN\0", binary)):
-        body += b" " * (-len(body) % 4)
-        chunks += struct.pack("<I4s", len(body), kind) + body
-    return b"glTF" + struct.pack("<II", 2, 12 + len(chunks)) + chunks
-
-
-@pytest.mark.parametrize(
-    "embed",
-    [
-        lambda data: ({"bufferView": 0, "mimeType": "image/png"}, data),
-        lambda data: ({"uri": "data:image/png;base64," + base64.b64encode(data).decode()}, b""),
-    ],
-)
-def test_glb_texture_is_extracted(tmp_path: Path, embed: Callable[[bytes], tuple[dict[str, object], bytes]]) -> None:
-    """An image inside a GLB, as a buffer or as text, is written to the cache byte for byte."""
-    path = tmp_path / "t.glb"
-    path.write_bytes(glb(*embed(png(123))))
-    image = texture_of(path, tmp_path / "cache")
-    assert image is not None
-    assert image.parent == tmp_path / "cache"
-    assert image.suffix == ".png"
-    assert image.read_bytes() == png(123)
-
-
-@pytest.mark.parametrize(
-    ("image", "binary", "message"),
-    [
-        ({"uri": "wood.png"}, b"", "names its texture 'wood.png' as a file: export it with embedded images"),
-        ({"bufferView": 7, "mimeType": "image/png"}, b"", "no readable GLB file"),
-        ({"bufferView": 0, "mimeType": "image/ktx2"}, b"x", "embeds a texture of type image/ktx2"),
-        ({"bufferView": 0, "mimeType": "image/png"}, b"junk", "cannot be decoded"),
-        ({}, b"", "no readable GLB file"),
-    ],
-)
-def test_bad_glb_textures(tmp_path: Path, image: dict[str, object], binary: bytes, message: str) -> None:
-    """A GLB whose image is elsewhere, absent, of a foreign kind or damaged is an asset error."""
-    path = tmp_path / "t.glb"
-    path.write_bytes(glb(image, binary))
-    with pytest.raises(AssetError, match=message):
-        texture_of(path, tmp_path / "cache")

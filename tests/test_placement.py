@@ -130,9 +130,9 @@ def test_the_bottom_of_a_mug_is_solid_and_its_inside_is_not() -> None:
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_each_part_of_a_mesh_is_looked_for_inside_the_other(order: tuple[int, int]) -> None:
-    """Of a mesh in two loose pieces, one inside a block and one beside it, the block is not clear, whichever is first."""
+    """A mesh in two loose pieces, one inside a block and one beside it, is not clear of it, whichever comes first."""
     block, dot = box_at(0.1, 0.0), build("box", {"x_m": 0.01, "y_m": 0.012, "z_m": 0.014})
-    pieces = [dot.vertices, dot.vertices + [0.2, 0.0, 0.0]]
+    pieces = [dot.vertices, dot.vertices + np.array([0.2, 0.0, 0.0])]
     both = Mesh(
         np.concatenate([pieces[k] for k in order]), np.concatenate([dot.faces, dot.faces + 8]), np.zeros(24, np.uint8)
     )

@@ -18,6 +18,7 @@ from ...errors import AssetError
 from ..mesh import Mesh, snap
 
 __all__ = [
+    "ROUNDING_M",
     "Faces",
     "Params",
     "Points",
@@ -47,6 +48,10 @@ BOOLEAN_TOLERANCE_M = 1e-6
 #: Operands are snapped to 2⁻⁴⁶ m = 1.4e-14 m: far above the last bits of their coordinates, and below the precision of
 #: the booleans (1e-12 of the size), which merge what lies closer. A coarser grid bends planes and leaves slivers.
 BOOLEAN_GRID_PER_M = 2.0**46
+
+
+#: What a rule between lengths (metres) forgives: a sum that is equal on paper may be larger in its last bit.
+ROUNDING_M = 1e-12
 
 
 class Params(BaseModel):
@@ -126,12 +131,14 @@ def fillet(corners: npt.ArrayLike, segments: int = 4, support: float = 0.5) -> P
         (M, 2) points in the order of the corners.
 
     Raises:
-        AssetError: two fillets need more than the straight piece between them.
+        AssetError: two fillets need more than the straight piece between them, or two corners are one point.
     """
     c = np.asarray(corners, dtype=np.float64)
     p, radius = c[:, :2], c[:, 2]
     ahead = np.roll(p, -1, axis=0) - p
     length = np.linalg.norm(ahead, axis=1)
+    if length.min() < 1e-9:
+        raise AssetError(f"side {int(length.argmin())} has no length")
     ahead = ahead / length[:, None]
     turn = np.arctan2(_cross(np.roll(ahead, 1, axis=0), ahead), np.einsum("ij,ij->i", np.roll(ahead, 1, axis=0), ahead))
     setback = radius * np.abs(np.tan(turn / 2))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from ...errors import AssetError
 from ..mesh import Mesh
 from .base import (
+    ROUNDING_M,
     Params,
+    Points,
     Solid,
     centred,
     fillet,
@@ -25,6 +29,7 @@ from .base import (
     wrap_uv,
 )
 from .closure import crown_cork, screw_cap
+from .completed import completed, within
 
 __all__ = ["BottleParams", "bottle", "bottle_rand"]
 
@@ -75,8 +80,15 @@ class BottleParams(Params):
 
     @model_validator(mode="after")
     def _proportions(self) -> BottleParams:
-        if not 5.5 <= self.height_m / self.radius_m <= 9:
+        if not 5.5 * self.radius_m - ROUNDING_M <= self.height_m <= 9 * self.radius_m + ROUNDING_M:
             raise ValueError(f"height_m must be 5.5 to 9 times radius_m, got {self.height_m / self.radius_m:.2f} times")
+        try:
+            _profile(self)
+        except AssetError as error:
+            raise ValueError(
+                f"the curves of a {self.kind} bottle do not fit its height and radius ({error}): "
+                "make it slimmer or wider, or lower punt_m"
+            ) from None
         return self
 
 
@@ -111,11 +123,17 @@ def bottle(p: BottleParams) -> Mesh:
 
 def _body(p: BottleParams, style: Style) -> Solid:
     """The glass: outside from the punt to the mouth, inside back down."""
-    shell = revolve(fillet([*_base(p), *_outside(p, style), *_inside(p, style)], 4), SEGMENTS)
+    shell = revolve(_profile(p), SEGMENTS)
     if p.kind == "beer" or p.closure == "closed":
         return shell  # a crown finish has no thread, and under a cap nobody sees it
     v, f, _ = from_manifold(to_manifold(shell) + to_manifold(_thread(style.neck_r, p.height_m)))
     return v, f
+
+
+def _profile(p: BottleParams) -> Points:
+    """Half of the glass's section, counter-clockwise."""
+    style = STYLES[p.kind]
+    return fillet([*_base(p), *_outside(p, style), *_inside(p, style)], 4)
 
 
 def _base(p: BottleParams) -> list[Corner]:
@@ -206,11 +224,24 @@ def bottle_rand(rng: np.random.Generator, given: Mapping[str, object]) -> Bottle
     kind = str(given.get("kind", drawn_kind))
     style = STYLES.get(kind, STYLES["beer"])  # an unknown kind is refused below
     radius = number(given, "radius_m", style.radius[0] + share[0] * (style.radius[1] - style.radius[0]))
+    slenderness = style.slenderness[0] + share[1] * (style.slenderness[1] - style.slenderness[0])
     drawn = {
         "kind": kind,
         "radius_m": radius,
-        "height_m": radius * (style.slenderness[0] + share[1] * (style.slenderness[1] - style.slenderness[0])),
+        "height_m": radius * slenderness,
         "punt_m": 0.002 + 0.004 * share[2],
         "label_deg": style.wrap_deg[0] + share[3] * (style.wrap_deg[1] - style.wrap_deg[0]),
     }
-    return BottleParams.model_validate({**drawn, **given})
+    return completed(BottleParams, given, drawn, _fitted(rng, given, drawn, slenderness))
+
+
+def _fitted(
+    rng: np.random.Generator, given: Mapping[str, object], usual: Mapping[str, object], slenderness: float
+) -> Iterator[dict[str, object]]:
+    """Bottles of the given height or radius: of the usual kind and proportions first, then of others."""
+    height = number(given, "height_m", 0.0)
+    low, high = max(0.02, height / 9), min(0.045, height / 5.5 if height else 0.045)
+    radii = [within(rng, number(usual, "radius_m", low), low, high), *np.linspace(low, high, 9)]
+    kinds = dict.fromkeys([str(usual["kind"]), *STYLES])
+    for kind, radius, slender in product(kinds, radii, (slenderness, 6.5, 7.5, 8.8)):
+        yield {**usual, "kind": kind, "radius_m": radius, "height_m": number(given, "radius_m", radius) * slender}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
-from .base import Params, Points, Solid, arc, centred, circle, fillet
+from .base import Params, Points, Solid, arc, centred, circle, fillet, number
+from .completed import completed, within
 from .plate import rounded_extrude
 
 __all__ = ["BracketParams", "bracket", "bracket_rand"]
@@ -179,4 +181,52 @@ def bracket_rand(rng: np.random.Generator, given: Mapping[str, object]) -> Brack
         "rows": int(rng.integers(1, 3)),
         "columns": int(rng.integers(1, 3)) if width > 5 * hole else 1,
     }
-    return BracketParams.model_validate({**drawn, **given})
+    return completed(BracketParams, given, drawn, _fitted(rng, given, drawn))
+
+
+def _fitted(
+    rng: np.random.Generator, given: Mapping[str, object], usual: Mapping[str, object]
+) -> Iterator[dict[str, float]]:
+    """Brackets that go with what is given: with the usual number of holes if they can be, else with fewer."""
+    rows, columns = (dict.fromkeys([int(number(usual, name, 1)), 1]) for name in ("rows", "columns"))
+    for r, c in product(rows, columns):
+        yield _around_holes(rng, given, usual, int(number(given, "rows", r)), int(number(given, "columns", c)))
+
+
+def _around_holes(
+    rng: np.random.Generator, given: Mapping[str, object], usual: Mapping[str, object], rows: int, columns: int
+) -> dict[str, float]:
+    """A bracket with so many holes: the hole follows what is given, and sets the scale of what is open.
+
+    Each length lies between the limits that are left when those after it take as little as they can.
+    """
+
+    def drawn(name: str, low: float, high: float) -> float:
+        return number(given, name, within(rng, scale * number(usual, name, low), low, high))
+
+    legs, width = [number(given, name, 0.5) for name in ("leg_a_m", "leg_b_m")], number(given, "width_m", 0.5)
+    thick, bend = number(given, "thickness_m", 0.0005), number(given, "bend_m", 0.0)
+    slots, flat = [0.0, number(given, "slot_m", 0.0)], [leg - thick - bend for leg in legs]
+    most = min(width / columns, *(f / rows - slot for f, slot in zip(flat, slots, strict=True))) / 1.4
+    usual_hole = number(usual, "hole_m", most)
+    hole = number(given, "hole_m", within(rng, min(usual_hole, *(leg / 8 for leg in legs), width / 5), 0.0, most))
+    scale = hole / usual_hole
+    corner = drawn("corner_m", 3 * min(thick / 8, 0.0004), 0.48 * min(width, *flat))
+    needs = [max(rows * (1.4 * hole + slot), 2.05 * corner) for slot in slots]
+    room = min(leg - need for leg, need in zip(legs, needs, strict=True))
+    thick = drawn("thickness_m", 0.0005, min(0.012 if corner >= 0.0012 else 8 / 3 * corner, room - bend))
+    bend = drawn("bend_m", 0.0, room - thick)
+    slots[1] = drawn("slot_m", 0.0, (legs[1] - thick - bend) / rows - 1.4 * hole)
+    needs = [max(rows * (1.4 * hole + slot), 2.05 * corner) for slot in slots]
+    return {
+        "leg_a_m": drawn("leg_a_m", thick + bend + needs[0], 0.5),
+        "leg_b_m": drawn("leg_b_m", thick + bend + needs[1], 0.5),
+        "width_m": drawn("width_m", max(1.4 * columns * hole, 2.05 * corner), 0.5),
+        "thickness_m": thick,
+        "bend_m": bend,
+        "corner_m": corner,
+        "hole_m": hole,
+        "slot_m": slots[1],
+        "rows": rows,
+        "columns": columns,
+    }

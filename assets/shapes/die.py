@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import numpy as np
@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from ..mesh import Mesh
 from .base import Params, Points, Solid, arc, centred, from_manifold, moved, number, revolve, to_manifold
+from .completed import completed, within
 from .primitives import rounded_box
 
 __all__ = ["DieParams", "die", "die_rand"]
@@ -109,8 +110,8 @@ def _drill(p: DieParams) -> Solid:
 
 def die_rand(rng: np.random.Generator, given: Mapping[str, object]) -> DieParams:
     """A die of 12, 14, 16, 18, 19 or 25 mm (the sizes sold), its other lengths in proportion to the side."""
-    drawn_size = rng.choice([0.012, 0.014, 0.016, 0.016, 0.018, 0.019, 0.025])
-    edge, pip, depth, spread = rng.uniform([0.07, 0.075, 0.40, 0.24], [0.13, 0.092, 0.60, 0.265])
+    drawn_size = float(rng.choice([0.012, 0.014, 0.016, 0.016, 0.018, 0.019, 0.025]))
+    edge, pip, depth, spread = rng.uniform([0.07, 0.075, 0.40, 0.24], [0.13, 0.092, 0.60, 0.265]).tolist()
     size = number(given, "size_m", drawn_size)
     drawn = {
         "size_m": size,
@@ -119,4 +120,27 @@ def die_rand(rng: np.random.Generator, given: Mapping[str, object]) -> DieParams
         "pip_depth_m": depth * pip * size,
         "spread": spread,
     }
-    return DieParams.model_validate({**drawn, **given})
+    return completed(DieParams, given, drawn, _fitted(rng, given, drawn))
+
+
+def _fitted(
+    rng: np.random.Generator, given: Mapping[str, object], usual: Mapping[str, float]
+) -> Iterator[dict[str, float]]:
+    """One die that goes with what is given: each length between the limits that the rules and the lengths before leave.
+
+    With a step of s sides and the edge's radius e, pips have radius p ≤ s / 2.4 and p ≤ (1/2 - e - s) / 1.15.
+    """
+    edge, deep = number(given, "edge_m", 0.0), number(given, "pip_depth_m", 0.0)
+    low, high = number(given, "spread", 0.15), number(given, "spread", 0.33)
+    least = number(given, "pip_m", deep / 0.799)
+    both = 0.0 if "spread" in given else 2 * (edge + 3.55 * least)  # the two rules together, where the step is open
+    size_m = within(rng, usual["size_m"], max(2.4 * least / high, (edge + 1.15 * least) / (0.5 - low), both), 0.1)
+    size = number(given, "size_m", size_m)
+    most = min(high * size / 2.4, ((0.5 - low) * size - edge) / 1.15)
+    if "spread" not in given:
+        most = min(most, (0.5 * size - edge) / 3.55)
+    pip = number(given, "pip_m", within(rng, usual["pip_m"], least, min(most, deep / 0.351 or most)))
+    step = within(rng, usual["spread"], max(low, 2.4 * pip / size), min(high, 0.5 - (edge + 1.15 * pip) / size))
+    edge = within(rng, usual["edge_m"] * size / usual["size_m"], 0.0, (0.5 - step) * size - 1.15 * pip)
+    depth = pip * usual["pip_depth_m"] / usual["pip_m"]
+    yield {"size_m": size, "edge_m": edge, "pip_m": pip, "pip_depth_m": depth, "spread": step}

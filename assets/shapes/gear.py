@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
-from .base import Params, Points, centred
+from .base import ROUNDING_M, Params, Points, centred, number
+from .completed import completed, within
 from .fastener_tables import MM
 from .ring_walk import RingWalk, angles, ring, rings, round_corners
 
@@ -28,6 +31,8 @@ KEYWAYS = (
     (30, 8, 3.3),
     (60, 12, 3.3),
 )
+#: As wide as the first of them.
+LEAST_KEYED_BORE_M = 0.001
 
 
 class GearParams(Params):
@@ -63,15 +68,19 @@ class GearParams(Params):
 
     @model_validator(mode="after")
     def _walls_hold(self) -> GearParams:
-        slot = _keyway(self.bore_m / MM)[1] * MM if self.keyway else 0.0
-        least_hub = 1.1 * (self.bore_m + 2 * slot)
+        if self.keyway and self.bore_m < LEAST_KEYED_BORE_M:
+            raise ValueError(
+                f"a bore_m of {self.bore_m:.5f} has no room for a keyway, the least that has is {LEAST_KEYED_BORE_M}: "
+                "widen the bore or leave out the keyway"
+            )
+        least_hub = 1.1 * _across(self.bore_m, self.keyway)
         most_hub = self.root_diameter_m - 1.5 * self.module_m
-        if self.hub_diameter_m < least_hub:
+        if self.hub_diameter_m < least_hub - ROUNDING_M:
             raise ValueError(
                 f"hub_diameter_m must be at least 1.1 × (bore + keyway) = {least_hub:.5f}, "
                 f"got {self.hub_diameter_m:.5f}: widen the hub, narrow the bore or leave out the keyway"
             )
-        if self.hub_diameter_m > most_hub:
+        if self.hub_diameter_m > most_hub + ROUNDING_M:
             raise ValueError(
                 f"hub_diameter_m must leave 0.75 modules below the teeth, at most {most_hub:.5f}, "
                 f"got {self.hub_diameter_m:.5f}: narrow the hub or take more teeth"
@@ -111,26 +120,66 @@ def gear_rand(rng: np.random.Generator, given: Mapping[str, object]) -> GearPara
         "teeth": int(rng.integers(14, 49)),
         "keyway": bool(rng.random() < 0.7),
     } | dict(given)
-    width, share, wall, hub_length = (
-        rng.uniform(6, 10),
-        rng.uniform(0.28, 0.42),
-        rng.uniform(1.5, 1.8),
-        rng.uniform(0, 1),
-    )
+    shares = _Shares(rng.uniform(6, 10), rng.uniform(0.28, 0.42), rng.uniform(1.5, 1.8), rng.uniform(0, 1))
     known = {k: float(v) for k, v in drawn.items() if isinstance(v, int | float) and v > 0}
     module, teeth = known.get("module_m", MM), known.get("teeth", 20.0)
-    root = module * (teeth - 2.5 + 2 * max(0.0, (17 - teeth) / 17))
-    room = root - 1.5 * module
-    bore = known.get("bore_m", max(0.5, round(share * root / MM * 2) / 2) * MM)
-    slot = _keyway(bore / MM)[1] * MM if drawn["keyway"] else 0.0
-    hub = min(max(wall * bore, 1.12 * (bore + 2 * slot)), room)
-    sizes = {
-        "width_m": round(width * module, 4),
+    bore = known.get("bore_m", max(0.5, round(shares.bore * _root(module, teeth) / MM * 2) / 2) * MM)
+    usual = {**_sizes(shares, module, teeth, bore, bool(drawn["keyway"])), **drawn}
+    return completed(GearParams, given, usual, _fitted(rng, given, usual, shares))
+
+
+class _Shares(NamedTuple):
+    """Drawn proportions: width in modules, bore in root diameters, hub in bores, and how far the hub stands out."""
+
+    width: float
+    bore: float
+    wall: float
+    hub_length: float
+
+
+def _sizes(shares: _Shares, module: float, teeth: float, bore: float, keyway: bool) -> dict[str, float]:
+    """The lengths of a gear with these teeth and this bore."""
+    hub = max(shares.wall * bore, 1.12 * _across(bore, keyway))
+    stands_out = (0.3 + 0.5 * shares.hub_length) * shares.width * module
+    return {
+        "width_m": round(shares.width * module, 4) or shares.width * module,
         "bore_m": bore,
-        "hub_diameter_m": hub,
-        "hub_length_m": round((0.3 + 0.5 * hub_length) * width * module, 4) if hub_length > 0.15 else 0.0,
+        "hub_diameter_m": min(hub, _root(module, teeth) - 1.5 * module),
+        "hub_length_m": round(stands_out, 4) if shares.hub_length > 0.15 else 0.0,
     }
-    return GearParams.model_validate({**sizes, **drawn})
+
+
+def _fitted(
+    rng: np.random.Generator, given: Mapping[str, object], usual: Mapping[str, object], shares: _Shares
+) -> Iterator[dict[str, float]]:
+    """Gears with as many teeth as the given hub or bore asks for, of the usual module or the least that has them."""
+    modules = [number(usual, "module_m", MM), *MODULES_M, 0.003, 0.005, 0.01, number(given, "width_m", 0.01)]
+    for slotted, module in product(dict.fromkeys([bool(usual["keyway"]), False]), modules):
+        keyway, module = bool(given.get("keyway", slotted)), number(given, "module_m", module)
+        least = LEAST_KEYED_BORE_M if keyway else 0.0
+        hub = number(given, "hub_diameter_m", 1.1 * _across(number(given, "bore_m", least), keyway))
+        fewest = next((z for z in range(10, 60) if _root(module, z) - 1.5 * module >= hub), 60)
+        teeth = round(number(given, "teeth", within(rng, number(usual, "teeth", 20), fewest, 60)))
+        root = _root(module, teeth)
+        widest = _widest_bore(number(given, "hub_diameter_m", root - 1.5 * module) / 1.1, keyway)
+        bore = within(rng, shares.bore * root, least, widest)
+        sizes = _sizes(shares, module, teeth, number(given, "bore_m", bore), keyway)
+        yield {"module_m": module, "teeth": teeth, "keyway": keyway, **sizes}
+
+
+def _root(module: float, teeth: float) -> float:
+    """Root diameter, metres: see `GearParams`."""
+    return module * (teeth - 2.5 + 2 * max(0.0, (17 - teeth) / 17))
+
+
+def _across(bore: float, keyway: bool) -> float:
+    """Bore and twice the keyway's depth, metres."""
+    return bore + 2 * (_keyway(bore / MM)[1] * MM if keyway else 0.0)
+
+
+def _widest_bore(across: float, keyway: bool) -> float:
+    """The widest bore (metres) whose `_across` is not more than this."""
+    return max(min(limit * MM, across - 2 * depth * MM) for limit, _, depth in KEYWAYS) if keyway else min(0.06, across)
 
 
 def tooth_outline(p: GearParams) -> Points:

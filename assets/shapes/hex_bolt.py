@@ -29,12 +29,8 @@ class HexBoltParams(Params):
 
     @model_validator(mode="after")
     def _thread_fits(self) -> HexBoltParams:
-        pitch = PITCH[self.size]
-        if self.thread == "full":
-            check_length(self.size, self.length_m, 8 * pitch, "take another size or length")
-        else:
-            least = HEX_HEAD[self.size].b + 3 * pitch
-            check_length(self.size, self.length_m, least, "take a longer one, or thread: full")
+        advice = "take another size or length" if self.thread == "full" else "take a longer one, or thread: full"
+        check_length(self.size, self.length_m, _least(self.size, self.thread), advice)
         return self
 
 
@@ -59,13 +55,18 @@ def hex_bolt(p: HexBoltParams) -> Mesh:
 
 def hex_bolt_rand(rng: np.random.Generator, given: Mapping[str, object]) -> HexBoltParams:
     """Draw what `given` leaves open: any size, a preferred length of 2 to 5 diameters, a plain shank in 1 of 4."""
-    size = size_rand(rng, given)
-    least = HEX_HEAD[size].b + 3 * PITCH[size]
+    size = size_rand(rng, given, lambda size: _least(size, given.get("thread")))
+    least = _least(size, "partial")
     partial = rng.random() < 0.25
     length = given.get("length_m", screw_length_rand(rng, size, least if given.get("thread") == "partial" else 0.0))
     fits = isinstance(length, int | float) and length >= least * MM
     drawn = {"size": size, "length_m": length, "thread": "partial" if partial and fits else "full"}
     return HexBoltParams.model_validate({**drawn, **given})
+
+
+def _least(size: Size, thread: object) -> float:
+    """Shortest length, millimetres: eight turns of thread, or the thread of ISO 4014 and three pitches of shank."""
+    return HEX_HEAD[size].b + 3 * PITCH[size] if thread == "partial" else 8 * PITCH[size]
 
 
 def _walk_head(walk: RingWalk, s: float, k: float, dw: float) -> RingWalk:

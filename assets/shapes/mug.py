@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from ...errors import AssetError
 from ..mesh import Mesh
 from .base import (
+    ROUNDING_M,
     Faces,
     Params,
     Points,
@@ -24,10 +26,12 @@ from .base import (
     revolve,
     to_manifold,
 )
+from .completed import completed, within
 
 __all__ = ["MugParams", "mug", "mug_rand"]
 
 SEGMENTS = 80
+LEAN, MOST_LEAN = 0.40, 0.426  # how far a wall may lean out over its height, and how far a thick one may
 LIP_BAND_M = 0.004  # the lip's own glaze reaches this far down
 
 
@@ -49,13 +53,17 @@ class MugParams(Params):
     def _handle_fits(self) -> MugParams:
         if self.handle_width_m > 0.6 * self.radius_m:
             raise ValueError(f"handle_width_m {self.handle_width_m} must be at most 0.6 of radius_m {self.radius_m}")
-        if not 2.6 * self.handle_thickness_m <= self.handle_reach_m <= self.height_m:
+        if not 2.6 * self.handle_thickness_m - ROUNDING_M <= self.handle_reach_m <= self.height_m:
             raise ValueError(
                 f"handle_reach_m {self.handle_reach_m} must leave room for a finger (2.6 handle_thickness_m) "
                 f"and be at most height_m"
             )
         if self.base_round_m > 0.3 * min(self.radius_m, self.height_m):
             raise ValueError(f"base_round_m {self.base_round_m} must be at most 0.3 of radius_m and of height_m")
+        try:
+            _profile(self)
+        except AssetError as error:
+            raise ValueError(f"the wall leans too far for its roundings ({error}): raise taper or height_m") from None
         return self
 
 
@@ -192,4 +200,36 @@ def mug_rand(rng: np.random.Generator, given: Mapping[str, object]) -> MugParams
         "handle_width_m": width,
         "handle_thickness_m": thick,
     }
-    return MugParams.model_validate({**drawn, **given})
+    walls = ((LEAN, drawn), (MOST_LEAN, {**drawn, "wall_m": 0.008}))
+    return completed(MugParams, given, drawn, (_fitted(rng, given, usual, lean) for lean, usual in walls))
+
+
+def _fitted(
+    rng: np.random.Generator, given: Mapping[str, object], usual: Mapping[str, float], most_lean: float
+) -> dict[str, float]:
+    """A mug that goes with what is given: as large as its parts ask, with a small handle where it is small."""
+    base, width = number(given, "base_round_m", 0.003), number(given, "handle_width_m", 0.006)
+    reach = max(number(given, "handle_reach_m", 0.0), 2.6 * number(given, "handle_thickness_m", 0.004))
+    lean = max(1 - number(given, "taper", 1.0), 1e-3) / most_lean  # height of the wall that a radius asks for, in radii
+    widest = min(0.1, (number(given, "height_m", 0.2) - 0.75 * base) / lean)
+    least = max(0.02, width / 0.6, base / 0.3, reach / 2.6)
+    radius = number(given, "radius_m", within(rng, usual["radius_m"], least, widest))
+    height = usual["height_m"] / usual["radius_m"] * radius
+    least = max(0.03, base / 0.3, reach, lean * radius + 0.75 * base)
+    height = number(given, "height_m", within(rng, height, least, 0.2))
+    taper = within(rng, usual["taper"], max(0.7, 1 - most_lean * (height - 0.75 * base) / radius), 1.0)
+    wall = height - (1 - number(given, "taper", taper)) * radius / most_lean
+    hand = min(1.0, radius / 0.037, height / 0.075)
+    thick = within(rng, hand * usual["handle_thickness_m"], 0.004, number(given, "handle_reach_m", height) / 2.6)
+    thick = number(given, "handle_thickness_m", thick)
+    round_most = max(0.003, min(0.3 * radius, 0.3 * height, wall / 0.75))
+    return {
+        **usual,
+        "radius_m": radius,
+        "height_m": height,
+        "taper": taper,
+        "base_round_m": within(rng, usual["base_round_m"], 0.003, round_most),
+        "handle_reach_m": within(rng, hand * usual["handle_reach_m"], 2.6 * thick, height),
+        "handle_width_m": within(rng, hand * usual["handle_width_m"], 0.006, 0.6 * radius),
+        "handle_thickness_m": thick,
+    }

@@ -11,7 +11,8 @@ import trimesh
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
-from .base import Params, Solid, centred, fillet, revolve
+from .base import Params, Solid, centred, fillet, number, revolve
+from .completed import completed
 
 __all__ = [
     "BoxParams",
@@ -99,7 +100,11 @@ def box_rand(rng: np.random.Generator, given: Mapping[str, object]) -> BoxParams
     """A block with sides of 2 to 8 cm and slightly rounded edges."""
     drawn: dict[str, Any] = {side: rng.uniform(0.02, 0.08) for side in ("x_m", "y_m", "z_m")}
     drawn["edge_m"] = rng.uniform(0.0004, 0.0012)
-    return BoxParams.model_validate({**drawn, **given})
+    round_m = 2 * number(given, "edge_m", 0.0)
+    fitted = {side: min(10.0, drawn[side] + round_m) for side in ("x_m", "y_m", "z_m")}
+    shortest = min(number(given, side, length) for side, length in fitted.items())
+    fitted["edge_m"] = drawn["edge_m"] * min(1.0, shortest / 0.02)
+    return completed(BoxParams, given, drawn, [fitted])
 
 
 def cylinder_rand(rng: np.random.Generator, given: Mapping[str, object]) -> CylinderParams:
@@ -109,7 +114,11 @@ def cylinder_rand(rng: np.random.Generator, given: Mapping[str, object]) -> Cyli
         "height_m": rng.uniform(0.02, 0.10),
         "edge_m": rng.uniform(0.0003, 0.001),
     }
-    return CylinderParams.model_validate({**drawn, **given})
+    edge = number(given, "edge_m", 0.0)
+    radius, height = min(10.0, drawn["radius_m"] + edge), min(10.0, drawn["height_m"] + 2 * edge)
+    shortest = min(number(given, "radius_m", radius), number(given, "height_m", height) / 2)
+    fitted = {"radius_m": radius, "height_m": height, "edge_m": drawn["edge_m"] * min(1.0, shortest / 0.008)}
+    return completed(CylinderParams, given, drawn, [fitted])
 
 
 def rounded_box(size: tuple[float, float, float], edge: float, segments: int = 3) -> Solid:

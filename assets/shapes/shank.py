@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -64,18 +64,32 @@ def walk_shank(shank: Shank) -> RingWalk:
 
 def check_length(size: Size, length_m: float, least: float, advice: str) -> None:
     """Raise ValueError unless the length lies between `least` (mm) and the standards' longest, 10 diameters."""
-    most = 10 * float(size[1:])
-    if not least * MM <= length_m <= most * MM:
+    if not least * MM <= length_m <= _longest(size):
         raise ValueError(
-            f"the length of such an {size} screw lies in {least * MM:.4f} … {most * MM:.4f} m, "
+            f"the length of such an {size} screw lies in {least * MM:.4f} … {_longest(size):.4f} m, "
             f"got {length_m:.4f}: {advice}"
         )
 
 
-def size_rand(rng: np.random.Generator, given: Mapping[str, object]) -> Size:
-    """The given size where there is one in the tables, else any; the draw is made either way."""
+def _longest(size: Size) -> float:
+    """Ten diameters, metres."""
+    return 10 * float(size[1:]) * MM
+
+
+def size_rand(rng: np.random.Generator, given: Mapping[str, object], least: Callable[[Size], float]) -> Size:
+    """The given size where there is one in the tables, else any that comes in the given length.
+
+    `least` gives the shortest length of a size, mm. Where no size is as long, or as short, the nearest is the answer.
+    """
     drawn = SIZES[rng.integers(len(SIZES))]
-    return next((size for size in SIZES if size == given.get("size")), drawn)
+    named = next((size for size in SIZES if size == given.get("size")), None)
+    length = given.get("length_m")
+    if named or not isinstance(length, int | float):
+        return named or drawn
+    fitting = [size for size in SIZES if least(size) * MM <= length <= _longest(size)]
+    if not fitting:
+        return SIZES[-1] if length > _longest(SIZES[-1]) else SIZES[0]
+    return drawn if drawn in fitting else fitting[rng.integers(len(fitting))]
 
 
 def screw_length_rand(rng: np.random.Generator, size: Size, least: float = 0.0) -> float:

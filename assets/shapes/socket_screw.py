@@ -28,7 +28,7 @@ class SocketScrewParams(Params):
 
     @model_validator(mode="after")
     def _thread_fits(self) -> SocketScrewParams:
-        check_length(self.size, self.length_m, 8 * PITCH[self.size], "take another size or length")
+        check_length(self.size, self.length_m, _least(self.size), "take another size or length")
         return self
 
 
@@ -57,10 +57,15 @@ def socket_screw(p: SocketScrewParams) -> Mesh:
 
 def socket_screw_rand(rng: np.random.Generator, given: Mapping[str, object]) -> SocketScrewParams:
     """Draw what `given` leaves open: any size, a preferred length of 2 to 5 diameters, a knurl on 3 of 4."""
-    size = size_rand(rng, given)
+    size = size_rand(rng, given, _least)
     length = screw_length_rand(rng, size)
     drawn = {"size": size, "length_m": length, "knurled": bool(rng.random() < 0.75)}
     return SocketScrewParams.model_validate({**drawn, **given})
+
+
+def _least(size: Size) -> float:
+    """Shortest length, millimetres: eight turns of thread."""
+    return 8 * PITCH[size]
 
 
 def _walk_rim(walk: RingWalk, dk: float, k: float, knurled: bool) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, cast
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
-from .base import Params, Points, Solid, centred, from_manifold, loft, to_manifold
+from .base import Params, Points, Solid, centred, from_manifold, loft, number, to_manifold
+from .completed import completed
 from .fastener_tables import MM
 
 __all__ = ["SpringParams", "spring", "spring_rand"]
@@ -91,18 +93,56 @@ def spring_rand(rng: np.random.Generator, given: Mapping[str, object]) -> Spring
     } | dict(given)
     index, slenderness, steepness = rng.uniform(5, 11), rng.uniform(1.5, 3), rng.uniform(0.25, 0.45)
     thick, coils = rng.choice(WIRES_M), round(rng.uniform(5, 11) * 4) / 4
-    known = {k: v for k, v in drawn.items() if isinstance(v, int | float)}
+    known = {k: v for k, v in drawn.items() if isinstance(v, int | float) and v > 0}
     if "diameter_m" not in known:
         free = known["length_m"] / slenderness if "length_m" in known else thick * index
-        known["diameter_m"] = round(known["wire_m"] * index if "wire_m" in known else free, 5)
+        free = known["wire_m"] * index if "wire_m" in known else free
+        known["diameter_m"] = round(free, 5) or free
     wire = known.get("wire_m", float(WIRES_M[np.abs(np.log(WIRES_M * index / known["diameter_m"])).argmin()]))
     pitch = max(steepness * known["diameter_m"], 1.5 * wire)
     if "length_m" in known and "coils" not in known:
-        coils = float(np.clip(4 + (known["length_m"] - _length(wire, 4, _ends(drawn), pitch)) / pitch, 4, 16))
+        coils = _coils(wire, known["length_m"], _ends(drawn), pitch)
     coils = known.get("coils", coils)
     length = known.get("length_m", round(_length(wire, coils, _ends(drawn), pitch), 4))
     sizes = {"wire_m": wire, "diameter_m": known["diameter_m"], "coils": coils, "length_m": length}
-    return SpringParams.model_validate({**sizes, **drawn})
+    usual = {**sizes, **drawn}
+    return completed(SpringParams, given, usual, _fitted(given, usual, _Proportions(index, slenderness, steepness)))
+
+
+class _Proportions(NamedTuple):
+    """Diameter in wires, length in diameters, pitch in diameters."""
+
+    wires: float
+    slenderness: float
+    steepness: float
+
+
+def _fitted(
+    given: Mapping[str, object], usual: Mapping[str, object], drawn: _Proportions
+) -> Iterator[dict[str, object]]:
+    """Springs of the given sizes: with the drawn proportions if they can be, then with others that the rules allow."""
+    for end, slenderness, index, steepness in product(
+        dict.fromkeys([_ends(usual), *get_args(Ends)]),
+        (drawn.slenderness, 3.0, 1.5, 0.7, 0.3, 5.0, 9.0),
+        (drawn.wires, 5.0, 8.0, 12.0, 16.0, 19.5, 4.1),
+        (drawn.steepness, 0.3, 0.45, 0.6, 0.75, 0.2),
+    ):
+        end = cast(Ends, given.get("ends", end))
+        free = min(0.2, number(given, "length_m", 0.0) / slenderness or number(usual, "diameter_m", 0.0))
+        diameter = number(given, "diameter_m", min(0.2, number(given, "wire_m", 0.0) * index) or free)
+        wire = number(given, "wire_m", diameter / index)
+        pitch = max(steepness * diameter, 1.2 * wire)
+        coils = number(usual, "coils", 8.0)
+        if "length_m" in given:
+            coils = _coils(wire, number(given, "length_m", 0.0), end, pitch)
+        coils = number(given, "coils", coils)
+        length = min(0.5, _length(wire, coils, end, pitch))
+        yield {"wire_m": wire, "diameter_m": diameter, "coils": coils, "length_m": length, "ends": end}
+
+
+def _coils(wire: float, length: float, ends: Ends, pitch: float) -> float:
+    """How many coils of this pitch make the length, between the 4 and the 16 that there may be."""
+    return float(np.clip(4 + (length - _length(wire, 4, ends, pitch)) / pitch, 4, 16))
 
 
 def _ends(drawn: Mapping[str, object]) -> Ends:

@@ -171,7 +171,7 @@ def fabric(g: Graph, v: Values) -> Any:
     skin = Skin(
         colour=lit.tint(dim(v["colour"], 0.40), dim(v["colour"], 1.30)),
         roughness=0.88,
-        height_mm=height * (0.30 * v["thread_mm"]) + (folds - 0.5) * (9.0 * v["creases"]),
+        height_mm=height * (0.16 * v["thread_mm"]) + (folds - 0.5) * (9.0 * v["creases"]),
         more={
             "specular_ior_level": 0.2,
             "sheen_weight": 0.35 * v["fuzz"],

@@ -79,30 +79,31 @@ def write_coco(records: Iterable[Json], info: DatasetInfo, folder: Path) -> dict
 
 
 class _Part:
-    """One COCO file in the making. Annotations go straight to it; images wait in a nameless file and follow at the end.
+    """One COCO file in the making. Images go straight to it; annotations wait in a nameless file and follow at the end.
 
-    Annotations are most of the bytes, and this way they are written once.
+    Images carry their whole `generation` and with it most of the bytes, which this way are written once.
     """
 
     def __init__(self, stack: ExitStack, path: Path, info: DatasetInfo) -> None:
         self.counts = SplitCounts()
         self._file = stack.enter_context(atomic_file(path, BUFFER))
-        self._images = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115  # the stack closes it
+        self._late = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115  # the stack closes it
         head = {"info": _info(info), "licenses": _licenses(info.license), "categories": _categories(info.categories)}
-        self._file.write(orjson.dumps(head)[:-1] + b',\n"annotations":[')
+        self._file.write(orjson.dumps(head)[:-1] + b',\n"images":[')
 
     def add(self, image: Json, annotations: list[Json]) -> None:
         if annotations:
-            self._file.write(b",\n" if self.counts.annotations else b"\n")
-            self._file.write(memoryview(orjson.dumps(annotations))[1:-1])  # without the brackets, and without a copy
-        self._images.write((b",\n" if self.counts.images else b"\n") + orjson.dumps(image))
+            self._late.write(b",\n" if self.counts.annotations else b"\n")
+            self._late.write(memoryview(orjson.dumps(annotations))[1:-1])  # without the brackets, and without a copy
+        self._file.write(b",\n" if self.counts.images else b"\n")
+        self._file.write(orjson.dumps(image))
         self.counts.annotations += len(annotations)
         self.counts.images += 1
 
     def finish(self) -> None:
-        self._file.write(b'],\n"images":[')
-        self._images.seek(0)
-        shutil.copyfileobj(self._images, self._file, BUFFER)
+        self._file.write(b'],\n"annotations":[')
+        self._late.seek(0)
+        shutil.copyfileobj(self._late, self._file, BUFFER)
         self._file.write(b"]}\n")
 
 

@@ -44,7 +44,7 @@ SetOption = Annotated[
 ]
 PresetOption = Annotated[
     str | None,
-    typer.Option(help="draft, fast or standard: about 1, 5 or 9 % of what 1024 samples cost; high: far more."),
+    typer.Option(help="draft, fast or standard: about 1, 4 or 9 % of what 1024 samples cost; high: half."),
 ]
 SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Image size in pixels, e.g. 640x480.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Another seed is another dataset.")]

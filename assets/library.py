@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from ..errors import AssetError
-from .cache import LIMIT_BYTES, Cache
+from .cache import Cache
 from .mesh import Mesh
 from .shapes import (
     bearing,
@@ -100,8 +100,11 @@ SHAPES: dict[str, Shape] = {
     "washer": Shape(washer.WasherParams, washer.washer, washer.washer_rand, {"body": STEEL}),
 }
 
+#: A scene's own meshes and no more: hardly any comes again in a later one, and a worker's memory must stay level.
+CACHE_BYTES = 32 << 20
+
 #: Shape and parameters as JSON → mesh.
-_meshes: Cache[tuple[str, bytes], Mesh] = Cache(LIMIT_BYTES, lambda mesh: mesh.nbytes)
+_meshes: Cache[tuple[str, bytes], Mesh] = Cache(CACHE_BYTES, lambda mesh: mesh.nbytes)
 
 
 def build(name: str, params: Mapping[str, object]) -> Mesh:

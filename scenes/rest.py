@@ -27,7 +27,7 @@ AGITATION = 0.1
 #: Lengths (metres) are compared to this many decimals. A symmetric part has equal ones everywhere, and which of two is
 #: larger in its last bit depends on the processor, so it must not decide where the part lies.
 DECIMALS = 12
-CACHE_BYTES = 32 << 20
+CACHE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .render.frame import Frame
 from .render.labels import InstanceLabel, Verification, compare, label
 from .render.supervisor import Outcome
 from .scenes.build import meshes_of
+from .scenes.ids import join_ids
 from .scenes.rays import cast
 from .scenes.recipe import Recipe
 from .scenes.sample import sample
@@ -89,7 +90,8 @@ def store(
     """Label, verify and write a frame that `device` rendered; one whose labels are in doubt goes to quarantine."""
     rays = cast(scene, meshes)
     instances = label(scene, meshes, frame.ids, rays)
-    verification = compare(frame.ids, rays.ids)
+    raw, ray_raw = join_ids(frame.ids, frame.stuff), join_ids(rays.ids, rays.stuff)
+    verification = compare(raw, ray_raw)
     depth, steps, saturated = encode_depth(frame.depth_m, info.depth_unit_m, info.depth_format)
     names = image_paths(scene.index, info.depth_format)
     reason = None if verification.passed else _disagreement(verification)
@@ -98,7 +100,7 @@ def store(
         **names,
         width=scene.camera.width,
         height=scene.camera.height,
-        split=split_of(info.seed, scene.index, info.val_fraction),
+        split=split_of(info.seed, scene.group, info.val_fraction),
         scene=scene,
         instances=instances,
         verification=verification,
@@ -119,7 +121,7 @@ def store(
     pictures = {"image": encode_rgb(frame.rgb), "depth": depth, "ids": encode_ids(frame.ids)}
     if reason:
         files = {key + Path(names[key]).suffix: data for key, data in pictures.items()}
-        files["ids_rays.png"] = encode_ids(rays.ids)
+        files |= {"ids.png": encode_ids(raw), "ids_rays.png": encode_ids(ray_raw)}
         write_quarantine(folder, record, files)
         return Outcome(scene.index, "quarantined", reason)
     for key, data in pictures.items():

@@ -1,4 +1,4 @@
-"""Which split an image belongs to: a hash of the dataset's seed and its index, so that adding images moves none."""
+"""Which split an image belongs to: a hash of the dataset's seed and its group, so that adding images moves none."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ __all__ = ["SPLITS", "split_of"]
 SPLITS = ("train", "val")
 
 
-def split_of(seed: int, index: int, val_fraction: float = 0.2) -> str:
-    """ "train" or "val" for one image (one scene); a larger fraction moves images to "val" and never back."""
+def split_of(seed: int, group: int, val_fraction: float = 0.2) -> str:
+    """ "train" or "val" for one group: an image, or all frames and views of one scene, which must not be parted.
+
+    A larger fraction moves images to "val" and never back.
+    """
     if not 0 <= val_fraction <= 1:
         raise UsageError(f"val_fraction is a share between 0 and 1, got {val_fraction}")
-    digest = hashlib.sha256(f"split {seed} {index}".encode()).digest()
+    digest = hashlib.sha256(f"split {seed} {group}".encode()).digest()
     return "val" if int.from_bytes(digest[:8], "big") < val_fraction * 2**64 else "train"

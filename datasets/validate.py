@@ -134,7 +134,7 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
             ", ".join(f"{n} {v.get(n, 'unknown')}" for n in changed) for v in (record.versions, info.versions)
         )
         yield f"was made with {then}, dataset.json says {said}: delete the record and render the image again"
-    wanted = split_of(info.seed, record.index, info.val_fraction)
+    wanted = split_of(info.seed, record.scene.group, info.val_fraction)
     if record.split != wanted:
         yield f"is in split {record.split!r}, its hash says {wanted!r}: restore the record"
 

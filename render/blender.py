@@ -12,6 +12,8 @@ import numpy as np
 from ..assets.files import locate
 from ..assets.hdris import hdri_path
 from ..assets.mesh import Mesh
+from ..scenes.build import scene_mesh
+from ..scenes.ids import SURFACE, fixture_id
 from ..scenes.scene import AreaLight, Camera, RenderSettings, Scene, World
 from ..scenes.surface import surface_mesh
 from . import shaders
@@ -54,7 +56,13 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
         item.pass_index = obj.id
     if scene.surface is not None:
         mesh = surface_mesh(scene.surface)
-        _add(target, "surface", _mesh("surface", mesh, {"body": shaders.build(scene.surface.material, locate, pixel)}))
+        slab = _mesh("surface", mesh, {"body": shaders.build(scene.surface.material, locate, pixel)})
+        _add(target, "surface", slab).pass_index = SURFACE
+    for k, fixture in enumerate(scene.fixtures):
+        mesh = scene_mesh(fixture.mesh)
+        materials = {part: shaders.build(fixture.materials[part], locate, pixel) for part in mesh.part_names}
+        item = _add(target, f"fixture {k}", _mesh(f"fixture {k}", mesh, materials))
+        item.matrix_world, item.pass_index = mathutils.Matrix(fixture.pose.tolist()), fixture_id(k)
     for i, light in enumerate(scene.lights):
         _light(target, f"light {i}", light)
     _world(target, scene.world)
@@ -74,7 +82,7 @@ def build_labels(beauty: bpy.types.Scene, meshes: Mapping[int, Mesh]) -> bpy.typ
     shared: dict[str, bpy.types.Mesh] = {}
     for item in beauty.collection.objects:
         if item.type == "MESH":
-            name = meshes[item.pass_index].sha256 if item.pass_index else item.name
+            name = meshes[item.pass_index].sha256 if item.pass_index in meshes else item.name
             if name not in shared:
                 shared[name] = _bare(item.data)
             twin = item.copy()

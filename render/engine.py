@@ -10,6 +10,7 @@ import bpy
 
 from ..assets.mesh import Mesh
 from ..errors import RenderError
+from ..scenes.ids import split_ids
 from ..scenes.scene import Scene
 from . import blender, passes
 from .devices import select
@@ -43,11 +44,12 @@ class Engine:
                 target = blender.build(scene, meshes)
                 self.configure(target)
                 rgb, hdr = passes.picture(target, Path(folder), linear)
-                ids, depth = passes.labels(blender.build_labels(target, meshes), Path(folder))
+                raw, depth = passes.labels(blender.build_labels(target, meshes), Path(folder))
                 blender.clear()
         except (RuntimeError, OSError) as e:  # what bpy's operators, OpenEXR and the disk raise
             raise RenderError(f"Blender failed: {str(e).strip() or type(e).__name__}") from e
-        return Frame(rgb=rgb, ids=ids, depth_m=depth, linear=hdr)
+        ids, stuff = split_ids(raw)
+        return Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, linear=hdr)
 
     def configure(self, target: bpy.types.Scene) -> None:
         """Make a Blender scene render on this engine's device and threads."""

@@ -28,8 +28,8 @@ class FlatEngine:
         view = cast(scene, meshes)
         shade = _facing(view.depth_m, scene.camera)[..., None] * _tint(view.ids)
         return Frame(
-            rgb=np.rint(255 * shade ** (1 / 2.2)).astype(np.uint8), ids=view.ids, depth_m=view.depth_m,
-            linear=shade.astype(np.float32) if linear else None,
+            rgb=np.rint(255 * shade ** (1 / 2.2)).astype(np.uint8), ids=view.ids, stuff=view.stuff,
+            depth_m=view.depth_m, linear=shade.astype(np.float32) if linear else None,
         )  # fmt: skip
 
 

@@ -17,11 +17,13 @@ class Frame:
     Attributes:
         rgb: (h, w, 3) uint8, display-referred sRGB.
         ids: (h, w) uint16, instance id of the first surface that the ray through the pixel's centre meets; 0 is none.
+        stuff: (h, w) uint8, where no object is: 1 the surface, 2 + k fixture k, 0 nothing (`scenes.ids.split_ids`).
         depth_m: (h, w) float32, metres along the optical axis to that surface; inf where the ray meets nothing.
         linear: (h, w, 3) float32, scene-linear Rec.709 radiance, or None when it was not asked for.
     """
 
     rgb: npt.NDArray[np.uint8]
     ids: npt.NDArray[np.uint16]
+    stuff: npt.NDArray[np.uint8]
     depth_m: npt.NDArray[np.float32]
     linear: npt.NDArray[np.float32] | None = None

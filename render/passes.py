@@ -38,7 +38,7 @@ def picture(
 
 
 def labels(target: bpy.types.Scene, folder: Path) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
-    """(h, w) ids and (h, w) depth in metres, inf where nothing is, of a scene that `blender.build_labels` made."""
+    """(h, w) raw ids (`scenes.ids`) and (h, w) depth in metres, inf where nothing is, of a `build_labels` scene."""
     passes = channels(target, render(target), folder / "labels.exr")
     ids, depth = passes["IndexOB.X"], passes["Depth.Z"]
     return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32)

@@ -16,6 +16,8 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 
 from ..assets.mesh import Mesh
+from .build import scene_mesh
+from .ids import SURFACE, fixture_id, split_ids
 from .scene import Camera, Scene, SceneObject
 from .surface import surface_mesh
 
@@ -55,9 +57,17 @@ class AmodalMask:
 
 @dataclass(frozen=True)
 class RayView:
-    """What the ray engine sees: `ids` (h, w) uint16, `depth_m` (h, w) float32 (inf: nothing), `amodal` by object id."""
+    """What the ray engine sees.
+
+    Attributes:
+        ids: (h, w) uint16 object ids, 0 where there is none.
+        stuff: (h, w) uint8, see `ids.split_ids`.
+        depth_m: (h, w) float32 metres along the optical axis, inf: nothing.
+        amodal: object id → its mask alone.
+    """
 
     ids: npt.NDArray[np.uint16]
+    stuff: npt.NDArray[np.uint8]
     depth_m: npt.NDArray[np.float32]
     amodal: Mapping[int, AmodalMask]
 
@@ -75,11 +85,19 @@ def cast(scene: Scene, meshes: Mapping[int, Mesh]) -> RayView:
         solid = _Solid(_object_points(item, meshes[item.id], camera), meshes[item.id].faces)
         box = _pixel_box(solid.points, camera)
         amodal[item.id] = _cover(item.id, box, solid.trace(camera, box), ids, depth)
-    if scene.surface is not None:
-        slab = surface_mesh(scene.surface)
+    for raw_id, mesh, pose in _stuff(scene):
         box = (0, 0, camera.width, camera.height)
-        _cover(0, box, _Solid(_to_camera(slab.vertices, camera), slab.faces).trace(camera, box), ids, depth)
-    return RayView(ids, depth, amodal)
+        solid = _Solid(_to_camera(mesh.vertices @ pose[:3, :3].T + pose[:3, 3], camera), mesh.faces)
+        _cover(raw_id, box, solid.trace(camera, box), ids, depth)
+    return RayView(*split_ids(ids), depth, amodal)
+
+
+def _stuff(scene: Scene) -> Iterator[tuple[int, Mesh, npt.NDArray[np.float64]]]:
+    """Raw id, mesh and world pose of what is no object."""
+    if scene.surface is not None:
+        yield SURFACE, surface_mesh(scene.surface), np.eye(4)
+    for k, fixture in enumerate(scene.fixtures):
+        yield fixture_id(k), scene_mesh(fixture.mesh), fixture.pose
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from .distributions import Dist, Expr, spelled_out
 from .license import License
 from .limits import LARGEST, NonNegative, Number, Positive, Strict, between, file_names, words
 from .recipe_materials import Materials
+from .recipe_motion import MotionSpec, StereoSpec
 from .recipe_objects import ObjectsSpec, Pose
 from .scene import LabelRules, Look, ViewTransform
 
@@ -102,6 +103,7 @@ class CameraSpec(Strict):
         float, Field(ge=1, le=1000, description="narrower than 1 mm: enlarge sensor, focal length and f-number alike")
     ] = 36.0
     fstop: Annotated[Dist | None, Field(description="aperture number; null or left out: everything is sharp")] = None
+    stereo: Annotated[StereoSpec | None, Field(description="two images, left and right, of every scene")] = None
 
     @model_validator(mode="after")
     def _aperture(self) -> CameraSpec:
@@ -178,6 +180,7 @@ class Recipe(Strict):
     world: WorldSpec = WorldSpec()
     lights: tuple[LightSpec, ...] = ()
     camera: CameraSpec = CameraSpec()
+    motion: MotionSpec = MotionSpec()
     render: RenderSpec = RenderSpec()
     labels: LabelRules = LabelRules()
     dataset: DatasetSpec = DatasetSpec()

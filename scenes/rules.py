@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -199,10 +199,17 @@ def _known(recipe: Recipe, text: str, where: str) -> frozenset[str]:
     except ValueError as e:
         raise ValueError(f"{where}: {e}") from None
     for name in sorted(read - set(known)):
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-        raise ValueError(f"{where}: {name[:60]!r} is no image-level parameter; {hint}")
+        raise ValueError(f"{where}: {name[:60]!r} is no image-level parameter; {_choices(name, known)}")
     return read
+
+
+def _choices(name: str, known: Iterable[str]) -> str:
+    """The parameter that was probably meant, else the groups of those that there are, with one of each."""
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    groups = {path.partition(".")[0]: path for path in sorted(known, reverse=True)}
+    return "there are, among others, " + ", ".join(sorted(groups.values()))
 
 
 @lru_cache(maxsize=256)
@@ -217,7 +224,7 @@ def _parsed_json(recipe_json: str, path: str, value_json: str) -> Distribution:
         raise ValueError("; ".join(explain(e, raw, Recipe))) from None
     choices = drawable(overlay)
     if path not in choices:
-        raise ValueError(f"{path} cannot be set by a rule; there are {', '.join(sorted(choices))}")
+        raise ValueError(f"{path} cannot be set by a rule; {_choices(path, choices)}")
     return choices[path]
 
 

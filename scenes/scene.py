@@ -11,11 +11,13 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..assets.material import RGB, FileRef, Material
+from .ids import FIXTURES, OBJECTS
 
 __all__ = [
     "AreaLight",
     "Camera",
     "Draw",
+    "Fixture",
     "LabelRules",
     "Look",
     "MeshRef",
@@ -23,6 +25,7 @@ __all__ = [
     "Scene",
     "SceneObject",
     "Surface",
+    "Timing",
     "ViewTransform",
     "World",
     "digest",
@@ -82,21 +85,45 @@ class MeshRef(Frozen):
 
 
 class SceneObject(Frozen):
-    """One object. `id` is its value in the id image (1, 2, …); `category_id` 0 marks a distractor, never labelled."""
+    """One object. `id` is its value in the id image (1, 2, …); `category_id` 0 marks a distractor, never labelled.
 
-    id: Annotated[int, Field(ge=1, le=32767)]
+    `world_T_object` is its pose at the middle of this image's exposure; `scenes.motion` says where it is a little
+    earlier or later.
+    """
+
+    id: Annotated[int, Field(ge=1, le=OBJECTS)]
     category: str
     category_id: Annotated[int, Field(ge=0)]
     mesh: MeshRef
     materials: dict[str, Material]
     scale: Annotated[float, Field(gt=0)] = 1.0
     world_T_object: Matrix4
+    velocity_m_s: Vec3 = (0.0, 0.0, 0.0)
+    spin_rad_s: Vec3 = (0.0, 0.0, 0.0)
     parameters: dict[str, Draw] = {}
 
     @property
     def pose(self) -> npt.NDArray[np.float64]:
         """(4, 4) rigid transform from the object frame (metres, unscaled) to the world; apply `scale` first."""
         return np.asarray(self.world_T_object, dtype=np.float64)
+
+
+class Fixture(Frozen):
+    """What objects lie in, stand on or hang from: a bin, a shelf, a conveyor. Both engines see it, nothing labels it.
+
+    Its raw id is `ids.fixture_id` of its position among the scene's fixtures.
+    """
+
+    name: str
+    mesh: MeshRef
+    materials: dict[str, Material]
+    world_T_fixture: Matrix4
+    parameters: dict[str, Draw] = {}
+
+    @property
+    def pose(self) -> npt.NDArray[np.float64]:
+        """(4, 4) rigid transform from the fixture's frame (metres) to the world."""
+        return np.asarray(self.world_T_fixture, dtype=np.float64)
 
 
 class Surface(Frozen):
@@ -141,6 +168,8 @@ class Camera(Frozen):
     focal_m: float = 0.05
     fstop: float | None = None
     focus_m: float = 1.0
+    velocity_m_s: Vec3 = (0.0, 0.0, 0.0)
+    spin_rad_s: Vec3 = (0.0, 0.0, 0.0)
 
     @property
     def K(self) -> npt.NDArray[np.float64]:
@@ -151,6 +180,18 @@ class Camera(Frozen):
     def extrinsics(self) -> npt.NDArray[np.float64]:
         """(4, 4) rigid transform from the world to the camera frame, metres."""
         return np.asarray(self.cam_T_world, dtype=np.float64)
+
+
+class Timing(Frozen):
+    """When an image was taken: `frame` of a sequence of `frames` that are `step_s` apart, shutter open for `shutter_s`.
+
+    The exposure is centred on the frame's own time, which is also that of the labels.
+    """
+
+    frame: Annotated[int, Field(ge=0)] = 0
+    frames: Annotated[int, Field(ge=1)] = 1
+    step_s: Annotated[float, Field(gt=0)] = 0.04
+    shutter_s: Annotated[float, Field(ge=0)] = 0.0
 
 
 class RenderSettings(Frozen):
@@ -179,17 +220,25 @@ class LabelRules(Frozen):
 
 
 class Scene(Frozen):
-    """Everything that one picture and its labels depend on."""
+    """Everything that one picture and its labels depend on.
+
+    Images of one `group` show the same things: the frames of a sequence, and the `view` 0 (left) and 1 (right) of a
+    stereo pair. Without either, group and index are the same.
+    """
 
     schema_version: Literal[1] = 1
     recipe: str
     recipe_sha256: str
     seed: int
     index: int
+    group: int
+    view: Annotated[int, Field(ge=0, le=1)] = 0
+    timing: Timing = Timing()
     categories: tuple[str, ...]
     surface: Surface | None
     world: World
     lights: tuple[AreaLight, ...] = ()
+    fixtures: Annotated[tuple[Fixture, ...], Field(max_length=FIXTURES)] = ()
     objects: tuple[SceneObject, ...]
     camera: Camera
     render: RenderSettings

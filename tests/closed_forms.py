@@ -90,7 +90,7 @@ def scene_of(bodies: Sequence[Body], camera: Camera) -> tuple[Scene, dict[int, M
         ) for i, (b, (ref, _)) in enumerate(zip(bodies, built, strict=True), 1)
     )  # fmt: skip
     scene = Scene(
-        recipe="closed forms", recipe_sha256="0" * 64, seed=0, index=0, categories=("body",), surface=None,
+        recipe="closed forms", recipe_sha256="0" * 64, seed=0, index=0, group=0, categories=("body",), surface=None,
         world=World(hdri="studio"), objects=objects, camera=camera,
         render=RenderSettings(samples=1, denoise=False),
     )  # fmt: skip

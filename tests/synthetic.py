@@ -118,6 +118,7 @@ def scene(discs: list[Disc], index: int = 0, view: Camera | None = None, rules: 
         recipe_sha256=recipe_digest(RECIPE),
         seed=SEED,
         index=index,
+        group=index,
         categories=CATEGORIES,
         surface=None,
         world=World(hdri="studio"),

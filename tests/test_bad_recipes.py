@@ -160,7 +160,7 @@ ADDITIONS: dict[str, tuple[str, str]] = {
     ),
     "rule on one object": (
         "rules: [{when: 'camera.distance < 2', set: {objects.assets.0.scale: 2}}]",
-        "objects.assets.0.scale cannot be set by a rule; there are camera.azimuth_deg",
+        "objects.assets.0.scale cannot be set by a rule; there are, among others, camera.azimuth_deg",
     ),
     "rule that sets the impossible": (
         "rules: [{when: 'world.strength < 2', set: {camera.distance: -2}}]",

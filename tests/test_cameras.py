@@ -23,8 +23,9 @@ def sphere_at(number: int, place: tuple[float, float]) -> SceneObject:
 def looking_down(*objects: SceneObject) -> Scene:
     """A scene of these objects, seen from 1 m above; the image shows 0.72 m × 0.72 m."""
     return Scene(
-        recipe="t", recipe_sha256="", seed=0, index=0, categories=("ball",), surface=None, world=World(hdri="studio"),
-        objects=objects, camera=orbit_camera((64, 64), 50, 36, (0, 0, 0), (1.0, 0.0, np.pi / 2)),
+        recipe="t", recipe_sha256="", seed=0, index=0, group=0, categories=("ball",), surface=None,
+        world=World(hdri="studio"), objects=objects,
+        camera=orbit_camera((64, 64), 50, 36, (0, 0, 0), (1.0, 0.0, np.pi / 2)),
         render=RenderSettings(engine="flat"),
     )  # fmt: skip
 

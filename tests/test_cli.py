@@ -89,7 +89,12 @@ def test_rerender_on_the_device_of_the_record(recipe: Path, tmp_path: Path, monk
     def render(_: object, device: str, **__: object) -> Frame:
         used.append(device)
         black = np.zeros((48, 64), np.uint16)
-        return Frame(rgb=np.zeros((48, 64, 3), np.uint8), ids=black, depth_m=black.astype(np.float32))
+        return Frame(
+            rgb=np.zeros((48, 64, 3), np.uint8),
+            ids=black,
+            stuff=black.astype(np.uint8),
+            depth_m=black.astype(np.float32),
+        )
 
     monkeypatch.setattr("scenewright.farm.render_scene", render)
     arguments = ("rerender", tmp_path / "d", 0, "--out", tmp_path / "x.png")

@@ -209,7 +209,7 @@ def test_quarantine(recipe: Recipe, reference: dict[str, str], tmp_path: Path) -
     sw.generate(recipe, COUNT - 1, out)
     scene = sw.sample(recipe, index=COUNT - 1)
     frame = engine_for("flat", "cpu", None).render(scene, meshes_of(scene))
-    doctored = Frame(rgb=frame.rgb, ids=np.zeros_like(frame.ids), depth_m=frame.depth_m)
+    doctored = Frame(rgb=frame.rgb, ids=np.zeros_like(frame.ids), stuff=frame.stuff, depth_m=frame.depth_m)
     outcome = store(scene, meshes_of(scene), doctored, read_info(out), out, "none")
     assert outcome.status == "quarantined" and quarantined(out) == [COUNT - 1]
     result = sw.generate(recipe, COUNT, out)

@@ -1,0 +1,98 @@
+"""The objects of an image: what they are, what they are made of, where they lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..assets.library import rand
+from ..assets.material import FileRef, Material
+from ..assets.mesh import Mesh
+from .build import file_mesh, shape_mesh
+from .load import texture_key
+from .object_draws import ObjectDraws
+from .placement import Area, Item, Placer
+from .recipe import Recipe
+from .recipe_objects import AssetSpec, ObjectsSpec
+from .rules import ImageDraws, room_for_objects
+from .sample_camera import twist
+from .sample_materials import materials
+from .scene import Draw, MeshRef, SceneObject, matrix
+
+__all__ = ["objects"]
+
+
+def objects(recipe: Recipe, draw: ImageDraws) -> tuple[SceneObject, ...]:
+    """All objects, distractors last, in their places.
+
+    Raises:
+        PlacementError: they do not fit.
+    """
+    spec = recipe.placement
+    for axis in (0, 1):
+        room_for_objects(axis, draw(f"placement.area.{axis}"), draw(f"surface.size.{axis}"))
+    area = Area((draw("placement.area.0"), draw("placement.area.1")), spec.density, spec.gap, spec.attempts)
+    drawn: list[_Drawn] = []
+    for group in ("objects", "distractors"):
+        kinds: ObjectsSpec | None = getattr(recipe, group)
+        if kinds is not None:
+            count = round(draw(f"{group}.count"))
+            drawn += [_draw_object(recipe, kinds, group, ObjectDraws(draw, f"{group}.{k}")) for k in range(count)]
+    velocity, spin = twist(draw, "motion.objects")
+    placer, poses = Placer(area), {}
+    # Large objects first: small ones still find room between them, the other way round they often would not.
+    # Distractors last: they never move a labelled object.
+    for k in sorted(range(len(drawn)), key=lambda k: (drawn[k].category_id == 0, -drawn[k].bulk)):
+        poses[k] = placer.place(drawn[k].draws.rng("pose"), drawn[k].item)
+    return tuple(
+        SceneObject(
+            id=k + 1, category=d.item.name, category_id=d.category_id, mesh=d.ref, materials=d.materials,
+            scale=d.item.scale, world_T_object=matrix(poses[k]), velocity_m_s=velocity, spin_rad_s=spin,
+            parameters=d.draws.draws,
+        )
+        for k, d in enumerate(drawn)
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """An object before it has a place."""
+
+    draws: ObjectDraws
+    item: Item
+    ref: MeshRef
+    materials: dict[str, Material]
+    category_id: int
+
+    @property
+    def bulk(self) -> float:
+        """Volume of the object's box, m³."""
+        return float(np.prod(self.item.mesh.extents)) * self.item.scale**3
+
+
+def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: ObjectDraws) -> _Drawn:
+    which = draws.pick(f"{group}.assets", range(len(kinds.assets)), [a.weight for a in kinds.assets])
+    asset, path = kinds.assets[which], f"{group}.assets.{which}"
+    ref, mesh, texture = _mesh(recipe, asset, path, draws)
+    scale = float(draws(f"{path}.scale", asset.scale))  # type: ignore[arg-type]  # the recipe model admits numbers only
+    pose = recipe.placement.pose if asset.pose is None else str(draws(f"{path}.pose", asset.pose))
+    item = Item(mesh, scale, asset.category, pose)
+    return _Drawn(
+        draws, item, ref, materials(asset, path, mesh, texture, draws),
+        recipe.category_names.index(asset.category) + 1 if group == "objects" else 0,
+    )  # fmt: skip
+
+
+def _mesh(recipe: Recipe, asset: AssetSpec, path: str, draws: ObjectDraws) -> tuple[MeshRef, Mesh, FileRef | None]:
+    """The object's mesh, and the picture that its file brings with it."""
+    if asset.shape is not None:
+        given = {name: draws(f"{path}.params.{name}", dist) for name, dist in asset.params.items()}
+        params = rand(draws.rng("shape"), asset.shape, given)
+        # What the shape draws by itself hangs together, a bolt's length with its size: no single quantile says where.
+        draws.draws |= {f"{path}.params.{name}": Draw(value=v) for name, v in params.items() if name not in given}
+        return *shape_mesh(asset.shape, params), None
+    files = recipe.files[asset.path or ""]
+    which = draws.pick(f"{path}.path", [f.name for f in files])
+    texture = recipe.files.get(texture_key(asset.path or "", which), (None,))[0]
+    return *file_mesh(files[which], asset.unit, asset.up), texture

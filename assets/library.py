@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import orjson
@@ -12,7 +10,10 @@ from pydantic import ValidationError
 
 from ..errors import AssetError
 from .cache import Cache
+from .containers.interior import Interior
+from .fixtures import FIXTURES
 from .mesh import Mesh
+from .shape import Shape, Weights
 from .shapes import (
     bearing,
     bottle,
@@ -31,27 +32,7 @@ from .shapes import (
 )
 from .shapes.base import Params
 
-__all__ = ["SHAPES", "Shape", "build", "rand"]
-
-Weights = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One kind of procedural object.
-
-    Attributes:
-        params: the pydantic model of its parameters.
-        build: params → mesh; the same params give identical arrays.
-        rand: (rng, given) → params; draws every parameter that `given` does not fix.
-        materials: part name → {material family: weight}, the families that such a part is commonly made of.
-    """
-
-    params: type[Params]
-    build: Callable[[Any], Mesh]
-    rand: Callable[[np.random.Generator, Mapping[str, object]], Params]
-    materials: Mapping[str, Weights]
-
+__all__ = ["SHAPES", "build", "interior", "rand"]
 
 STEEL: Weights = {"zinc": 3, "brushed_steel": 2, "black_oxide": 2}
 BARE: Weights = {"brushed_steel": 1}
@@ -108,7 +89,7 @@ _meshes: Cache[tuple[str, bytes], Mesh] = Cache(CACHE_BYTES, lambda mesh: mesh.n
 
 
 def build(name: str, params: Mapping[str, object]) -> Mesh:
-    """The mesh of one shape. Equal parameters give the same cached object: treat its arrays as read-only.
+    """The mesh of one shape or fixture. Equal parameters give the same cached object: treat its arrays as read-only.
 
     Raises:
         AssetError: an unknown shape, an unknown parameter, or a value that breaks a rule, with the choices.
@@ -136,7 +117,7 @@ def rand(rng: np.random.Generator, name: str, given: Mapping[str, object]) -> di
 
 
 def _build(name: str, canonical: bytes) -> Mesh:
-    shape = SHAPES[name]
+    shape = _shape(name)
     mesh = shape.build(shape.params.model_validate_json(canonical))
     for array in (mesh.vertices, mesh.faces, mesh.face_part, mesh.uv):
         if array is not None:
@@ -144,10 +125,20 @@ def _build(name: str, canonical: bytes) -> Mesh:
     return mesh
 
 
+def interior(name: str, params: Mapping[str, object]) -> Interior:
+    """What a fixture offers to things, in its own frame.
+
+    Raises:
+        AssetError: as in `build`.
+    """
+    return FIXTURES[name].interior(_validated(name, FIXTURES[name], params))
+
+
 def _shape(name: str) -> Shape:
-    if name not in SHAPES:
-        raise AssetError(f"there is no shape {name!r}: choose from {', '.join(SHAPES)}")
-    return SHAPES[name]
+    found = SHAPES.get(name) or FIXTURES.get(name)
+    if found is None:
+        raise AssetError(f"there is no shape {name!r}: choose from {', '.join((*SHAPES, *FIXTURES))}")
+    return found
 
 
 def _validated(name: str, shape: Shape, params: Mapping[str, object]) -> Params:

@@ -25,12 +25,16 @@ Vec = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Area:
-    """Where object centres may lie: `size` (x, y) metres around the origin, and the rules that hold there."""
+    """Where object centres may lie: `size` (x, y) metres around the origin, and the rules that hold there.
+
+    `walls` (x, y), where given, is the size of the rectangle around the origin that no part of an object may leave.
+    """
 
     size: tuple[float, float]
     density: str = "uniform"
     gap: float = 0.0005
     attempts: int = 500
+    walls: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Placer:
             density = self.area.density if 2 * attempt < self.area.attempts else "uniform"
             pose = self._propose(rng, item, density)
             candidate = _Placed(solid, pose)
+            if not self._within(candidate):
+                continue
             if all(candidate.distance(other, self.area.gap) >= self.area.gap for other in self._placed):
                 self._placed.append(candidate)
                 return pose
@@ -71,6 +77,14 @@ class Placer:
             f"room for {item.name} in {self.area.attempts} attempts on {w:g} × {d:g} m: widen placement.area, lower "
             "the count, or raise placement.attempts"
         )
+
+    def _within(self, candidate: _Placed) -> bool:
+        """True when the outline keeps the gap from the walls."""
+        if self.area.walls is None:
+            return True
+        x0, y0, x1, y1 = candidate.outline.bounds
+        w, d = (side / 2 - self.area.gap for side in self.area.walls)
+        return bool(-w <= x0 and -d <= y0 and x1 <= w and y1 <= d)
 
     def _propose(self, rng: np.random.Generator, item: Item, density: str) -> Vec:
         pose = np.eye(4)

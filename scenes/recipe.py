@@ -10,6 +10,7 @@ from ..assets.material import FileRef
 from .distributions import Dist, Expr, spelled_out
 from .license import License
 from .limits import LARGEST, NonNegative, Number, Positive, Strict, between, file_names, words
+from .recipe_container import ContainerSpec
 from .recipe_materials import Materials
 from .recipe_motion import MotionSpec, StereoSpec
 from .recipe_objects import ObjectsSpec, Pose
@@ -177,6 +178,9 @@ class Recipe(Strict):
     distractors: Annotated[ObjectsSpec | None, Field(description="objects that are never labelled")] = None
     placement: PlacementSpec = PlacementSpec()
     surface: SurfaceSpec = SurfaceSpec()
+    container: Annotated[
+        ContainerSpec | None, Field(description="what the objects lie in, stand on or hang from; default: the surface")
+    ] = None
     world: WorldSpec = WorldSpec()
     lights: tuple[LightSpec, ...] = ()
     camera: CameraSpec = CameraSpec()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from ..assets.library import SHAPES
+from ..assets.shape import Shape
+from .distribution import Distribution
 from .distributions import Dist, Expr, LogUniform, TruncNormal, Uniform
 from .limits import Positive, Strict, between, words
 from .recipe_materials import Materials, MaterialsText, for_all
 from .tree import rule_of
 
-__all__ = ["AssetSpec", "ObjectsSpec", "Pose"]
+__all__ = ["AssetSpec", "ObjectsSpec", "Pose", "check_params"]
 
 MAX_OBJECTS = 1000
 FILE_PARTS = ("body",)
@@ -69,22 +72,29 @@ class AssetSpec(Strict):
         return self
 
     def _check_shape(self, name: str) -> None:
-        shape = SHAPES[name]
         if self.unit is not None or self.up is not None:
             raise ValueError("`unit` and `up` describe a file; a procedural shape is in metres with z up")
-        for key in self.params:
-            if key not in shape.params.model_fields:
-                raise ValueError(f"{name} has no parameter {key!r}; it has {', '.join(shape.params.model_fields)}")
-            field = shape.params.model_fields[key]
-            check: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
-            dist = self.params[key]
-            if field.annotation is int and isinstance(dist, Uniform | LogUniform | TruncNormal):
-                raise ValueError(f"params.{key}: must be a whole number: use `dist: integers` or a choice")
-            for value in () if isinstance(dist, Expr) else dist.values():
-                try:
-                    check.validate_python(value)
-                except ValidationError as e:
-                    raise ValueError(f"params.{key}: {rule_of(e.errors()[0])}") from None
+        check_params(name, SHAPES[name], self.params)
+
+
+def check_params(name: str, shape: Shape, params: Mapping[str, Distribution]) -> None:
+    """Refuse parameters that a shape has not, and values that it cannot take by themselves.
+
+    Raises:
+        ValueError: naming the parameter, the rule, and the choices.
+    """
+    for key, dist in params.items():
+        if key not in shape.params.model_fields:
+            raise ValueError(f"{name} has no parameter {key!r}; it has {', '.join(shape.params.model_fields)}")
+        field = shape.params.model_fields[key]
+        check: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+        if field.annotation is int and isinstance(dist, Uniform | LogUniform | TruncNormal):
+            raise ValueError(f"params.{key}: must be a whole number: use `dist: integers` or a choice")
+        for value in () if isinstance(dist, Expr) else dist.values():
+            try:
+                check.validate_python(value)
+            except ValidationError as e:
+                raise ValueError(f"params.{key}: {rule_of(e.errors()[0])}") from None
 
 
 class ObjectsSpec(Strict):

@@ -15,6 +15,7 @@ from .motion import scene_after
 from .recipe import Recipe
 from .rules import ImageDraws
 from .sample_camera import camera, right_view
+from .sample_container import container
 from .sample_materials import surface
 from .sample_objects import objects
 from .scene import RenderSettings, Scene, Timing, World, steady
@@ -47,8 +48,10 @@ def sample(recipe: Recipe, index: int, seed: int = 0, anew: Mapping[str, int] | 
     place = place_of(recipe, index)
     draw = ImageDraws(recipe, seed, place.group, anew)
     try:
+        inside = container(recipe, draw)
         parts: dict[str, Any] = {
-            "objects": objects(recipe, draw),
+            "objects": objects(recipe, draw, inside),
+            "fixtures": (inside.fixture,) if inside else (),
             "surface": surface(recipe, draw),
             "world": _world(recipe, draw),
             "lights": tuple(softbox_rand(draw, f"lights.{i}") for i in range(len(recipe.lights))),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..assets.library import SHAPES
 from ..assets.material import FileRef, Material
 from ..assets.materials import FAMILIES, Range, material_rand
 from ..assets.mesh import Mesh
+from ..assets.shape import Weights
 from ..errors import AssetError
 from .distributions import Uniform
 from .object_draws import ObjectDraws, SurfaceDraws
@@ -15,7 +18,7 @@ from .recipe_objects import AssetSpec
 from .rules import ImageDraws
 from .scene import Draw, Surface
 
-__all__ = ["materials", "surface"]
+__all__ = ["materials", "part_materials", "surface"]
 
 DEFAULT_FILE_MATERIAL = (MaterialSpec(family="plastic"),)
 TEXTURED = MaterialSpec.model_construct(family="textured")  # which a recipe cannot name: it comes with the mesh
@@ -26,25 +29,35 @@ def materials(
 ) -> dict[str, Material]:
     """Part → material of one object; `texture` is the picture that its mesh file brings."""
     given = asset.materials or {}
+    if texture is not None and not {"all", *mesh.part_names} & given.keys():
+        return {p: _material(TEXTURED, "", f"{path}.materials.{p}", draws, p, texture) for p in mesh.part_names}
+    return part_materials(given, None if asset.shape is None else SHAPES[asset.shape].materials, path, mesh, draws)
+
+
+def part_materials(
+    given: Mapping[str, tuple[MaterialSpec, ...]],
+    usual: Mapping[str, Weights] | None,
+    path: str,
+    mesh: Mesh,
+    draws: ObjectDraws,
+) -> dict[str, Material]:
+    """Part → material: from `given` by the part's name or "all", else from the `usual` ones (None: of any file)."""
     chosen: dict[str, Material] = {}
     for part in mesh.part_names:
         key = part if part in given else "all"
-        if key in given or texture is None:
-            specs = given.get(key) or _default_materials(asset.shape, part)
-            which = draws.pick(f"{path}.materials.{part}", [s.family for s in specs], [s.weight for s in specs])
-            spec, place = specs[which], f"{path}.materials.{key}.{which}"
-            if spec.family == "printed" and mesh.uv is None:
-                raise AssetError(f"{place}: 'printed' needs texture coordinates, which this mesh has not: unwrap it")
-            chosen[part] = _material(spec, place, f"{path}.materials.{part}.{which}", draws, part)
-        else:
-            chosen[part] = _material(TEXTURED, "", f"{path}.materials.{part}", draws, part, texture)
+        specs = given.get(key) or _usual(usual, part)
+        which = draws.pick(f"{path}.materials.{part}", [s.family for s in specs], [s.weight for s in specs])
+        spec, place = specs[which], f"{path}.materials.{key}.{which}"
+        if spec.family == "printed" and mesh.uv is None:
+            raise AssetError(f"{place}: 'printed' needs texture coordinates, which this mesh has not: unwrap it")
+        chosen[part] = _material(spec, place, f"{path}.materials.{part}.{which}", draws, part)
     return chosen
 
 
-def _default_materials(shape: str | None, part: str) -> tuple[MaterialSpec, ...]:
-    if shape is None:
+def _usual(usual: Mapping[str, Weights] | None, part: str) -> tuple[MaterialSpec, ...]:
+    if usual is None:
         return DEFAULT_FILE_MATERIAL
-    return tuple(MaterialSpec(family=f, weight=w) for f, w in SHAPES[shape].materials[part].items())
+    return tuple(MaterialSpec(family=f, weight=w) for f, w in usual[part].items())
 
 
 def _material(

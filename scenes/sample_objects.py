@@ -4,35 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..assets.library import rand
 from ..assets.material import FileRef, Material
 from ..assets.mesh import Mesh
+from .arrange import Placing, arrange
 from .build import file_mesh, shape_mesh
 from .load import texture_key
 from .object_draws import ObjectDraws
-from .placement import Area, Item, Placer
+from .placement import Item
 from .recipe import Recipe
 from .recipe_objects import AssetSpec, ObjectsSpec
-from .rules import ImageDraws, room_for_objects
+from .rules import ImageDraws
 from .sample_camera import twist
+from .sample_container import PlacedContainer
 from .sample_materials import materials
 from .scene import Draw, MeshRef, SceneObject, matrix
 
 __all__ = ["objects"]
 
 
-def objects(recipe: Recipe, draw: ImageDraws) -> tuple[SceneObject, ...]:
-    """All objects, distractors last, in their places.
+def objects(recipe: Recipe, draw: ImageDraws, inside: PlacedContainer | None = None) -> tuple[SceneObject, ...]:
+    """All objects, distractors last, in their places: on the surface, or in the container `inside`.
 
     Raises:
         PlacementError: they do not fit.
     """
-    spec = recipe.placement
-    for axis in (0, 1):
-        room_for_objects(axis, draw(f"placement.area.{axis}"), draw(f"surface.size.{axis}"))
-    area = Area((draw("placement.area.0"), draw("placement.area.1")), spec.density, spec.gap, spec.attempts)
     drawn: list[_Drawn] = []
     for group in ("objects", "distractors"):
         kinds: ObjectsSpec | None = getattr(recipe, group)
@@ -40,11 +36,8 @@ def objects(recipe: Recipe, draw: ImageDraws) -> tuple[SceneObject, ...]:
             count = round(draw(f"{group}.count"))
             drawn += [_draw_object(recipe, kinds, group, ObjectDraws(draw, f"{group}.{k}")) for k in range(count)]
     velocity, spin = twist(draw, "motion.objects")
-    placer, poses = Placer(area), {}
-    # Large objects first: small ones still find room between them, the other way round they often would not.
-    # Distractors last: they never move a labelled object.
-    for k in sorted(range(len(drawn)), key=lambda k: (drawn[k].category_id == 0, -drawn[k].bulk)):
-        poses[k] = placer.place(drawn[k].draws.rng("pose"), drawn[k].item)
+    things = [Placing(d.item, d.draws.rng("pose"), d.category_id == 0) for d in drawn]
+    poses = arrange(recipe.placement, draw, things, inside)
     return tuple(
         SceneObject(
             id=k + 1, category=d.item.name, category_id=d.category_id, mesh=d.ref, materials=d.materials,
@@ -64,11 +57,6 @@ class _Drawn:
     ref: MeshRef
     materials: dict[str, Material]
     category_id: int
-
-    @property
-    def bulk(self) -> float:
-        """Volume of the object's box, m³."""
-        return float(np.prod(self.item.mesh.extents)) * self.item.scale**3
 
 
 def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: ObjectDraws) -> _Drawn:

@@ -1,0 +1,72 @@
+"""Where the drawn objects of an image go: one function for each placement mode of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .placement import Area, Item, Placer
+from .recipe import PlacementSpec
+from .rules import ImageDraws, room_for_objects
+from .sample_container import PlacedContainer
+
+__all__ = ["Placing", "arrange"]
+
+Pose = npt.NDArray[np.float64]
+
+
+class Placing:
+    """One object that wants a place: what it is, its own generator, and whether it is only a distractor."""
+
+    def __init__(self, item: Item, rng: np.random.Generator, distractor: bool) -> None:
+        self.item, self.rng, self.distractor = item, rng, distractor
+
+    @property
+    def bulk(self) -> float:
+        """Volume of the object's box, m³."""
+        return float(np.prod(self.item.mesh.extents)) * self.item.scale**3
+
+
+def arrange(
+    spec: PlacementSpec, draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None
+) -> list[Pose]:
+    """(4, 4) world_T_object of every thing, in their order.
+
+    Raises:
+        PlacementError: they do not fit.
+    """
+    return _scatter(spec, draw, things, inside)
+
+
+def _scatter(
+    spec: PlacementSpec, draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None
+) -> list[Pose]:
+    size = _area(draw, inside)
+    walls = None if inside is None else _floor(inside)
+    placer = Placer(Area(size, spec.density, spec.gap, spec.attempts, walls))
+    ground = np.eye(4) if inside is None else inside.pose
+    poses: dict[int, Pose] = {}
+    # Large objects first: small ones still find room between them, the other way round they often would not.
+    # Distractors last: they never move a labelled object.
+    for k in sorted(range(len(things)), key=lambda k: (things[k].distractor, -things[k].bulk)):
+        poses[k] = ground @ placer.place(things[k].rng, things[k].item)
+    return [poses[k] for k in range(len(things))]
+
+
+def _area(draw: ImageDraws, inside: PlacedContainer | None) -> tuple[float, float]:
+    """Size of the area for object centres: the recipe's, and at most the container's floor."""
+    area: tuple[float, float] = draw("placement.area.0"), draw("placement.area.1")
+    if inside is None:
+        for axis in (0, 1):
+            room_for_objects(axis, area[axis], draw(f"surface.size.{axis}"))
+        return area
+    floor = _floor(inside)
+    return min(area[0], floor[0]), min(area[1], floor[1])
+
+
+def _floor(inside: PlacedContainer) -> tuple[float, float]:
+    """Size of the container's floor, metres."""
+    level = inside.interior.levels[0]
+    return 2 * min(-level.low[0], level.high[0]), 2 * min(-level.low[1], level.high[1])

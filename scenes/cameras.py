@@ -1,15 +1,20 @@
-"""Cameras: intrinsics from a lens and a sensor, poses that look at a point, projection."""
+"""Cameras: intrinsics from a lens and a sensor, poses that look at a point, projection and its inverse."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import RecipeError
+from .lenses import BrownConrady, Fisheye
 from .scene import Camera, matrix
 
-__all__ = ["camera_center", "look_at", "orbit_camera", "project"]
+__all__ = ["BORDER_PX", "camera_center", "check_lens", "image", "look_at", "orbit_camera", "project", "rays"]
 
 Vec = npt.NDArray[np.float64]
+
+#: The renderer's filter and its table of directions look this far beyond the image.
+BORDER_PX = 4
 
 
 def orbit_camera(
@@ -67,11 +72,57 @@ def camera_center(camera: Camera) -> Vec:
 def project(camera: Camera, points: npt.ArrayLike) -> tuple[Vec, Vec]:
     """Pixel coordinates (n, 2) and depths (n,) metres of (n, 3) world points; depth ≤ 0 is behind the camera.
 
-    u = fx·x/z + cx, v = fy·y/z + cy in the camera frame (Hartley & Zisserman 2004, §6.1); NaN on the camera's plane and
-    behind it.
+    u = fx·x/z + cx, v = fy·y/z + cy in the camera frame (Hartley & Zisserman 2004, §6.1), or with a lens of its
+    normalized image point instead of (x/z, y/z). NaN on the camera's plane and behind it, and where the lens has no
+    image; a fisheye lens images points behind the camera too.
     """
     e = camera.extrinsics
     cam = np.asarray(points, dtype=np.float64).reshape(-1, 3) @ e[:3, :3].T + e[:3, 3]
-    z = np.where(cam[:, 2] > 0, cam[:, 2], np.nan)
-    uv = np.stack([camera.fx * cam[:, 0] / z + camera.cx, camera.fy * cam[:, 1] / z + camera.cy], axis=1)
-    return uv, cam[:, 2]
+    return image(camera, cam), cam[:, 2]
+
+
+def image(camera: Camera, directions: Vec) -> Vec:
+    """Pixel coordinates (n, 2) of (n, 3) directions or points in the camera frame, NaN where they have none."""
+    if camera.lens is not None:
+        return camera.lens.distort(directions) * [camera.fx, camera.fy] + [camera.cx, camera.cy]
+    z = np.where(directions[:, 2] > 0, directions[:, 2], np.nan)
+    u, v = camera.fx * directions[:, 0] / z + camera.cx, camera.fy * directions[:, 1] / z + camera.cy
+    return np.stack([u, v], axis=1)
+
+
+def rays(camera: Camera, pixels: Vec) -> Vec:
+    """(n, 3) directions in the camera frame through (n, 2) pixel coordinates: the inverse of `project`.
+
+    They have z = 1; a fisheye lens, which may see beyond 90°, gives unit vectors. NaN where the lens sees nothing.
+    """
+    at = (pixels - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
+    return np.column_stack([at, np.ones(len(at))]) if camera.lens is None else camera.lens.undistort(at)
+
+
+def check_lens(camera: Camera) -> Camera:
+    """The camera itself, when its lens images some direction onto every pixel.
+
+    Raises:
+        RecipeError: the radial function stops rising inside the image, which would fold over itself there.
+    """
+    if camera.lens is None:
+        return camera
+    w, h, b = camera.width, camera.height, BORDER_PX
+    # What a lens can see is a disc about the principal point: it holds the image if it holds the border.
+    x, y = np.linspace(-b, w + b, 65), np.linspace(-b, h + b, 65)
+    sides = [(x, np.full(65, -b)), (x, np.full(65, h + b)), (np.full(65, -b), y), (np.full(65, w + b), y)]
+    border = np.concatenate([np.column_stack(side) for side in sides])
+    if np.isnan(rays(camera, border)).any():
+        far = np.hypot((border[:, 0] - camera.cx) / camera.fx, (border[:, 1] - camera.cy) / camera.fy).max()
+        raise RecipeError(
+            f"camera.distortion: the lens images nothing beyond {camera.lens.reach:.3f} focal lengths from the "
+            f"principal point, where its radial function stops rising, and the image's corners lie {far:.3f} away: "
+            f"take a longer focal length, or bring {_steepest(camera.lens)} nearer to 0"
+        )
+    return camera
+
+
+def _steepest(lens: BrownConrady | Fisheye) -> str:
+    """The coefficients to blame for a fold: the negative ones, which bend the radial function down."""
+    names = [name for name in ("k1", "k2", "k3", "k4") if getattr(lens, name) < 0] or ["p1", "p2", "k4", "k5", "k6"]
+    return " and ".join([name for name in names if getattr(lens, name)] or ["the coefficients"])

@@ -2,7 +2,7 @@
 
 One ray goes through the centre of every pixel. The engine predicts labels before a render, gives the amodal masks, and
 is the second witness for the renderer's masks. Geometry is brought into the camera frame first, so rays start at the
-origin, their directions depend on the intrinsics alone, and single precision is spent near the camera.
+origin, their directions depend on the intrinsics alone (`pixel_rays`), and single precision is spent near the camera.
 """
 
 from __future__ import annotations
@@ -18,20 +18,15 @@ from embreex.mesh_construction import TriangleMesh
 from ..assets.mesh import Mesh
 from .build import scene_mesh
 from .ids import SURFACE, fixture_id, split_ids
+from .pixel_rays import Box, PixelRays, Points, pixel_rays
 from .scene import Camera, Scene, SceneObject
 from .surface import surface_mesh
 
 __all__ = ["AmodalMask", "RayView", "cast"]
 
-Points = npt.NDArray[np.float32]
-Box = tuple[int, int, int, int]
-#: First row, and the (rows, w) depths in metres from there on.
+#: First row, and the (rows, w) distances from there on, in lengths of the rays' directions.
 Band = tuple[int, npt.NDArray[np.float32]]
 
-#: Nearer than this (metres) a point counts as behind the camera.
-NEAR_M = 1e-4
-#: Rounding of a projected vertex; single precision leaves less than a tenth of it.
-MARGIN_PX = 0.01
 #: Rays traced at once, in whole rows: 30 MB. A box may hold nine times the image, and what a band gives is kept only
 #: where it lies in the image.
 BAND_RAYS = 1 << 20
@@ -46,7 +41,8 @@ class AmodalMask:
     Attributes:
         x, y: top-left pixel of `mask` in the image.
         mask: (h, w) bool, tight crop, inside the image; (0, 0) when it covers no pixel there.
-        total: pixels it would cover if the image went on (up to one image size) beyond each border.
+        total: pixels it would cover if the image went on (up to one image size) beyond each border, as far as the lens
+            images anything there.
     """
 
     x: int
@@ -62,7 +58,8 @@ class RayView:
     Attributes:
         ids: (h, w) uint16 object ids, 0 where there is none.
         stuff: (h, w) uint8, see `ids.split_ids`.
-        depth_m: (h, w) float32 metres along the optical axis, inf: nothing.
+        depth_m: (h, w) float32 metres along the optical axis, inf: nothing. What a fisheye lens sees beside or behind
+            the camera, at 90° or more from the axis, has a depth of 0 or less.
         amodal: object id → its mask alone.
     """
 
@@ -78,18 +75,19 @@ def cast(scene: Scene, meshes: Mapping[int, Mesh]) -> RayView:
     Each object is traced alone, which its amodal mask needs anyway, and the nearest hit of all is what is seen.
     """
     camera = scene.camera
+    view = pixel_rays(camera)
     shape = (camera.height, camera.width)
-    ids, depth = np.zeros(shape, np.uint16), np.full(shape, np.inf, np.float32)
+    ids, far = np.zeros(shape, np.uint16), np.full(shape, np.inf, np.float32)
     amodal: dict[int, AmodalMask] = {}
     for item in scene.objects:
         solid = _Solid(_object_points(item, meshes[item.id], camera), meshes[item.id].faces)
-        box = _pixel_box(solid.points, camera)
-        amodal[item.id] = _cover(item.id, box, solid.trace(camera, box), ids, depth)
+        box = view.box(solid.points)
+        amodal[item.id] = _cover(item.id, box, solid.trace(view, box), ids, far)
     for raw_id, mesh, pose in _stuff(scene):
         box = (0, 0, camera.width, camera.height)
         solid = _Solid(_to_camera(mesh.vertices @ pose[:3, :3].T + pose[:3, 3], camera), mesh.faces)
-        _cover(raw_id, box, solid.trace(camera, box), ids, depth)
-    return RayView(*split_ids(ids), depth, amodal)
+        _cover(raw_id, box, solid.trace(view, box), ids, far)
+    return RayView(*split_ids(ids), view.depth(far), amodal)
 
 
 def _stuff(scene: Scene) -> Iterator[tuple[int, Mesh, npt.NDArray[np.float64]]]:
@@ -107,13 +105,13 @@ class _Solid:
     points: Points
     faces: npt.NDArray[np.int32]
 
-    def trace(self, camera: Camera, box: Box) -> Iterator[Band]:
-        """The box's rows from top to bottom, band by band: depths at the pixel centres, inf where the solid is missed.
+    def trace(self, view: PixelRays, box: Box) -> Iterator[Band]:
+        """The box's rows from top to bottom, band by band: distances along the rays, inf where the solid is missed.
 
         Nothing comes where no ray can meet it.
         """
         x0, y0, x1, y1 = box
-        faces = self.faces[self._in_reach(camera)] if x0 < x1 and y0 < y1 else self.faces[:0]
+        faces = self.faces[view.in_reach(self.points, self.faces)] if x0 < x1 and y0 < y1 else self.faces[:0]
         if len(faces) == 0:
             return
         used = np.zeros(len(self.points), bool)
@@ -125,31 +123,14 @@ class _Solid:
         rows = max(1, BAND_RAYS // (x1 - x0))
         origins = np.zeros((min(rows, y1 - y0) * (x1 - x0), 3), np.float32)
         for top in range(y0, y1, rows):
-            rays = _directions(camera, (x0, top, x1, min(top + rows, y1)))
-            # Directions have z = 1, so the distance in lengths of the direction is the depth along the optical axis.
+            rays, blind = view.directions((x0, top, x1, min(top + rows, y1)))
             far = tracer.run(origins[: len(rays)], rays, query="DISTANCE")
-            yield top, np.where(far < MISSED, far, np.inf).astype(np.float32).reshape(-1, x1 - x0)
-
-    def _in_reach(self, camera: Camera) -> npt.NDArray[np.bool_]:
-        """(F,) which triangles a ray through a pixel centre can meet: those whose image's extent holds a centre.
-
-        Most triangles of a thread or a gear lie between the centres, and handing a triangle to Embree (0.75 µs) costs
-        far more than this test. Triangles that reach behind the camera stay.
-        """
-        z = np.maximum(self.points[:, 2], NEAR_M)
-        keep = (self.points[:, 2] < NEAR_M)[self.faces].any(axis=1)
-        inside = np.ones(len(self.faces), bool)
-        for k, (f, c) in enumerate(((camera.fx, camera.cx), (camera.fy, camera.cy))):
-            at = np.float32(f) * self.points[:, k] / z + np.float32(c - 0.5)
-            first, last = (np.asarray(g) for g in (np.ceil(at - MARGIN_PX), np.floor(at + MARGIN_PX)))
-            a, b, d = self.faces.T
-            low = np.minimum(np.minimum(first[a], first[b]), first[d])
-            inside &= low <= np.maximum(np.maximum(last[a], last[b]), last[d])
-        return np.asarray(inside | keep)
+            met = (far < MISSED) & ~blind
+            yield top, np.where(met, far, np.inf).astype(np.float32).reshape(-1, x1 - x0)
 
 
 def _cover(
-    id_: int, box: Box, alone: Iterable[Band], ids: npt.NDArray[np.uint16], depth: npt.NDArray[np.float32]
+    id_: int, box: Box, alone: Iterable[Band], ids: npt.NDArray[np.uint16], far: npt.NDArray[np.float32]
 ) -> AmodalMask:
     """Enter an object, traced alone over a box, into the image where it is nearest; give its amodal mask."""
     (h, w), (x0, y0, x1, y1) = ids.shape, box
@@ -161,8 +142,8 @@ def _cover(
         if first < last and left < right:
             inside = band[first - row : last - row, left - x0 : right - x0]
             place = np.s_[first:last, left:right]
-            nearer = inside < depth[place]
-            ids[place][nearer], depth[place][nearer] = id_, inside[nearer]
+            nearer = inside < far[place]
+            ids[place][nearer], far[place][nearer] = id_, inside[nearer]
             mask[first - top : last - top] = np.isfinite(inside)
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) == 0:
@@ -179,29 +160,3 @@ def _object_points(obj: SceneObject, mesh: Mesh, camera: Camera) -> Points:
 def _to_camera(world: npt.NDArray[np.float64], camera: Camera) -> Points:
     e = camera.extrinsics
     return np.asarray(world @ e[:3, :3].T + e[:3, 3], dtype=np.float32)
-
-
-def _directions(camera: Camera, box: Box) -> Points:
-    """(n, 3) ray directions with z = 1 through the pixel centres of a box, row by row."""
-    x = (np.arange(box[0], box[2]) + 0.5 - camera.cx) / camera.fx
-    y = (np.arange(box[1], box[3]) + 0.5 - camera.cy) / camera.fy
-    rays = np.empty((len(y), len(x), 3), np.float32)
-    rays[..., 0], rays[..., 1], rays[..., 2] = x, y[:, None], 1.0
-    return rays.reshape(-1, 3)
-
-
-def _pixel_box(points: Points, camera: Camera) -> Box:
-    """x0, y0, x1, y1 of the pixels that can see the points, at most one image size beyond each border.
-
-    x0 = x1 or y0 = y1 says that they lie farther away than that.
-    """
-    w, h = camera.width, camera.height
-    z = points[:, 2]
-    if z.max() <= 0:
-        return (0, 0, 0, 0)
-    if z.min() < NEAR_M:  # part of it is behind the camera: its image has no bounds
-        return (-w, -h, 2 * w, 2 * h)
-    u, v = camera.fx * points[:, 0] / z + camera.cx, camera.fy * points[:, 1] / z + camera.cy
-    x0, x1 = int(max(np.floor(u.min()) - 1, -w)), int(min(np.ceil(u.max()) + 1, 2 * w))
-    y0, y1 = int(max(np.floor(v.min()) - 1, -h)), int(min(np.ceil(v.max()) + 1, 2 * h))
-    return (x0, y0, max(x0, x1), max(y0, y1))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..assets.material import RGB, FileRef, Material
 from .ids import FIXTURES, OBJECTS
+from .lenses import Lens
 
 __all__ = [
     "AreaLight",
@@ -152,10 +153,12 @@ class AreaLight(Frozen):
 
 
 class Camera(Frozen):
-    """A pinhole camera in OpenCV's frame (x right, y down, z forward), with an optional thin lens for the picture only.
+    """A camera in OpenCV's frame (x right, y down, z forward); its aperture blurs the picture, never the labels.
 
-    `fx, fy, cx, cy` in pixels; the centre of the top-left pixel is (0.5, 0.5). `fstop` None means everything is sharp;
-    `focal_m` is the lens's focal length in metres, which together with `fstop` gives the aperture.
+    `fx, fy, cx, cy` in pixels; the centre of the top-left pixel is (0.5, 0.5), half a pixel more than in OpenCV. `lens`
+    None is a pinhole without distortion (`lenses`). `fstop` None means everything is sharp; `focal_m` is the lens's
+    focal length in metres, which together with `fstop` gives the aperture. In focus is the plane at `focus_m` along the
+    optical axis, for a fisheye lens the sphere of that radius.
     """
 
     width: Annotated[int, Field(ge=8, le=16384)]
@@ -164,6 +167,7 @@ class Camera(Frozen):
     fy: float
     cx: float
     cy: float
+    lens: Lens | None = None
     cam_T_world: Matrix4
     focal_m: float = 0.05
     fstop: float | None = None

@@ -157,7 +157,7 @@ def test_depth_of_a_fisheye_is_along_the_axis() -> None:
     """Through a lens of 180° and more a wall of 40 m at z = 2 m has depth 2 everywhere, and nothing is beyond 90°."""
     pose = np.eye(4)
     pose[2, 3] = 2.25
-    wall = Body("box", (40.0, 40.0, 0.5), pose)
+    wall = Body("box", (0.8, 0.8, 0.01), pose, scale=50.0)
     view = Camera(width=320, height=240, fx=90, fy=90, cx=160, cy=120, lens=Fisheye(), cam_T_world=matrix(np.eye(4)))
     seen = cast(*scene_of([wall], view))
     u, v = np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5)

@@ -14,9 +14,9 @@ from ..assets.hdris import hdri_path
 from ..assets.mesh import Mesh
 from ..scenes.build import scene_mesh
 from ..scenes.ids import SURFACE, fixture_id
-from ..scenes.scene import AreaLight, Camera, RenderSettings, Scene, World
+from ..scenes.scene import AreaLight, RenderSettings, Scene, World
 from ..scenes.surface import surface_mesh
-from . import shaders
+from . import cameras, shaders
 
 __all__ = ["build", "build_labels", "clear"]
 
@@ -29,9 +29,6 @@ LOOKS = {
 #: under `interior` at 32 spp agree to 18.5 dB only, and fireflies take a fifth of the brightness; at 2048, and without
 #: the light tree, they agree to 24.0 dB for 0.4 CPU s more per image. 4096 gives 24.5 dB for 1.7 CPU s.
 WORLD_MAP_RESOLUTION = 2048
-#: What the label render takes over from the beauty render's settings.
-FRAMING = ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
-_CV_TO_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV looks along +z with y down, Blender along −z with y up
 
 
 def clear() -> bpy.types.Scene:
@@ -66,12 +63,12 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     for i, light in enumerate(scene.lights):
         _light(target, f"light {i}", light)
     _world(target, scene.world)
-    _camera(target, scene.camera)
+    cameras.add(target, scene.camera)
     _settings(target, scene.render, _noise_seed(scene))
     return target
 
 
-def build_labels(beauty: bpy.types.Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
+def build_labels(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     """The same objects before the same camera, made for one sample through each pixel's centre.
 
     No lens blur, no filter, no world; without materials every surface is opaque. Objects of the same mesh are instances
@@ -81,18 +78,15 @@ def build_labels(beauty: bpy.types.Scene, meshes: Mapping[int, Mesh]) -> bpy.typ
     target = bpy.data.scenes.new("labels")
     shared: dict[str, bpy.types.Mesh] = {}
     for item in beauty.collection.objects:
-        if item.type == "MESH":
+        if item.type == "MESH" and not cameras.is_portal(item):
             name = meshes[item.pass_index].sha256 if item.pass_index in meshes else item.name
             if name not in shared:
                 shared[name] = _bare(item.data)
             twin = item.copy()
             twin.data = shared[name]
             target.collection.objects.link(twin)
-    target.camera = beauty.camera.copy()
-    target.camera.data = beauty.camera.data.copy()
-    target.camera.data.dof.use_dof = False
-    target.collection.objects.link(target.camera)
-    for field in (*FRAMING, "threads_mode", "threads"):
+    cameras.add_twin(target, beauty, scene.camera)
+    for field in ("threads_mode", "threads"):
         setattr(target.render, field, getattr(beauty.render, field))
     _label_settings(target)
     return target
@@ -171,26 +165,6 @@ def _world(target: bpy.types.Scene, world: World) -> None:
     links.new(background.outputs["Background"], output.inputs["Surface"])
     data.cycles.sampling_method = "MANUAL"
     data.cycles.sample_map_resolution = WORLD_MAP_RESOLUTION
-
-
-def _camera(target: bpy.types.Scene, camera: Camera) -> None:
-    data = bpy.data.cameras.new("camera")
-    data.sensor_fit = "HORIZONTAL"
-    data.lens = camera.focal_m * 1000
-    data.sensor_width = data.lens * camera.width / camera.fx
-    # Blender's shifts count in image widths; its y points up, and non-square pixels stretch it.
-    data.shift_x = (camera.width / 2 - camera.cx) / camera.width
-    data.shift_y = (camera.cy - camera.height / 2) / camera.width * (camera.fx / camera.fy)
-    data.clip_start, data.clip_end = 0.0005, 1000.0
-    if camera.fstop is not None:
-        data.dof.use_dof = True
-        data.dof.aperture_fstop, data.dof.focus_distance = camera.fstop, camera.focus_m
-    item = _add(target, "camera", data)
-    item.matrix_world = mathutils.Matrix((np.linalg.inv(camera.extrinsics) @ _CV_TO_BLENDER).tolist())
-    target.camera = item
-    render = target.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = camera.width, camera.height, 100
-    render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, camera.fy / camera.fx), max(1.0, camera.fx / camera.fy)
 
 
 def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int) -> None:

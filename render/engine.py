@@ -44,7 +44,7 @@ class Engine:
                 target = blender.build(scene, meshes)
                 self.configure(target)
                 rgb, hdr = passes.picture(target, Path(folder), linear)
-                raw, depth = passes.labels(blender.build_labels(target, meshes), Path(folder))
+                raw, depth = passes.labels(blender.build_labels(target, scene, meshes), Path(folder))
                 blender.clear()
         except (RuntimeError, OSError) as e:  # what bpy's operators, OpenEXR and the disk raise
             raise RenderError(f"Blender failed: {str(e).strip() or type(e).__name__}") from e

@@ -146,7 +146,7 @@ def test_depth_of_field_is_that_of_a_camera_without_portal(cycles: Cycles) -> No
         view = camera(lens, 350, (0.05, -0.15, 0.2), fstop=fstop, focal_m=0.02, focus_m=0.35)
         half = view.model_copy(update={"width": 160, "height": 120, "cx": 78.0, "cy": 62.0})
         rgb = cycles(board(half, settings)).rgb.astype(np.float64)
-        return np.asarray(cv2.blur(rgb, (3, 3)))  # evens the noise out
+        return np.asarray(cv2.blur(rgb, (5, 5)))  # evens the noise out
 
     def apart(a: Vec, b: Vec) -> float:
         return float(np.sqrt(((a - b) ** 2).mean()))

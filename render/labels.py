@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ __all__ = ["ATTRIBUTES", "Box", "InstanceLabel", "Verification", "compare", "lab
 
 Ids = npt.NDArray[np.integer[Any]]
 Box = tuple[int, int, int, int]
-Pixel = tuple[float, float]
+KeyPoint = tuple[float, float, Literal[0, 1, 2]]
 
 #: Decimals of stored metres and pixels, so that the last bit of a matrix product is not part of a label.
 DECIMALS = 9
@@ -60,7 +60,9 @@ class InstanceLabel(BaseModel):
         distance_m: from the camera's centre to the object's origin.
         cam_T_object: rigid, object frame (metres, scale applied) → OpenCV camera frame.
         size_m: edge lengths of the object's box in its own frame, scale applied.
-        keypoints_px: name → (x, y) by the pinhole model, hidden or not, in the image or not; None behind the camera.
+        keypoints_px: name → (x, y, v), pixels and COCO's visibility: 2 visible, 1 hidden, 0 outside the image; None
+            where the camera has no image of it, behind it above all. Hidden is what a surface lies before, the object's
+            own included (`scenes.rays.RayView.in_sight`).
         annotated: whether COCO gets it; `left_out` says why not.
     """
 
@@ -79,7 +81,7 @@ class InstanceLabel(BaseModel):
     distance_m: float
     cam_T_object: Matrix4
     size_m: Vec3
-    keypoints_px: dict[str, Pixel | None]
+    keypoints_px: dict[str, KeyPoint | None]
     annotated: bool
     left_out: str | None
 
@@ -142,7 +144,7 @@ def label(scene: Scene, meshes: Mapping[int, Mesh], frame_ids: Ids, rays: RayVie
     crops = [_amodal(o.id, visible.get(o.id), frame_ids, rays.amodal.get(o.id)) for o in scene.objects]
     whole = encode_crops([crop for crop, _ in crops], size)
     return tuple(
-        _instance(scene, o, meshes[o.id], visible.get(o.id), mask, total)
+        _instance(scene, o, meshes[o.id], rays, visible.get(o.id), (mask, total))
         for o, mask, (_, total) in zip(scene.objects, whole, crops, strict=True)
     )
 
@@ -207,8 +209,9 @@ def _amodal(object_id: int, visible: MaskRle | None, ids: Ids, alone: AmodalMask
 
 
 def _instance(
-    scene: Scene, item: SceneObject, mesh: Mesh, visible: MaskRle | None, whole: MaskRle, total: int
+    scene: Scene, item: SceneObject, mesh: Mesh, rays: RayView, visible: MaskRle | None, unhidden: tuple[MaskRle, int]
 ) -> InstanceLabel:
+    whole, total = unhidden
     area = visible.area if visible else 0
     visibility = area / whole.area if whole.area else 0.0
     reason = left_out(item.category_id, area, visibility, scene.labels)
@@ -228,18 +231,21 @@ def _instance(
         distance_m=_tidy(float(np.linalg.norm(cam_t_object[:3, 3]))),
         cam_T_object=matrix(np.round(cam_t_object, DECIMALS) + 0.0),
         size_m=_triple(mesh.extents * item.scale),
-        keypoints_px=_keypoints(scene.camera, item, mesh),
+        keypoints_px=_keypoints(scene.camera, item, mesh, rays),
         annotated=reason is None,
         left_out=reason,
     )
 
 
-def _keypoints(camera: Camera, item: SceneObject, mesh: Mesh) -> dict[str, Pixel | None]:
+def _keypoints(camera: Camera, item: SceneObject, mesh: Mesh, rays: RayView) -> dict[str, KeyPoint | None]:
     if not mesh.keypoints:
         return {}
     points = np.array(list(mesh.keypoints.values()), dtype=np.float64) * item.scale
     pixels, _ = project(camera, points @ item.pose[:3, :3].T + item.pose[:3, 3])
-    shown: list[Pixel | None] = [None if np.isnan(p).any() else (_tidy(p[0]), _tidy(p[1])) for p in pixels]
+    shown: list[KeyPoint | None] = []
+    for (x, y), clear in zip(pixels, rays.in_sight[item.id], strict=True):
+        inside = 0 <= x < camera.width and 0 <= y < camera.height
+        shown.append(None if np.isnan(x) else (_tidy(x), _tidy(y), (2 if clear else 1) if inside else 0))
     return dict(zip(mesh.keypoints, shown, strict=True))
 
 

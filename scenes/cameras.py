@@ -9,7 +9,17 @@ from ..errors import RecipeError
 from .lenses import BrownConrady, Fisheye
 from .scene import Camera, matrix
 
-__all__ = ["BORDER_PX", "camera_center", "check_lens", "image", "look_at", "orbit_camera", "project", "rays"]
+__all__ = [
+    "BORDER_PX",
+    "camera_center",
+    "check_lens",
+    "image",
+    "look_at",
+    "orbit_camera",
+    "pixel_directions",
+    "project",
+    "rays",
+]
 
 Vec = npt.NDArray[np.float64]
 
@@ -97,6 +107,12 @@ def rays(camera: Camera, pixels: Vec) -> Vec:
     """
     at = (pixels - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
     return np.column_stack([at, np.ones(len(at))]) if camera.lens is None else camera.lens.undistort(at)
+
+
+def pixel_directions(camera: Camera) -> Vec:
+    """(h, w, 3) directions in the camera frame through the pixel centres, scaled as in `rays`."""
+    x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    return rays(camera, np.stack([x.ravel(), y.ravel()], axis=1)).reshape(camera.height, camera.width, 3)
 
 
 def check_lens(camera: Camera) -> Camera:

@@ -17,21 +17,26 @@ from embreex.mesh_construction import TriangleMesh
 
 from ..assets.mesh import Mesh
 from .build import scene_mesh
-from .ids import SURFACE, fixture_id, split_ids
+from .cameras import image
+from .ids import OBJECTS, SURFACE, fixture_id, split_ids
 from .pixel_rays import Box, PixelRays, Points, pixel_rays
-from .scene import Camera, Scene, SceneObject
+from .scene import Camera, Scene
+from .sight import Sight
 from .surface import surface_mesh
 
-__all__ = ["AmodalMask", "RayView", "cast"]
+__all__ = ["AmodalMask", "RayView", "Solid", "bodies", "cast", "solids"]
 
-#: First row, and the (rows, w) distances from there on, in lengths of the rays' directions.
-Band = tuple[int, npt.NDArray[np.float32]]
+#: First row, and from there on (rows, w) distances, in lengths of the rays' directions, and faces where they are asked.
+Band = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.int32] | None]
 
 #: Rays traced at once, in whole rows: 30 MB. A box may hold nine times the image, and what a band gives is kept only
 #: where it lies in the image.
 BAND_RAYS = 1 << 20
 #: Embree gives 1e37 for a ray that meets nothing.
 MISSED = 1e30
+#: A key point may lie so much below the surface and still be on it: in smallest extents of its object (facets and
+#: rounded edges), and in distances (single precision).
+ON_SURFACE = (0.05, 1e-5)
 
 
 @dataclass(frozen=True)
@@ -61,57 +66,115 @@ class RayView:
         depth_m: (h, w) float32 metres along the optical axis, inf: nothing. What a fisheye lens sees beside or behind
             the camera, at 90° or more from the axis, has a depth of 0 or less.
         amodal: object id → its mask alone.
+        in_sight: object id → (K,) which of its mesh's key points lie in the image with no surface before them, the
+            object's own included, by more than `ON_SURFACE`. A point inside the material is out of sight.
+        triangle: (h, w) int32 face of the seen mesh, −1 where nothing is; None when it was not asked for.
     """
 
     ids: npt.NDArray[np.uint16]
     stuff: npt.NDArray[np.uint8]
     depth_m: npt.NDArray[np.float32]
     amodal: Mapping[int, AmodalMask]
+    in_sight: Mapping[int, npt.NDArray[np.bool_]]
+    triangle: npt.NDArray[np.int32] | None = None
 
 
-def cast(scene: Scene, meshes: Mapping[int, Mesh]) -> RayView:
+def cast(scene: Scene, meshes: Mapping[int, Mesh], triangles: bool = False) -> RayView:
     """Cast a ray through every pixel centre; `meshes` gives each object's mesh by id (unscaled, object frame).
 
     Each object is traced alone, which its amodal mask needs anyway, and the nearest hit of all is what is seen.
     """
     camera = scene.camera
-    view = pixel_rays(camera)
-    shape = (camera.height, camera.width)
-    ids, far = np.zeros(shape, np.uint16), np.full(shape, np.inf, np.float32)
+    view, points = pixel_rays(camera), _key_points(scene, meshes)
+    seen = _Seen.nothing(camera, triangles)
     amodal: dict[int, AmodalMask] = {}
+    for raw_id, solid in solids(scene, meshes):
+        box = view.box(solid.points) if raw_id <= OBJECTS else (0, 0, camera.width, camera.height)
+        mask = _cover(raw_id, box, solid.trace(view, box, triangles), seen)
+        points.sight.look(solid.points, solid.faces)
+        if raw_id <= OBJECTS:
+            amodal[raw_id] = mask
+    ids, stuff = split_ids(seen.ids)
+    return RayView(ids, stuff, view.depth(seen.far), amodal, points.in_sight(), seen.triangle)
+
+
+def bodies(scene: Scene, meshes: Mapping[int, Mesh]) -> Iterator[tuple[int, Mesh, float, npt.NDArray[np.float64]]]:
+    """Raw id, mesh, scale and (4, 4) world pose of everything that can be seen: objects first, in their order."""
     for item in scene.objects:
-        solid = _Solid(_object_points(item, meshes[item.id], camera), meshes[item.id].faces)
-        box = view.box(solid.points)
-        amodal[item.id] = _cover(item.id, box, solid.trace(view, box), ids, far)
-    for raw_id, mesh, pose in _stuff(scene):
-        box = (0, 0, camera.width, camera.height)
-        solid = _Solid(_to_camera(mesh.vertices @ pose[:3, :3].T + pose[:3, 3], camera), mesh.faces)
-        _cover(raw_id, box, solid.trace(view, box), ids, far)
-    return RayView(*split_ids(ids), view.depth(far), amodal)
-
-
-def _stuff(scene: Scene) -> Iterator[tuple[int, Mesh, npt.NDArray[np.float64]]]:
-    """Raw id, mesh and world pose of what is no object."""
+        yield item.id, meshes[item.id], item.scale, item.pose
     if scene.surface is not None:
-        yield SURFACE, surface_mesh(scene.surface), np.eye(4)
+        yield SURFACE, surface_mesh(scene.surface), 1.0, np.eye(4)
     for k, fixture in enumerate(scene.fixtures):
-        yield fixture_id(k), scene_mesh(fixture.mesh), fixture.pose
+        yield fixture_id(k), scene_mesh(fixture.mesh), 1.0, fixture.pose
+
+
+def solids(scene: Scene, meshes: Mapping[int, Mesh]) -> Iterator[tuple[int, Solid]]:
+    """Raw id and geometry in the camera frame of all `bodies`."""
+    for raw_id, mesh, scale, pose in bodies(scene, meshes):
+        yield raw_id, Solid(_to_camera(mesh.vertices * scale @ pose[:3, :3].T + pose[:3, 3], scene.camera), mesh.faces)
 
 
 @dataclass(frozen=True)
-class _Solid:
+class _Seen:
+    """The image in the making: (h, w) raw ids, distances, and faces where they are asked for."""
+
+    ids: npt.NDArray[np.uint16]
+    far: npt.NDArray[np.float32]
+    triangle: npt.NDArray[np.int32] | None
+
+    @classmethod
+    def nothing(cls, camera: Camera, triangles: bool) -> _Seen:
+        shape = (camera.height, camera.width)
+        faces = np.full(shape, -1, np.int32) if triangles else None
+        return cls(np.zeros(shape, np.uint16), np.full(shape, np.inf, np.float32), faces)
+
+
+@dataclass(frozen=True)
+class _KeyPoints:
+    """The key points that lie in the image: what is before them, and whose they are."""
+
+    sight: Sight
+    inside: Mapping[int, npt.NDArray[np.bool_]]
+    tolerance_m: npt.NDArray[np.float64]
+
+    def in_sight(self) -> dict[int, npt.NDArray[np.bool_]]:
+        clear = iter(self.sight.clear(self.tolerance_m))
+        return {id_: np.array([i and bool(next(clear)) for i in inside], bool) for id_, inside in self.inside.items()}
+
+
+def _key_points(scene: Scene, meshes: Mapping[int, Mesh]) -> _KeyPoints:
+    camera, inside = scene.camera, {}
+    found, tolerance = [np.zeros((0, 3), np.float32)], [np.zeros(0)]
+    for item in scene.objects:
+        mesh = meshes[item.id]
+        own = np.array(list(mesh.keypoints.values()), dtype=np.float64).reshape(-1, 3) * item.scale
+        points = _to_camera(own @ item.pose[:3, :3].T + item.pose[:3, 3], camera)
+        at = image(camera, points.astype(np.float64))
+        inside[item.id] = ((at >= 0) & (at < [camera.width, camera.height])).all(axis=1)
+        points = points[inside[item.id]]
+        within = ON_SURFACE[0] * mesh.extents.min() * item.scale
+        found.append(points)
+        tolerance.append(within + ON_SURFACE[1] * np.linalg.norm(points, axis=1))
+    return _KeyPoints(Sight(np.concatenate(found)), inside, np.concatenate(tolerance))
+
+
+@dataclass(frozen=True)
+class Solid:
     """A mesh in the camera frame: (V, 3) points in metres, (F, 3) faces."""
 
     points: Points
     faces: npt.NDArray[np.int32]
 
-    def trace(self, view: PixelRays, box: Box) -> Iterator[Band]:
+    def trace(self, view: PixelRays, box: Box, triangles: bool) -> Iterator[Band]:
         """The box's rows from top to bottom, band by band: distances along the rays, inf where the solid is missed.
 
         Nothing comes where no ray can meet it.
         """
         x0, y0, x1, y1 = box
-        faces = self.faces[view.in_reach(self.points, self.faces)] if x0 < x1 and y0 < y1 else self.faces[:0]
+        if x0 >= x1 or y0 >= y1:
+            return
+        reached = np.flatnonzero(view.in_reach(self.points, self.faces))
+        faces = self.faces[reached]
         if len(faces) == 0:
             return
         used = np.zeros(len(self.points), bool)
@@ -124,37 +187,36 @@ class _Solid:
         origins = np.zeros((min(rows, y1 - y0) * (x1 - x0), 3), np.float32)
         for top in range(y0, y1, rows):
             rays, blind = view.directions((x0, top, x1, min(top + rows, y1)))
-            far = tracer.run(origins[: len(rays)], rays, query="DISTANCE")
+            if triangles:
+                hits = tracer.run(origins[: len(rays)], rays, output=True)
+                far, face = hits["tfar"], reached[hits["primID"]].astype(np.int32).reshape(-1, x1 - x0)
+            else:
+                far, face = tracer.run(origins[: len(rays)], rays, query="DISTANCE"), None
             met = (far < MISSED) & ~blind
-            yield top, np.where(met, far, np.inf).astype(np.float32).reshape(-1, x1 - x0)
+            yield top, np.where(met, far, np.inf).astype(np.float32).reshape(-1, x1 - x0), face
 
 
-def _cover(
-    id_: int, box: Box, alone: Iterable[Band], ids: npt.NDArray[np.uint16], far: npt.NDArray[np.float32]
-) -> AmodalMask:
+def _cover(id_: int, box: Box, alone: Iterable[Band], seen: _Seen) -> AmodalMask:
     """Enter an object, traced alone over a box, into the image where it is nearest; give its amodal mask."""
-    (h, w), (x0, y0, x1, y1) = ids.shape, box
+    (h, w), (x0, y0, x1, y1) = seen.ids.shape, box
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, w), min(y1, h)
     mask, total = np.zeros((max(bottom - top, 0), max(right - left, 0)), bool), 0
-    for row, band in alone:
+    for row, band, faces in alone:
         total += int(np.isfinite(band).sum())
         first, last = max(row, top), min(row + len(band), bottom)
         if first < last and left < right:
-            inside = band[first - row : last - row, left - x0 : right - x0]
-            place = np.s_[first:last, left:right]
-            nearer = inside < far[place]
-            ids[place][nearer], far[place][nearer] = id_, inside[nearer]
+            cut, place = np.s_[first - row : last - row, left - x0 : right - x0], np.s_[first:last, left:right]
+            inside = band[cut]
+            nearer = inside < seen.far[place]
+            seen.ids[place][nearer], seen.far[place][nearer] = id_, inside[nearer]
+            if faces is not None and seen.triangle is not None:
+                seen.triangle[place][nearer] = faces[cut][nearer]
             mask[first - top : last - top] = np.isfinite(inside)
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) == 0:
         return AmodalMask(0, 0, np.zeros((0, 0), bool), total)
     crop = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     return AmodalMask(left + int(cols[0]), top + int(rows[0]), np.ascontiguousarray(crop), total)
-
-
-def _object_points(obj: SceneObject, mesh: Mesh, camera: Camera) -> Points:
-    pose = obj.pose
-    return _to_camera(mesh.vertices * obj.scale @ pose[:3, :3].T + pose[:3, 3], camera)
 
 
 def _to_camera(world: npt.NDArray[np.float64], camera: Camera) -> Points:

@@ -67,6 +67,7 @@ class Rays:
     ids: npt.NDArray[np.uint16]
     depth_m: npt.NDArray[np.float32]
     amodal: dict[int, Amodal]
+    in_sight: dict[int, list[bool]]
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,11 @@ def scene(discs: list[Disc], index: int = 0, view: Camera | None = None, rules: 
     )
 
 
-def cast(discs: list[Disc], width: int = 64, height: int = 48) -> Rays:
-    """What pixel-centre rays see of the discs; one image size is kept beyond each border."""
+def cast(discs: list[Disc], width: int = 64, height: int = 48, points: int = 0) -> Rays:
+    """What pixel-centre rays see of the discs; one image size is kept beyond each border.
+
+    All `points` key points of each are in sight.
+    """
     y, x = np.mgrid[-height : 2 * height, -width : 2 * width] + 0.5
     ids, depth = np.zeros(y.shape, dtype=np.uint16), np.full(y.shape, np.inf, dtype=np.float32)
     amodal = {}
@@ -144,7 +148,7 @@ def cast(discs: list[Disc], width: int = 64, height: int = 48) -> Rays:
         box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] if len(rows) else np.s_[:0, :0]
         left, top = (int(columns.min()), int(rows.min())) if len(rows) else (0, 0)
         amodal[i] = Amodal(left, top, alone[inside][box], int(alone.sum()))
-    return Rays(ids[inside].copy(), depth[inside].copy(), amodal)
+    return Rays(ids[inside].copy(), depth[inside].copy(), amodal, {i: [True] * points for i in amodal})
 
 
 def write_image(folder: Path, discs: list[Disc], index: int, form: DepthFormat = "png") -> Record:

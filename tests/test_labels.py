@@ -17,7 +17,7 @@ from .synthetic import Amodal, Disc, Rays, camera, cast, scene, square
 
 
 def labels(discs: list[Disc], rules: LabelRules | None = None, **meshes: Any) -> tuple[InstanceLabel, ...]:
-    rays = cast(discs)
+    rays = cast(discs, points=len(meshes.get("keypoints", ())))
     what = scene(discs, rules=rules)
     return label(what, dict.fromkeys(rays.amodal, square(**meshes)), rays.ids, rays)  # type: ignore[arg-type]  # a double
 
@@ -48,7 +48,7 @@ def test_truncation_is_the_share_outside_the_image() -> None:
 def test_an_object_without_any_pixel_has_no_truncation() -> None:
     """Behind the camera there is no image to be cut off: truncation is None, visibility 0, and the object stays."""
     what = scene([Disc(30, 24, 10, 1.0)])
-    rays = Rays(np.zeros((48, 64), np.uint16), np.full((48, 64), np.inf, np.float32), {})
+    rays = Rays(np.zeros((48, 64), np.uint16), np.full((48, 64), np.inf, np.float32), {}, {})
     (item,) = label(what, {1: square()}, rays.ids, rays)  # type: ignore[arg-type]  # a double
     assert (item.truncation, item.visibility, item.amodal_rle, item.left_out) == (None, 0.0, None, "no visible pixel")
 
@@ -75,8 +75,8 @@ def test_geometry_against_closed_forms() -> None:
     expected[:3, 3] = x, 0, 1.5
     np.testing.assert_allclose(item.cam_T_object, expected, atol=1e-9)
     assert item.size_m == (0.6, 0.6, 0.0)
-    assert item.keypoints_px["corner"] == pytest.approx((60 * (x + 0.2) / 1.5 + 32, 60 * -0.1 / 1.5 + 24))
-    assert item.keypoints_px["far"] == pytest.approx((60 * x / 2.0 + 32, 24))
+    assert item.keypoints_px["corner"] == pytest.approx((60 * (x + 0.2) / 1.5 + 32, 60 * -0.1 / 1.5 + 24, 2))
+    assert item.keypoints_px["far"] == pytest.approx((60 * x / 2.0 + 32, 24, 2))
     assert item.keypoints_px["behind"] is None
 
 
@@ -157,7 +157,7 @@ def test_three_hundred_objects_cost_little() -> None:
         row, column = divmod(i - 1, 20)
         amodal[i] = Amodal(column * 32, row * 32, rng.random((32, 32)) < 0.9, 1024)
     what: Scene = scene([], view=camera(640, 480)).replace(objects=tuple(objects))
-    rays = Rays(ids[:480, :640], np.ones((480, 640), np.float32), amodal)
+    rays = Rays(ids[:480, :640], np.ones((480, 640), np.float32), amodal, {i: [True] for i in amodal})
     mesh = dict.fromkeys(amodal, square(keypoints={"a": (0.0, 0.0, 0.0)}))
     spent = []
     for _ in range(3):  # the best of three, because other processes share the machine

@@ -48,7 +48,7 @@ def instance(i: int) -> dict[str, Any]:
     attributes = {
         "visibility": (900 + i) / (1000 + i), "truncation": 0.0, "amodal_bbox": [i, 2 * i, 31, 33],
         "amodal_area": 1000 + i, "amodal_rle": rle + "2N1", "distance_m": 0.913456789, "cam_T_object": MATRIX,
-        "size_m": [0.0123, 0.0123, 0.0071], "keypoints_px": {"head": [101.25, 88.125], "tip": [131.5, 90.75]},
+        "size_m": [0.0123, 0.0123, 0.0071], "keypoints_px": {"head": [101.25, 88.125, 2], "tip": [131.5, 90.75, 1]},
     }  # fmt: skip
     return {
         "id": i + 1, "category": "nut", "category_id": i % 3 + 1, "area": 900 + i, "bbox": [i, 2 * i, 30, 31],

@@ -7,7 +7,9 @@ from .material import RGB
 __all__ = [
     "CERAMICS",
     "FABRICS",
+    "FELTS",
     "GLASSES",
+    "GLOSSIES",
     "GREYS",
     "INKS",
     "KRAFTS",
@@ -15,6 +17,7 @@ __all__ = [
     "PAPERS",
     "PLASTICS",
     "RUBBERS",
+    "SWIRLS",
     "WOODS",
 ]
 
@@ -92,3 +95,35 @@ RUBBERS: tuple[RGB, ...] = (
     (0.02, 0.05, 0.12),
 )
 PAPERS: tuple[RGB, ...] = ((0.78, 0.77, 0.74), (0.72, 0.68, 0.58), (0.66, 0.66, 0.65))
+#: Pigments of polished plastic, as seen on dice.
+GLOSSIES: tuple[RGB, ...] = (
+    (0.52, 0.015, 0.018),  # red
+    (0.005, 0.28, 0.07),  # green
+    (0.70, 0.68, 0.58),  # ivory
+    (0.012, 0.012, 0.014),  # black
+    (0.72, 0.56, 0.01),  # yellow
+    (0.01, 0.12, 0.42),  # blue
+    (0.03, 0.008, 0.05),  # plum
+    (0.17, 0.015, 0.045),  # wine
+    (0.005, 0.11, 0.10),  # teal
+    (0.17, 0.10, 0.035),  # bronze
+)
+#: What is stirred into them.
+SWIRLS: tuple[RGB, ...] = (
+    (0.012, 0.012, 0.014),
+    (0.01, 0.20, 0.55),
+    (0.75, 0.22, 0.01),
+    (0.02, 0.20, 0.12),
+    (0.20, 0.03, 0.28),
+    (0.36, 0.03, 0.03),
+    (0.30, 0.20, 0.06),
+    (0.70, 0.70, 0.66),
+)
+FELTS: tuple[RGB, ...] = (
+    (0.02, 0.11, 0.045),  # billiard green
+    (0.16, 0.015, 0.02),  # claret
+    (0.015, 0.03, 0.10),  # navy
+    (0.025, 0.025, 0.027),  # black
+    (0.17, 0.17, 0.175),  # grey
+    (0.06, 0.02, 0.09),  # violet
+)

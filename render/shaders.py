@@ -10,6 +10,7 @@ import bpy
 
 from ..assets.material import FileRef, Material
 from ..assets.materials import material
+from .shader_glossy import acrylic, felt, marbled, speckled
 from .shader_graph import Graph
 from .shader_metals import black_oxide, brass, brushed_steel, cast_steel, painted_metal, zinc
 from .shader_natural import cardboard, concrete, fabric, paper, wood
@@ -36,6 +37,10 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
     "paper": paper,
     "printed": printed,
     "textured": textured,
+    "acrylic": acrylic,
+    "marbled": marbled,
+    "speckled": speckled,
+    "felt": felt,
 }
 
 

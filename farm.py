@@ -24,6 +24,7 @@ from .datasets.records import (
     DepthFormat,
     image_paths,
     indices,
+    map_paths,
     quarantine_folder,
     quarantined,
     read_info,
@@ -38,6 +39,7 @@ from .render.supervisor import Limits, Outcome, Supervisor
 from .render.worker import TIMEOUT_S, Worker, ask, serve
 from .scenes.build import meshes_of
 from .scenes.load import recipe_from_dict
+from .scenes.outputs import Output
 from .scenes.recipe import Recipe
 from .scenes.scene import MeshRef, Scene
 
@@ -136,12 +138,12 @@ def generate(
     folder, options = Path(out), options or Options()
     with lock(folder):
         info = open_dataset(folder, recipe, seed, count, versions())
-        done = {i for i in indices(folder) if _has_pictures(folder, i)} | set(quarantined(folder))
+        done = {i for i in indices(folder) if _has_pictures(folder, i, info.outputs)} | set(quarantined(folder))
         todo = [i for i in (order if order is not None else range(count)) if i not in done]
         if begin is not None:
             begin(len(todo))
         try:
-            lost = _run(folder, todo, options, progress or (lambda _: None))
+            lost = _run(folder, todo, options, progress or (lambda _: None), info.outputs)
         finally:
             sweep(folder)  # what a worker was writing when it was stopped
         info = export(folder, info)
@@ -172,7 +174,9 @@ def render_scene(scene: Scene, device: str = "auto", linear: bool = False, timeo
             return Frame(**{name: arrays[name] for name in arrays.files})
 
 
-def _run(folder: Path, todo: Sequence[int], options: Options, progress: Progress) -> dict[int, Outcome]:
+def _run(
+    folder: Path, todo: Sequence[int], options: Options, progress: Progress, outputs: tuple[Output, ...]
+) -> dict[int, Outcome]:
     """Render all of `todo`; gives those, by index, that failed or are impossible."""
     setup = {
         "kind": "dataset",
@@ -182,24 +186,26 @@ def _run(folder: Path, todo: Sequence[int], options: Options, progress: Progress
     }
     limits = Limits(options.workers, options.timeout_s, options.recycle_images)
     return Supervisor(
-        lambda: Worker(MODULE, setup), todo, limits, lambda index: _outcome(folder, index), progress
+        lambda: Worker(MODULE, setup), todo, limits, lambda index: _outcome(folder, index, outputs), progress
     ).run()
 
 
-def _outcome(folder: Path, index: int) -> Outcome | None:
+def _outcome(folder: Path, index: int, outputs: tuple[Output, ...]) -> Outcome | None:
     """What a worker has finished of an image; None when it did not get so far."""
     aside = quarantine_folder(folder, index) / "record.json"
     if aside.is_file():
         return Outcome(index, "quarantined", read_record(aside).reason)
-    if record_path(folder, index).is_file() and _has_pictures(folder, index):
+    if record_path(folder, index).is_file() and _has_pictures(folder, index, outputs):
         return Outcome(index, "ok")
     return None
 
 
-def _has_pictures(folder: Path, index: int) -> bool:
+def _has_pictures(folder: Path, index: int, outputs: tuple[Output, ...]) -> bool:
     """Whether the pictures of a recorded image are still there; one that somebody deleted is rendered again."""
+    extra = map_paths(index, outputs).values()
     return any(
-        all((folder / path).is_file() for path in image_paths(index, form).values()) for form in get_args(DepthFormat)
+        all((folder / path).is_file() for path in (*image_paths(index, form).values(), *extra))
+        for form in get_args(DepthFormat)
     )
 
 

@@ -12,6 +12,7 @@ from . import __version__
 from .assets.mesh import Mesh
 from .datasets.depth import encode_depth
 from .datasets.files import write_bytes_atomic
+from .datasets.maps import encode as encode_map
 from .datasets.png import encode_ids, encode_rgb, pixels_sha256
 from .datasets.records import (
     DatasetInfo,
@@ -19,6 +20,7 @@ from .datasets.records import (
     Record,
     image_paths,
     labels_sha256,
+    map_paths,
     read_record,
     record_path,
     scene_sha256,
@@ -29,6 +31,8 @@ from .datasets.splits import split_of
 from .errors import DatasetError
 from .render.frame import Frame
 from .render.labels import InstanceLabel, Verification, compare, label
+from .render.maps import maps
+from .render.panoptic import from_colors, stuff_labels
 from .render.supervisor import Outcome
 from .scenes.build import meshes_of
 from .scenes.ids import join_ids
@@ -92,18 +96,22 @@ def store(
     instances = label(scene, meshes, frame.ids, rays)
     raw, ray_raw = join_ids(frame.ids, frame.stuff), join_ids(rays.ids, rays.stuff)
     verification = compare(raw, ray_raw)
+    extra = maps(scene, meshes, frame, instances)
+    stuff = stuff_labels(scene, from_colors(extra["panoptic"])) if "panoptic" in extra else ()
     depth, steps, saturated = encode_depth(frame.depth_m, info.depth_unit_m, info.depth_format)
     names = image_paths(scene.index, info.depth_format)
     reason = None if verification.passed else _disagreement(verification)
     record = Record(
         index=scene.index,
         **names,
+        maps=map_paths(scene.index, scene.outputs),
         width=scene.camera.width,
         height=scene.camera.height,
         split=split_of(info.seed, scene.group, info.val_fraction),
         scene=scene,
         instances=instances,
         verification=verification,
+        stuff=stuff,
         depth_saturated=saturated,
         status="quarantined" if reason else "ok",
         reason=reason,
@@ -111,9 +119,10 @@ def store(
             rgb=pixels_sha256(frame.rgb),
             ids=pixels_sha256(frame.ids),
             depth=pixels_sha256(steps),
-            labels=labels_sha256(instances),
+            labels=labels_sha256(instances, stuff),
             recipe=info.recipe_sha256,
             scene=scene_sha256(scene),
+            maps={name: pixels_sha256(stored) for name, stored in extra.items()},
         ),
         versions=versions(),
         device=device,
@@ -126,6 +135,8 @@ def store(
         return Outcome(scene.index, "quarantined", reason)
     for key, data in pictures.items():
         write_bytes_atomic(folder / names[key], data)
+    for name, stored in extra.items():
+        write_bytes_atomic(folder / record.maps[name], encode_map(name, stored))
     write_record(folder, record)
     return Outcome(scene.index, "ok")
 
@@ -141,6 +152,8 @@ def _disagreement(found: Verification) -> str:
 def rerender(folder: Path, index: int, render: Callable[[Scene, str], Frame]) -> tuple[Frame, bool]:
     """Render an image again from its record alone; also tells whether its pixels are those of the stored image.
 
+    They are when picture, ids, and every image that the scene's `outputs` ask for have the hashes of the record.
+
     `render` gets the scene and the device that the record names, as `farm.render_scene` takes them: "cpu", "optix", …
     """
     path = record_path(folder, index)
@@ -149,7 +162,9 @@ def rerender(folder: Path, index: int, render: Callable[[Scene, str], Frame]) ->
     record = read_record(path)
     device = record.device.partition(":")[0]
     frame = render(record.scene, "cpu" if device == "none" else device)  # "none": no light was simulated
-    return frame, pixels_sha256(frame.rgb) == record.hashes.rgb
+    extra = maps(record.scene, meshes_of(record.scene), frame, record.instances) if record.maps else {}
+    same = {name: pixels_sha256(stored) for name, stored in extra.items()} == record.hashes.maps
+    return frame, same and [pixels_sha256(p) for p in (frame.rgb, frame.ids)] == [record.hashes.rgb, record.hashes.ids]
 
 
 def versions() -> dict[str, str]:

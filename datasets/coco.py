@@ -167,7 +167,7 @@ def _generation(record: Json, scene: Json) -> Json:
         },
         "render": scene["render"],
         "device": record["device"],
-        "files": {"image": record["image"], "depth": record["depth"], "ids": record["ids"]},
+        "files": {"image": record["image"], "depth": record["depth"], "ids": record["ids"], **record["maps"]},
         "verification": record["verification"],
         "hashes": record["hashes"],
     }

@@ -47,6 +47,8 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         name=recipe.name,
         seed=seed,
         categories=recipe.category_names,
+        stuff_categories=recipe.stuff_names,
+        outputs=recipe.outputs,
         recipe=recipe.model_dump(mode="json"),
         recipe_sha256=recipe_sha256(recipe),
         settings=recipe.render.model_dump(mode="json", exclude={"size"}),

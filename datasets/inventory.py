@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..assets.files import STORED_NAME
 from ..assets.material import FileRef
 from ..errors import ScenewrightError
+from ..scenes.outputs import MAPS, map_names
 from .coco import coco_path
 from .files import TEMPORARY, inside
 from .records import DatasetInfo, indices
@@ -42,10 +43,11 @@ class Finding:
 
 def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every file that should not be there, and every one that should; `info` None: dataset.json cannot be read."""
+    maps = map_names(info.outputs if info else MAPS)
     for path in sorted(folder.iterdir()):
-        if path.name not in TOP and not _left(path):
+        if path.name not in {*TOP, *maps} and not _left(path):
             yield Finding("warning", path.name, "a foreign file at the top of the dataset: move it elsewhere")
-    for place in (folder, *(folder / name for name in sorted(TOP)), *sorted(folder.glob("quarantine/*/"))):
+    for place in (folder, *(folder / name for name in sorted({*TOP, *maps})), *sorted(folder.glob("quarantine/*/"))):
         for path in sorted(place.glob(TEMPORARY)) if place.is_dir() else ():
             message = "left by an interrupted write: run the same generate command, or delete it"
             yield Finding("warning", path.relative_to(folder).as_posix(), message)
@@ -62,7 +64,9 @@ def _numbered(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     """Folders that hold one file per image."""
     known = {f"{i:06d}" for i in indices(folder)}
     depth = (f".{info.depth_format}",) if info else (".png", ".exr")
-    for place, suffixes in {"images": (".png",), "depth": depth, "ids": (".png",), "records": (".json",)}.items():
+    places = {"images": (".png",), "depth": depth, "ids": (".png",), "records": (".json",)}
+    places |= dict.fromkeys(map_names(info.outputs if info else ()), (".png",))
+    for place, suffixes in places.items():
         if not (folder / place).is_dir():
             yield Finding("error", place, "the folder is missing: restore it, or run the same generate command again")
             continue

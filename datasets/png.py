@@ -21,9 +21,11 @@ __all__ = [
     "Header",
     "decode_depth_png",
     "decode_ids",
+    "decode_map",
     "decode_rgb",
     "encode_depth_png",
     "encode_ids",
+    "encode_map",
     "encode_rgb",
     "pixels_sha256",
 ]
@@ -73,6 +75,22 @@ def encode_depth_png(depth_m: npt.NDArray[np.float32], unit_m: float) -> tuple[b
     steps = np.rint(np.where(surface, depth_m, 0).astype(np.float64) / unit_m)
     stored = np.where(surface, np.clip(steps, 1, DEEPEST), 0).astype(np.uint16)
     return _encode(stored, SMOOTH), stored, int(np.count_nonzero(steps > DEEPEST))
+
+
+def encode_map(pixels: npt.NDArray[Any], bits: int, channels: int) -> bytes:
+    """PNG of (h, w) or (h, w, 3) unsigned integers of 8 or 16 bits, channels as red, green, blue."""
+    dtype = np.uint8 if bits == 8 else np.uint16
+    if pixels.dtype != dtype or pixels.shape[2:] != ((channels,) if channels > 1 else ()):
+        raise DatasetError(
+            f"a map of {channels} channel(s) of {bits} bits is needed, got {pixels.dtype} {pixels.shape}"
+        )
+    return _encode(pixels[..., ::-1] if channels > 1 else pixels, SMOOTH)
+
+
+def decode_map(data: bytes, width: int, height: int, bits: int, channels: int) -> npt.NDArray[Any]:
+    """The integers of an `encode_map` PNG of that size and layout; DatasetError for anything else."""
+    pixels = _decode(data, Header(width, height, bits, channels))
+    return np.ascontiguousarray(pixels[..., ::-1]) if channels > 1 else pixels
 
 
 def decode_rgb(data: bytes, width: int, height: int) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ complete, and everything else in the folder can be derived from the records.
     depth/000017.png           16-bit steps of `depth_unit_m`, 0 where there is no surface; or
     depth/000017.exr           float32 metres, inf where there is no surface
     ids/000017.png             16-bit instance ids, 0 is none
+    normals/000017.png, …      images that the recipe's `outputs` ask for (`scenes.outputs.MAPS`)
     records/000017.json        Record
     annotations/               COCO, derived from the records
     quarantine/000017/         an image whose two label engines disagree; never exported
@@ -25,7 +26,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..errors import DatasetError
 from ..render.labels import InstanceLabel, Verification
+from ..render.panoptic import StuffLabel
 from ..scenes.license import License
+from ..scenes.outputs import MapName, Output, map_names
 from ..scenes.scene import Scene, digest
 from .files import read_bytes, write_bytes_atomic
 from .skim import skim
@@ -40,6 +43,7 @@ __all__ = [
     "indices",
     "iter_records",
     "labels_sha256",
+    "map_paths",
     "quarantine_folder",
     "quarantined",
     "read_info",
@@ -74,7 +78,10 @@ class Stored(BaseModel):
 
 
 class Hashes(Stored):
-    """SHA-256 of decoded pixels (`png.pixels_sha256`), `labels_sha256`, `recipe_digest` and `scene_sha256`."""
+    """SHA-256 of decoded pixels (`png.pixels_sha256`), `labels_sha256`, `recipe_digest` and `scene_sha256`.
+
+    `maps` are of what `render.maps` stores; `labels` are of all instances and of the kinds of stuff.
+    """
 
     rgb: Sha256
     ids: Sha256
@@ -82,11 +89,14 @@ class Hashes(Stored):
     labels: Sha256
     recipe: Sha256
     scene: Sha256
+    maps: dict[MapName, Sha256] = {}
 
 
 class Record(Stored):
-    """One finished image. `image`, `depth` and `ids` are paths below the dataset's folder, with forward slashes.
+    """One finished image. `image`, `depth`, `ids` and `maps` are paths below the dataset's folder, forward slashes.
 
+    `maps` are the images that the scene's `outputs` ask for. `stuff` are the segments of the panoptic map that are no
+    objects, where that is asked for.
     `depth_saturated` counts pixels too far for 16 bits. `status` is "quarantined" only in `quarantine/`, and `reason`
     says why then. `device` is what rendered the colours, since a GPU rounds otherwise than a CPU does: "cpu",
     "optix: NVIDIA L4", or "none" where no light was simulated.
@@ -97,12 +107,14 @@ class Record(Stored):
     image: RelativePath
     depth: RelativePath
     ids: RelativePath
+    maps: dict[MapName, RelativePath] = {}
     width: int
     height: int
     split: str
     scene: Scene
     instances: tuple[InstanceLabel, ...]
     verification: Verification
+    stuff: tuple[StuffLabel, ...] = ()
     depth_saturated: int = 0
     status: Literal["ok", "quarantined"] = "ok"
     reason: str | None = None
@@ -127,7 +139,8 @@ class DatasetInfo(Stored):
 
     `recipe` is the checked recipe as plain JSON, and `recipe_sha256` its `recipe_digest`; `settings` are the render
     settings; `size` is (width, height) in pixels; `depth_unit_m` is how many
-    metres a value of 1 in a depth image means: the step of "png", 1 for "exr"; `license` is of the images, where the
+    metres a value of 1 in a depth image means: the step of "png", 1 for "exr"; `stuff_categories` follow the categories
+    in semantic maps; `outputs` are the annotations that the recipe asks for; `license` is of the images, where the
     recipe states one; `notes` say what is odd about its mesh files (`scenes.notes`).
     """
 
@@ -135,6 +148,8 @@ class DatasetInfo(Stored):
     name: str
     seed: int
     categories: tuple[str, ...]
+    stuff_categories: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
     recipe: dict[str, Any]
     recipe_sha256: Sha256
     settings: dict[str, Any]
@@ -165,9 +180,14 @@ def image_paths(index: int, depth_format: DepthFormat) -> dict[str, str]:
     }  # fmt: skip
 
 
-def labels_sha256(instances: Iterable[InstanceLabel]) -> str:
+def map_paths(index: int, outputs: Iterable[Output]) -> dict[MapName, str]:
+    """The paths of the images that outputs consist of, below the dataset's folder, keyed as in `Record.maps`."""
+    return {name: f"{name}/{index:06d}.png" for name in map_names(outputs)}
+
+
+def labels_sha256(instances: Iterable[InstanceLabel], stuff: Iterable[StuffLabel] = ()) -> str:
     """Hash of all labels of one image, in their order."""
-    return hashlib.sha256(b"\n".join(i.model_dump_json().encode() for i in instances)).hexdigest()
+    return hashlib.sha256(b"\n".join(i.model_dump_json().encode() for i in (*instances, *stuff))).hexdigest()
 
 
 def scene_sha256(scene: Scene) -> str:

@@ -21,6 +21,7 @@ from .coco import coco_path, write_coco
 from .depth import decode_depth
 from .files import inside, read_bytes
 from .inventory import Finding, inventory
+from .maps import decode as decode_map
 from .png import decode_ids, decode_rgb, pixels_sha256
 from .records import (
     DatasetInfo,
@@ -29,6 +30,7 @@ from .records import (
     image_paths,
     indices,
     labels_sha256,
+    map_paths,
     quarantined,
     read_info,
     read_record,
@@ -103,10 +105,13 @@ def _record(folder: Path, index: int, info: DatasetInfo | None, seen: _Seen) -> 
             yield f"names {getattr(record, key)!r} as its {key}, expected {path!r}: restore the record"
         if (other := seen.paths.setdefault(getattr(record, key), index)) != index:
             yield f"shares {getattr(record, key)} with image {other}: render both again"
+    if record.maps != (wanted := map_paths(index, record.scene.outputs)) or set(record.hashes.maps) != set(wanted):
+        yield f"names {sorted(record.maps)} beside its picture, its scene asks for {sorted(wanted)}: render it again"
     yield from _origin(record, info)
     yield from _guarded(lambda: _picture(folder, record))
     yield from _guarded(lambda: _depth(folder, record, form))
     yield from _guarded(lambda: _labels(folder, record))
+    yield from _guarded(lambda: _maps(folder, record))
 
 
 def _origin(record: Record, info: DatasetInfo | None) -> Messages:
@@ -118,7 +123,7 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
         yield "its recipe hash is not its scene's: render it again"
     if record.hashes.scene != scene_sha256(scene):
         yield "its scene was changed after it was written (hash differs): restore the record or render it again"
-    if record.hashes.labels != labels_sha256(record.instances):
+    if record.hashes.labels != labels_sha256(record.instances, record.stuff):
         yield "its labels were changed after they were written (hash differs): restore the record or render it again"
     if info is None:
         return
@@ -126,6 +131,8 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
         yield "comes from another recipe or seed than dataset.json says: datasets must not be mixed in one folder"
     if scene.categories != info.categories:
         yield f"has categories {scene.categories}, dataset.json {info.categories}: datasets must not be mixed"
+    if scene.outputs != info.outputs:
+        yield f"has outputs {scene.outputs}, dataset.json {info.outputs}: datasets must not be mixed"
     if (record.width, record.height) != info.size:
         yield f"is {record.width}x{record.height}, dataset.json says {info.size[0]}x{info.size[1]}: render it again"
     changed = [n for n in {**info.versions, **record.versions} if info.versions.get(n) != record.versions.get(n)]
@@ -155,6 +162,14 @@ def _depth(folder: Path, record: Record, form: DepthFormat) -> Messages:
     depth = decode_depth(read_bytes(inside(folder, record.depth)), record.width, record.height, form)
     if pixels_sha256(depth) != record.hashes.depth:
         yield f"{record.depth} holds other pixels than were recorded: restore it, or delete the record and render again"
+
+
+def _maps(folder: Path, record: Record) -> Messages:
+    """The images that the scene's outputs ask for."""
+    for name, path in record.maps.items():
+        stored = decode_map(name, read_bytes(inside(folder, path)), record.width, record.height)
+        if pixels_sha256(stored) != record.hashes.maps.get(name):
+            yield f"{path} holds other pixels than were recorded: restore it, or delete the record and render again"
 
 
 def _labels(folder: Path, record: Record) -> Messages:

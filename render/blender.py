@@ -89,12 +89,14 @@ def build_labels(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mes
     for field in ("threads_mode", "threads"):
         setattr(target.render, field, getattr(beauty.render, field))
     _label_settings(target)
+    target.view_layers[0].use_pass_normal = "normals" in scene.outputs
     return target
 
 
 def _bare(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
-    """The geometry alone, in arrays that both share."""
+    """The geometry alone, in arrays that both share, each triangle flat: normals are to be geometric."""
     data = mesh.copy()
+    data.polygons.foreach_set("use_smooth", np.zeros(len(data.polygons), bool))
     data.materials.clear()
     if "sharp_edge" in data.attributes:
         data.attributes.remove(data.attributes["sharp_edge"])

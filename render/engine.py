@@ -15,6 +15,7 @@ from ..scenes.scene import Scene
 from . import blender, passes
 from .devices import select
 from .frame import Frame
+from .normals import to_camera
 
 __all__ = ["Engine"]
 
@@ -44,12 +45,13 @@ class Engine:
                 target = blender.build(scene, meshes)
                 self.configure(target)
                 rgb, hdr = passes.picture(target, Path(folder), linear)
-                raw, depth = passes.labels(blender.build_labels(target, scene, meshes), Path(folder))
+                raw, depth, world = passes.labels(blender.build_labels(target, scene, meshes), Path(folder))
                 blender.clear()
         except (RuntimeError, OSError) as e:  # what bpy's operators, OpenEXR and the disk raise
             raise RenderError(f"Blender failed: {str(e).strip() or type(e).__name__}") from e
         ids, stuff = split_ids(raw)
-        return Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, linear=hdr)
+        normals = None if world is None else to_camera(world, scene.camera)
+        return Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, normals=normals, linear=hdr)
 
     def configure(self, target: bpy.types.Scene) -> None:
         """Make a Blender scene render on this engine's device and threads."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..assets.mesh import Mesh
+from ..scenes.ray_normals import ray_normals
 from ..scenes.rays import cast
 from ..scenes.scene import Camera, Scene
 from .frame import Frame
@@ -25,11 +26,13 @@ class FlatEngine:
 
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
         """Grey by the angle between surface and view, tinted by object id; `linear` is the same picture before sRGB."""
-        view = cast(scene, meshes)
+        wanted = "normals" in scene.outputs
+        view = cast(scene, meshes, triangles=wanted)
         shade = _facing(view.depth_m, scene.camera)[..., None] * _tint(view.ids)
         return Frame(
             rgb=np.rint(255 * shade ** (1 / 2.2)).astype(np.uint8), ids=view.ids, stuff=view.stuff,
-            depth_m=view.depth_m, linear=shade.astype(np.float32) if linear else None,
+            depth_m=view.depth_m, normals=ray_normals(scene, meshes, view) if wanted else None,
+            linear=shade.astype(np.float32) if linear else None,
         )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ class Frame:
         ids: (h, w) uint16, instance id of the first surface that the ray through the pixel's centre meets; 0 is none.
         stuff: (h, w) uint8, where no object is: 1 the surface, 2 + k fixture k, 0 nothing (`scenes.ids.split_ids`).
         depth_m: (h, w) float32, metres along the optical axis to that surface; inf where the ray meets nothing.
+        normals: (h, w, 3) float32, geometric normals in the camera frame (`render.normals`), or None when the scene's
+            `outputs` do not ask for them.
         linear: (h, w, 3) float32, scene-linear Rec.709 radiance, or None when it was not asked for.
     """
 
@@ -26,4 +28,5 @@ class Frame:
     ids: npt.NDArray[np.uint16]
     stuff: npt.NDArray[np.uint8]
     depth_m: npt.NDArray[np.float32]
+    normals: npt.NDArray[np.float32] | None = None
     linear: npt.NDArray[np.float32] | None = None

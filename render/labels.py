@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 from ..assets.mesh import Mesh
 from ..errors import LabelError
-from ..scenes.cameras import project
+from ..scenes.cameras import image, project
 from ..scenes.scene import Camera, LabelRules, Matrix4, Scene, SceneObject, Vec3, matrix
+from .boxes3d import corners
 from .rle import Crop, MaskRle, encode_crops, encode_ids
 
 if TYPE_CHECKING:  # whoever only reads labels, training code above all, need not load the ray engine
@@ -40,8 +41,11 @@ SEEN_PIXELS = 4
 #: Fields that COCO has no place of its own for.
 ATTRIBUTES = (
     "visibility", "truncation", "amodal_bbox", "amodal_area", "amodal_rle", "distance_m", "cam_T_object", "size_m",
-    "keypoints_px",
+    "keypoints_px", "box3d_m", "box3d_px",
 )  # fmt: skip
+
+#: Those that a label has only when the scene's `outputs` ask for them.
+OPTIONAL = ("box3d_m", "box3d_px")
 
 
 class InstanceLabel(BaseModel):
@@ -63,6 +67,8 @@ class InstanceLabel(BaseModel):
         keypoints_px: name → (x, y, v), pixels and COCO's visibility: 2 visible, 1 hidden, 0 outside the image; None
             where the camera has no image of it, behind it above all. Hidden is what a surface lies before, the object's
             own included (`scenes.rays.RayView.in_sight`).
+        box3d_m: the eight corners of its box in the camera frame, metres, in the order of `boxes3d`; `box3d_px` their
+            pixels, None for one without an image. Both None unless the scene's `outputs` name "boxes3d".
         annotated: whether COCO gets it; `left_out` says why not.
     """
 
@@ -84,6 +90,8 @@ class InstanceLabel(BaseModel):
     keypoints_px: dict[str, KeyPoint | None]
     annotated: bool
     left_out: str | None
+    box3d_m: tuple[Vec3, ...] | None = None
+    box3d_px: tuple[tuple[float, float] | None, ...] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -95,7 +103,8 @@ class InstanceLabel(BaseModel):
     @model_serializer(mode="wrap")
     def _to_json(self, flat: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = flat(self)
-        fields["attributes"] = {key: fields.pop(key) for key in ATTRIBUTES}
+        attributes = {key: fields.pop(key) for key in ATTRIBUTES}
+        fields["attributes"] = {k: v for k, v in attributes.items() if v is not None or k not in OPTIONAL}
         return fields
 
 
@@ -216,6 +225,7 @@ def _instance(
     visibility = area / whole.area if whole.area else 0.0
     reason = left_out(item.category_id, area, visibility, scene.labels)
     cam_t_object = scene.camera.extrinsics @ item.pose
+    box = _box3d(scene.camera, cam_t_object, mesh.extents * item.scale) if "boxes3d" in scene.outputs else {}
     return InstanceLabel(
         id=item.id,
         category=item.category,
@@ -234,7 +244,15 @@ def _instance(
         keypoints_px=_keypoints(scene.camera, item, mesh, rays),
         annotated=reason is None,
         left_out=reason,
+        **box,
     )
+
+
+def _box3d(camera: Camera, pose: npt.NDArray[np.float64], size: npt.NDArray[np.float64]) -> dict[str, Any]:
+    points = corners(pose, size)
+    pixels = image(camera, points)
+    shown = tuple(None if np.isnan(p).any() else (_tidy(p[0]), _tidy(p[1])) for p in pixels)
+    return {"box3d_m": tuple(_triple(p) for p in points), "box3d_px": shown}
 
 
 def _keypoints(camera: Camera, item: SceneObject, mesh: Mesh, rays: RayView) -> dict[str, KeyPoint | None]:

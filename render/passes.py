@@ -37,11 +37,17 @@ def picture(
     return rgb, np.ascontiguousarray(combined[..., :3], dtype=np.float32)
 
 
-def labels(target: bpy.types.Scene, folder: Path) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
-    """(h, w) raw ids (`scenes.ids`) and (h, w) depth in metres, inf where nothing is, of a `build_labels` scene."""
+def labels(
+    target: bpy.types.Scene, folder: Path
+) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+    """What a `build_labels` scene shows: (h, w) raw ids (`scenes.ids`), (h, w) depth in metres, inf where nothing is.
+
+    And (h, w, 3) normals of the triangles in the world, 0 where nothing is; None when the scene was built without.
+    """
     passes = channels(target, render(target), folder / "labels.exr")
     ids, depth = passes["IndexOB.X"], passes["Depth.Z"]
-    return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32)
+    normals = passes.get("Normal")
+    return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32), normals
 
 
 def render(target: bpy.types.Scene) -> bpy.types.Image:

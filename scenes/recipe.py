@@ -10,6 +10,7 @@ from ..assets.material import FileRef
 from .distributions import Dist, Expr, spelled_out
 from .license import License
 from .limits import LARGEST, NonNegative, Number, Positive, Strict, between, file_names, words
+from .outputs import Output
 from .recipe_container import ContainerSpec
 from .recipe_materials import Materials
 from .recipe_motion import MotionSpec, StereoSpec
@@ -164,6 +165,16 @@ class Rule(Strict):
     ]
 
 
+def _once(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    if len(set(outputs)) != len(outputs):
+        raise ValueError(f"outputs must differ, got {list(outputs)}")
+    return tuple(sorted(outputs))
+
+
+#: Classes of a semantic map, which has eight bits; 0 is none and 255 what many trainers ignore.
+CLASSES = 254
+
+
 class Recipe(Strict):
     """What a dataset may contain. Load one with `scenewright.load`."""
 
@@ -187,6 +198,11 @@ class Recipe(Strict):
     motion: MotionSpec = MotionSpec()
     render: RenderSpec = RenderSpec()
     labels: LabelRules = LabelRules()
+    outputs: Annotated[
+        tuple[Output, ...],
+        AfterValidator(_once),
+        Field(description="annotations beside boxes, masks, depth, ids, poses and key points; default: none"),
+    ] = ()
     dataset: DatasetSpec = DatasetSpec()
     rules: tuple[Rule, ...] = ()
     #: Files that the recipe names, by the text in the recipe; filled when it is loaded.
@@ -205,6 +221,21 @@ class Recipe(Strict):
         if missing:
             raise ValueError(f"`categories` lacks {', '.join(missing)}, which `objects.assets` uses")
         return self
+
+    @model_validator(mode="after")
+    def _classes(self) -> Recipe:
+        classes = len(self.category_names) + len(self.stuff_names)
+        if classes > CLASSES and {"semantic", "panoptic"} & set(self.outputs):
+            raise ValueError(
+                f"a semantic map has eight bits and holds {CLASSES} classes, this recipe has {classes}: "
+                "merge categories, or leave semantic and panoptic out of `outputs`"
+            )
+        return self
+
+    @property
+    def stuff_names(self) -> tuple[str, ...]:
+        """Names of the classes of stuff, which follow the categories in semantic and panoptic maps."""
+        return ("surface", *([self.container.kind] if self.container else []))
 
     @property
     def category_names(self) -> tuple[str, ...]:

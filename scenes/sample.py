@@ -64,7 +64,8 @@ def sample(recipe: Recipe, index: int, seed: int = 0, anew: Mapping[str, int] | 
         raise RecipeError(str(e)) from None
     scene = Scene(
         recipe=recipe.name, recipe_sha256=recipe_sha256(recipe), seed=seed, index=index, group=place.group,
-        view=place.view, categories=recipe.category_names, labels=recipe.labels, parameters=draw.draws, **parts,
+        view=place.view, categories=recipe.category_names, stuff_categories=recipe.stuff_names, labels=recipe.labels,
+        outputs=recipe.outputs, parameters=draw.draws, **parts,
     )  # fmt: skip
     scene = scene_after(scene, place.frame * recipe.motion.step_s)
     return scene.model_copy(update={"camera": right_view(scene.camera, baseline)}) if place.view else scene

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..assets.material import RGB, FileRef, Material
 from .ids import FIXTURES, OBJECTS
 from .lenses import Lens
+from .outputs import Output
 
 __all__ = [
     "AreaLight",
@@ -227,7 +228,8 @@ class Scene(Frozen):
     """Everything that one picture and its labels depend on.
 
     Images of one `group` show the same things: the frames of a sequence, and the `view` 0 (left) and 1 (right) of a
-    stereo pair. Without either, group and index are the same.
+    stereo pair. Without either, group and index are the same. `stuff_categories` name the classes of what is no object,
+    and follow the categories in semantic and panoptic maps; `outputs` are the annotations beyond the usual ones.
     """
 
     schema_version: Literal[1] = 1
@@ -239,6 +241,7 @@ class Scene(Frozen):
     view: Annotated[int, Field(ge=0, le=1)] = 0
     timing: Timing = Timing()
     categories: tuple[str, ...]
+    stuff_categories: tuple[str, ...] = ()
     surface: Surface | None
     world: World
     lights: tuple[AreaLight, ...] = ()
@@ -247,6 +250,7 @@ class Scene(Frozen):
     camera: Camera
     render: RenderSettings
     labels: LabelRules = LabelRules()
+    outputs: tuple[Output, ...] = ()
     parameters: dict[str, Draw] = {}
 
     def to_json(self) -> str:

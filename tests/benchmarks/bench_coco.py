@@ -88,7 +88,7 @@ def record() -> Any:
     whole = {"index": 0, "width": 640, "height": 480, "scene": scene,
              "instances": [instance(i) for i in range(PER_IMAGE)],
              "verification": {"passed": True}, "hashes": dict.fromkeys(("rgb", "ids", "depth", "labels"), "0" * 64),
-             "device": "cpu"}  # fmt: skip
+             "device": "cpu", "maps": {}}  # fmt: skip
     return skim(orjson.dumps(whole))
 
 

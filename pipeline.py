@@ -44,7 +44,7 @@ from .scenes.scene import Scene
 __all__ = ["Engine", "Outcome", "engine_for", "predict", "produce", "rerender", "store", "versions"]
 
 #: Distributions whose code decides where something lies, what shape it has, or what colour a pixel gets.
-DECISIVE = ("bpy", "embreex", "manifold3d", "numpy", "python-fcl", "scipy", "shapely", "trimesh")
+DECISIVE = ("bpy", "embreex", "manifold3d", "mujoco", "numpy", "python-fcl", "scipy", "shapely", "trimesh")
 
 
 class Engine(Protocol):

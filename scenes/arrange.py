@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from .arrange_pile import DROPS, pile, table
+from .physics import Body
 from .placement import Area, Item, Placer
 from .recipe import PlacementSpec
 from .rules import ImageDraws, room_for_objects
 from .sample_container import PlacedContainer
+from .scene import Draw
 
 __all__ = ["Placing", "arrange"]
 
@@ -37,7 +41,21 @@ def arrange(
     Raises:
         PlacementError: they do not fit.
     """
+    if spec.mode in DROPS:
+        return _drop(spec, draw, things, inside)
     return _scatter(spec, draw, things, inside)
+
+
+def _drop(
+    spec: PlacementSpec, draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None
+) -> list[Pose]:
+    bodies = [Body(thing.item.mesh, thing.item.scale) for thing in things]
+    area = _area(draw, inside)
+    where = inside or table((draw("surface.size.0"), draw("surface.size.1")), area)
+    name = draw.named("placement.drop")
+    poses, redraws = pile(draw.seed, draw.index, name, bodies, replace(DROPS[spec.mode], area=area), where)
+    draw.draws["placement.redraws"] = Draw(value=redraws)
+    return poses
 
 
 def _scatter(

@@ -21,8 +21,15 @@ __all__ = ["CameraSpec", "LightSpec", "Recipe", "Rule"]
 
 
 class PlacementSpec(Strict):
-    """Where on the surface objects lie, and how."""
+    """Where on the surface, or in the container, objects lie, and how."""
 
+    mode: Annotated[
+        Literal["scatter", "pile", "roll"],
+        Field(
+            description="scatter: apart from each other in resting poses; pile: poured in by physics; roll: thrown by "
+            "physics, as dice are"
+        ),
+    ] = "scatter"
     area: Annotated[
         tuple[Positive, Positive], Field(description="width and depth of the area for object centres, metres")
     ] = Field(default=(0.3, 0.2), validate_default=True)

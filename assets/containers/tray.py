@@ -64,7 +64,7 @@ def tray(p: TrayParams) -> Mesh:
 def tray_interior(p: TrayParams) -> Interior:
     """Floor and walls; things must stay between the walls."""
     x, y, lean = p.x_m, p.y_m, p.lean_m
-    pieces = wall_pieces((x, y), (x + 2 * lean, y + 2 * lean), p.height_m, 0.05, 0.05)
+    pieces = wall_pieces((x, y, p.corner_m), (x + 2 * lean, y + 2 * lean, p.corner_m + lean), p.height_m)
     floor = Level(0.0, (-x / 2, -y / 2), (x / 2, y / 2))
     low, high = (-x / 2 - lean, -y / 2 - lean, 0.0), (x / 2 + lean, y / 2 + lean, p.height_m)
     return Interior(p.floor_m, low, high, pieces, levels=(floor,))

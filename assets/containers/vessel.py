@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..shapes.base import Faces, Points, arc, loft
+from .interior import box_piece
 
 __all__ = ["Station", "hollow", "rounded_rectangle", "wall_pieces"]
 
@@ -59,19 +60,23 @@ def hollow(
 
 
 def wall_pieces(
-    inner_floor: tuple[float, float], inner_top: tuple[float, float], top_m: float, wall_m: float, floor_m: float
+    floor: tuple[float, float, float], top: tuple[float, float, float], top_m: float, thick_m: float = 0.05
 ) -> tuple[Points, ...]:
-    """The floor and four walls as convex pieces: inner (x, y) sizes at z = 0 and at z = `top_m`, metres.
+    """The floor and the walls as convex pieces: a slab behind every straight piece of the inner outline.
 
-    The pieces reach `wall_m` outwards and `floor_m` down; rounded corners are left out, which no rigid part notices
-    that is larger than the rounding.
+    Args:
+        floor, top: x and y size and corner radius of the inner outline at z = 0 and at z = `top_m`, metres.
+        thick_m: how far the pieces reach down and outwards: a wall that is too thin could be shot through.
     """
-    (fx, fy), (tx, ty) = (np.array(inner_floor) / 2, np.array(inner_top) / 2)
-    ox, oy = max(fx, tx) + wall_m, max(fy, ty) + wall_m
-    floor = np.array([[sx * ox, sy * oy, z] for sx in (-1, 1) for sy in (-1, 1) for z in (-floor_m, 0.0)])
-    pieces = [floor]
-    for sign in (-1, 1):
-        along_y = [[sign * x, y, z] for y in (-oy, oy) for x, z in ((fx, 0.0), (tx, top_m), (ox, 0.0), (ox, top_m))]
-        along_x = [[x, sign * y, z] for x in (-ox, ox) for y, z in ((fy, 0.0), (ty, top_m), (oy, 0.0), (oy, top_m))]
-        pieces += [np.array(along_y), np.array(along_x)]
-    return tuple(np.asarray(p, dtype=np.float64) for p in pieces)
+    low, high = rounded_rectangle(*floor), rounded_rectangle(*top)
+    reach = np.array([max(floor[0], top[0]), max(floor[1], top[1])]) / 2 + thick_m
+    pieces = [box_piece((-reach[0], -reach[1], -thick_m), (reach[0], reach[1], 0.0))]
+    for k in range(len(low)):
+        a, b, c, d = low[k], low[(k + 1) % len(low)], high[k], high[(k + 1) % len(high)]
+        along = d - c if np.linalg.norm(d - c) > 1e-9 else b - a
+        if np.linalg.norm(along) < 1e-9:
+            continue  # a sharp corner has points but no length
+        out = thick_m * np.array([along[1], -along[0]]) / np.linalg.norm(along)
+        rows = [(p, z) for p, z in ((a, 0.0), (b, 0.0), (c, top_m), (d, top_m))]
+        pieces.append(np.array([[*(p + shift), z] for p, z in rows for shift in (np.zeros(2), out)]))
+    return tuple(np.asarray(piece, dtype=np.float64) for piece in pieces)

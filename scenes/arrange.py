@@ -49,7 +49,7 @@ def arrange(
 def _drop(
     spec: PlacementSpec, draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None
 ) -> list[Pose]:
-    bodies = [Body(thing.item.mesh, thing.item.scale) for thing in things]
+    bodies = [Body(t.item.mesh, t.item.scale, tops=t.item.tops) for t in things]
     area = _area(draw, inside)
     where = inside or table((draw("surface.size.0"), draw("surface.size.1")), area)
     name = draw.named("placement.drop")

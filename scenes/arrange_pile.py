@@ -16,6 +16,7 @@ from .penetration import overlaps
 from .physics import Body, Drop, Unsettled, settle
 from .sample_container import PlacedContainer
 from .streams import stream
+from .top import COCKED_DEG, uppermost
 
 __all__ = ["DROPS", "OVERLAP_M", "pile", "table"]
 
@@ -47,6 +48,7 @@ def pile(
         try:
             poses = settle(stream(seed, index, f"{name} {redraws}"), bodies, interior, drop)
             _check_apart(bodies, poses, fixed)
+            _check_flat(bodies, poses)
         except Unsettled as e:
             reason = e
         else:
@@ -60,6 +62,16 @@ def table(size: tuple[float, float], area: tuple[float, float]) -> Interior:
     slab = box_piece((-x, -y, -0.05), (x, y, 0.0))
     whole = Interior(0.0, (-x, -y, 0.0), (x, y, 0.0), (slab,), levels=(Level(0.0, (-x, -y), (x, y)),))
     return replace(whole, low=(-area[0] / 2, -area[1] / 2, 0.0), high=(area[0] / 2, area[1] / 2, 0.0))
+
+
+def _check_flat(bodies: Sequence[Body], poses: Pose) -> None:
+    for i, (body, pose) in enumerate(zip(bodies, poses, strict=True)):
+        lean = uppermost(body.mesh, body.tops, pose[:3, :3])[1] if body.tops else 0.0
+        if lean > COCKED_DEG:
+            raise Unsettled(
+                f"object {i + 1} leans by {lean:.0f}°, so that no face is on top ({COCKED_DEG:g}° are allowed): drop "
+                "fewer, or over a larger area"
+            )
 
 
 def _check_apart(bodies: Sequence[Body], poses: Pose, fixed: Mesh | None) -> None:

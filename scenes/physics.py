@@ -59,11 +59,15 @@ class Unsettled(PlacementError):
 
 @dataclass(frozen=True)
 class Body:
-    """A thing to drop: its mesh (object frame), its scale, and its density, kg/m³."""
+    """A thing to drop: its mesh (object frame), scale, density (kg/m³), and the faces of which one must look up.
+
+    `tops` are key points of faces (see `top.uppermost`); a thing that has none may lie as it likes.
+    """
 
     mesh: Mesh
     scale: float
     density: float = 2000.0
+    tops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

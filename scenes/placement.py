@@ -39,12 +39,16 @@ class Area:
 
 @dataclass(frozen=True)
 class Item:
-    """An object to place: its mesh, its scale, what it is called, and how it lies ("stable" or "upright")."""
+    """An object to place: its mesh, its scale, what it is called, and how it lies ("stable" or "upright").
+
+    `tops` are key points of faces, one of which must look up when the object lies (see `top.uppermost`).
+    """
 
     mesh: Mesh
     scale: float
     name: str
     pose: str = "stable"
+    tops: tuple[str, ...] = ()
 
 
 class Placer:

@@ -219,7 +219,7 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _categories(self) -> Recipe:
-        used = list(dict.fromkeys(a.category for a in self.objects.assets))
+        used = list(dict.fromkeys(c for a in self.objects.assets for c in a.categories))
         if self.categories is None:
             return self
         if len(set(self.categories)) != len(self.categories):
@@ -247,4 +247,4 @@ class Recipe(Strict):
     @property
     def category_names(self) -> tuple[str, ...]:
         """Names of the COCO categories; the id of a name is its position plus 1."""
-        return self.categories or tuple(dict.fromkeys(a.category for a in self.objects.assets))
+        return self.categories or tuple(dict.fromkeys(c for a in self.objects.assets for c in a.categories))

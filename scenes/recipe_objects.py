@@ -27,6 +27,14 @@ class AssetSpec(Strict):
     """A kind of object: a procedural `shape`, or the mesh files that `path` names (a pattern may match several)."""
 
     category: Annotated[str, Field(min_length=1, max_length=64)]
+    category_by_top: Annotated[
+        dict[str, Annotated[str, Field(min_length=1, max_length=64)]] | None,
+        Field(
+            min_length=1,
+            description="key point of a face → category of an object on which that face looks up, as the value of a "
+            "die; such an object is never left leaning",
+        ),
+    ] = None
     weight: Annotated[float, Field(ge=0, description="relative frequency among the assets")] = 1.0
     shape: Annotated[str | None, Field(json_schema_extra={"enum": [*sorted(SHAPES), None]})] = None
     params: dict[str, Dist] = Field(
@@ -70,6 +78,11 @@ class AssetSpec(Strict):
                 kind = self.shape or "a mesh file"
                 raise ValueError(f"materials: {kind} has no part {part!r}; it has all, {', '.join(parts)}")
         return self
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """All categories that its objects can have."""
+        return (self.category,) if self.category_by_top is None else tuple(dict.fromkeys(self.category_by_top.values()))
 
     def _check_shape(self, name: str) -> None:
         if self.unit is not None or self.up is not None:

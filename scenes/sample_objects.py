@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from ..assets.library import rand
 from ..assets.material import FileRef, Material
 from ..assets.mesh import Mesh
@@ -19,6 +22,7 @@ from .sample_camera import twist
 from .sample_container import PlacedContainer
 from .sample_materials import materials
 from .scene import Draw, MeshRef, SceneObject, matrix
+from .top import uppermost
 
 __all__ = ["objects"]
 
@@ -36,11 +40,13 @@ def objects(recipe: Recipe, draw: ImageDraws, inside: PlacedContainer | None = N
             count = round(draw(f"{group}.count"))
             drawn += [_draw_object(recipe, kinds, group, ObjectDraws(draw, f"{group}.{k}")) for k in range(count)]
     velocity, spin = twist(draw, "motion.objects")
-    things = [Placing(d.item, d.draws.rng("pose"), d.category_id == 0) for d in drawn]
+    things = [Placing(d.item, d.draws.rng("pose"), not d.labelled) for d in drawn]
     poses = arrange(recipe.placement, draw, things, inside)
+    names = [d.category(poses[k]) for k, d in enumerate(drawn)]
     return tuple(
         SceneObject(
-            id=k + 1, category=d.item.name, category_id=d.category_id, mesh=d.ref, materials=d.materials,
+            id=k + 1, category=names[k], mesh=d.ref, materials=d.materials,
+            category_id=recipe.category_names.index(names[k]) + 1 if d.labelled else 0,
             scale=d.item.scale, world_T_object=matrix(poses[k]), velocity_m_s=velocity, spin_rad_s=spin,
             parameters=d.draws.draws,
         )
@@ -56,7 +62,14 @@ class _Drawn:
     item: Item
     ref: MeshRef
     materials: dict[str, Material]
-    category_id: int
+    labelled: bool
+    by_top: dict[str, str] | None
+
+    def category(self, pose: npt.NDArray[np.float64]) -> str:
+        """What it is, once it lies: the recipe's category, or that of the face on top."""
+        if self.by_top is None:
+            return self.item.name
+        return self.by_top[uppermost(self.item.mesh, self.item.tops, pose[:3, :3])[0]]
 
 
 def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: ObjectDraws) -> _Drawn:
@@ -65,11 +78,9 @@ def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: ObjectDr
     ref, mesh, texture = _mesh(recipe, asset, path, draws)
     scale = float(draws(f"{path}.scale", asset.scale))  # type: ignore[arg-type]  # the recipe model admits numbers only
     pose = recipe.placement.pose if asset.pose is None else str(draws(f"{path}.pose", asset.pose))
-    item = Item(mesh, scale, asset.category, pose)
-    return _Drawn(
-        draws, item, ref, materials(asset, path, mesh, texture, draws),
-        recipe.category_names.index(asset.category) + 1 if group == "objects" else 0,
-    )  # fmt: skip
+    item = Item(mesh, scale, asset.category, pose, tuple(asset.category_by_top or ()))
+    made = materials(asset, path, mesh, texture, draws)
+    return _Drawn(draws, item, ref, made, group == "objects", asset.category_by_top)
 
 
 def _mesh(recipe: Recipe, asset: AssetSpec, path: str, draws: ObjectDraws) -> tuple[MeshRef, Mesh, FileRef | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
+import manifold3d
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -44,6 +45,7 @@ class DieParams(Params):
     pip_m: Annotated[float, Field(gt=0, description="radius of a pip at the face")] = 0.0014
     pip_depth_m: Annotated[float, Field(gt=0, description="depth of a pip")] = 0.0007
     spread: Annotated[float, Field(ge=0.15, le=0.33, description="grid step of the pips, in sides")] = 0.25
+    logo: Annotated[bool, Field(description="a maker's emblem around the one")] = False
 
     @model_validator(mode="after")
     def _pips_fit(self) -> DieParams:
@@ -54,6 +56,10 @@ class DieParams(Params):
         step = self.spread * self.size_m
         if step + 1.15 * self.pip_m > self.size_m / 2 - self.edge_m:
             raise ValueError("the pips run into the rounded edge: lower spread, pip_m or edge_m")
+        if self.logo and 3.5 * self.pip_m > self.size_m / 2 - self.edge_m:
+            raise ValueError(
+                f"the logo, 3.5 times pip_m {self.pip_m}, runs into the rounded edge: lower pip_m or edge_m"
+            )
         if 2.4 * self.pip_m > step:
             raise ValueError(f"pips of radius {self.pip_m} touch each other at a step of {step:.5f} m: lower pip_m")
         return self
@@ -67,6 +73,7 @@ def die(p: DieParams) -> Mesh:
     """
     body = to_manifold(rounded_box((p.size_m,) * 3, p.edge_m, 3))
     drills = [to_manifold(moved(_drill(p), at, _facing(normal))) for at, normal in _pip_places(p)]
+    drills += _emblem(p) if p.logo else []
     result = body
     for drill in drills:
         result = result - drill
@@ -106,6 +113,20 @@ def _drill(p: DieParams) -> Solid:
     lift = 0.1 * p.pip_m
     top = [(rim_r + (lift - bowl[-1, 1]) / RIM_SLOPE, lift), (0.0, lift)]
     return revolve(np.concatenate([bowl, top]), 28)
+
+
+def _emblem(p: DieParams) -> list[manifold3d.Manifold]:
+    """What is engraved around the one: a ring that three rays break."""
+    middle, depth, top = 2.6 * p.pip_m, 0.35 * p.pip_depth_m, p.size_m / 2
+    half = 0.28 * p.pip_m
+    ring = to_manifold(revolve([(middle - half, -depth), (middle + half, -depth), (middle + half, depth),
+                                (middle - half, depth)], 48))  # fmt: skip
+    cuts = []
+    for k in range(3):
+        ray = manifold3d.Manifold.cube([2.4 * half, 2.2 * half, 2 * depth], center=True)
+        ray = ray.translate([middle + 1.9 * half, 0, 0]).rotate([0, 0, 120.0 * k + 30])
+        cuts.append(ray.translate([0, 0, top]))
+    return [ring.translate([0, 0, top]), *cuts]
 
 
 def die_rand(rng: np.random.Generator, given: Mapping[str, object]) -> DieParams:

@@ -23,7 +23,8 @@ class FixtureKind(Shape):
 FIXTURES: dict[str, FixtureKind] = {
     "tray": FixtureKind(
         tray.TrayParams, tray.tray, tray.tray_rand,
-        {"wall": {"plastic": 2, "painted_metal": 1, "wood": 1}, "floor": {"plastic": 1, "fabric": 2}},
+        {"wall": {"plastic": 2, "painted_metal": 1, "wood": 1}, "floor": {"plastic": 1, "fabric": 2},
+         "lining": {"plastic": 1, "cardboard": 1}},
         tray.tray_interior,
     ),
 }  # fmt: skip

@@ -8,7 +8,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidatorFunctionWra
 
 from .distributions import Choice, Constant, Dist, Distribution, Expr
 
-__all__ = ["LARGEST", "SMALLEST", "NonNegative", "Number", "Positive", "Strict", "between", "file_names", "words"]
+__all__ = [
+    "LARGEST",
+    "SMALLEST",
+    "NonNegative",
+    "Number",
+    "Positive",
+    "Strict",
+    "between",
+    "file_names",
+    "truths",
+    "words",
+]
 
 #: Lengths, powers and factors stay between these: far beyond any scene, and far from where floats lose their digits.
 SMALLEST, LARGEST = 1e-6, 1e6
@@ -45,6 +56,14 @@ def file_names(dist: Distribution) -> Distribution:
     for v in dist.values():
         if not isinstance(v, str):
             raise ValueError(f"must be a name, got {v!r}")
+    return dist
+
+
+def truths(dist: Distribution) -> Distribution:
+    """A check that a distribution gives true or false."""
+    for v in () if isinstance(dist, Expr) else dist.values():
+        if not isinstance(v, bool):
+            raise ValueError(f"must be true or false, got {v!r}")
     return dist
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ..assets.fixtures import FIXTURES
 from .distributions import Dist
-from .limits import Number, Strict
+from .limits import Number, Strict, truths
 from .recipe_materials import Materials, MaterialsText, for_all
 from .recipe_objects import check_params
 
@@ -19,6 +19,9 @@ class ContainerSpec(Strict):
     """A tray, bin, shelf, …: it stands on the surface, the middle of its floor above the world's origin."""
 
     kind: Annotated[str, Field(json_schema_extra={"enum": sorted(FIXTURES)})]
+    present: Annotated[Dist, AfterValidator(truths), Field(description="false: this image is without it")] = Field(
+        default=True, validate_default=True
+    )
     params: dict[str, Dist] = Field(default_factory=dict, description="parameters that you fix or draw yourself")
     materials: Annotated[
         dict[str, Materials] | None,

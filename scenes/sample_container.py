@@ -36,9 +36,9 @@ class PlacedContainer:
 
 
 def container(recipe: Recipe, draw: ImageDraws) -> PlacedContainer | None:
-    """The recipe's container, drawn as the surface is: one in an image, balanced over the images."""
+    """The recipe's container, drawn as the surface is, one in an image, balanced over the images; None without."""
     spec: ContainerSpec | None = recipe.container
-    if spec is None:
+    if spec is None or draw("container.present") is False:
         return None
     draws = SurfaceDraws(draw, "container")
     given = {name: draw(f"container.params.{name}") for name in spec.params}

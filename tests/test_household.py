@@ -152,6 +152,22 @@ def test_die_pip_depth() -> None:
         assert bottom == pytest.approx(0.008 - 0.0007, abs=1e-9)
 
 
+def test_die_with_round_corners() -> None:
+    """A die cut by a ball touches it with its corners, keeps its six flat faces, and still has 21 pips."""
+    mesh = build("die", {"size_m": 0.016, "ball": 0.72})
+    assert mesh.extents == pytest.approx(np.full(3, 0.016), abs=1e-9)
+    radius = np.linalg.norm(mesh.vertices, axis=1)
+    assert radius.max() == pytest.approx(0.72 * 0.016, abs=2e-6)
+    assert np.linalg.norm(mesh.keypoints["corner_7"]) == pytest.approx(0.72 * 0.016)
+    assert len(as_trimesh(mesh, 1).split(only_watertight=False, repair=False)) == 21
+
+
+def test_a_ball_may_not_cut_the_pips() -> None:
+    """A ball so small that a corner pip would hang over its edge is refused, with what to change."""
+    with pytest.raises(AssetError, match="cuts the corner pips: lower spread or pip_m, or raise ball"):
+        build("die", {"size_m": 0.016, "ball": 0.62})
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (2, 1), (2, 2)])
 def test_bracket_holes_go_through(rows: int, columns: int) -> None:
     """The surface has one handle per hole: each leg's grid is really punched."""

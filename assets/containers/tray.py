@@ -15,11 +15,14 @@ from .vessel import Station, hollow, wall_pieces
 
 __all__ = ["PARTS", "TrayParams", "tray", "tray_interior", "tray_rand"]
 
-PARTS = ("wall", "floor")
+PARTS = ("wall", "floor", "lining")
 
 
 class TrayParams(Params):
-    """Lengths in metres; `x_m` and `y_m` are the floor's, `draft_deg` how far the walls lean outwards."""
+    """Lengths in metres; `x_m` and `y_m` are the floor's, `draft_deg` how far the walls lean outwards.
+
+    The outside's paper or lacquer goes over the rim and `band_m` down inside; what is below is the lining.
+    """
 
     x_m: Annotated[float, Field(ge=0.03, le=2)]
     y_m: Annotated[float, Field(ge=0.03, le=2)]
@@ -28,11 +31,14 @@ class TrayParams(Params):
     floor_m: Annotated[float, Field(ge=0.001, le=0.05)]
     corner_m: Annotated[float, Field(ge=0, le=0.2)]
     draft_deg: Annotated[float, Field(ge=0, le=30)]
+    band_m: Annotated[float, Field(gt=0, description="how far the outside's material reaches down inside")] = 0.005
 
     @model_validator(mode="after")
     def _fits(self) -> TrayParams:
         if self.corner_m > min(self.x_m, self.y_m) / 2:
             raise ValueError(f"corner_m may be half of the shorter side at most, got {self.corner_m:g}: lower it")
+        if not min(0.4 * self.wall_m, 0.002) < self.band_m < self.height_m:
+            raise ValueError(f"band_m must lie between the rim's rounding and height_m, got {self.band_m:g}")
         return self
 
     @property
@@ -42,7 +48,7 @@ class TrayParams(Params):
 
 
 def tray(p: TrayParams) -> Mesh:
-    """A tray whose floor's top is z = 0, its rim rounded; parts `wall` and `floor`."""
+    """A tray whose floor's top is z = 0, its rim rounded; parts `wall`, `floor` and `lining`."""
     r = min(0.4 * p.wall_m, 0.002)
     h, lean, wall = p.height_m, p.lean_m, p.wall_m
     base, round_ = wall + 0.0, np.deg2rad(np.linspace(0.0, 90.0, 4))
@@ -54,6 +60,7 @@ def tray(p: TrayParams) -> Mesh:
         Station(base + 2 * r * (lean / h), -p.floor_m + 3 * r),
         *(Station(float(o), float(z)) for o, z in outer),
         *(Station(float(o), float(z)) for o, z in inner),
+        Station(lean * (1 - p.band_m / h), h - p.band_m, 2),
         Station(0.0, 0.0, 1),
         Station(-r, 0.0, 1),
     ]

@@ -34,6 +34,7 @@ NORMALS: dict[int, tuple[int, int, int]] = {
     5: (-1, 0, 0),
     6: (0, 0, -1),
 }
+SHARP = 0.87  # a ball of more than √3/2 sides holds the whole cube
 RIM_SLOPE = 0.55  # the drilled rim is broken at 29°, above the smooth angle, so the flat face stays flat
 
 
@@ -46,6 +47,12 @@ class DieParams(Params):
     pip_depth_m: Annotated[float, Field(gt=0, description="depth of a pip")] = 0.0007
     spread: Annotated[float, Field(ge=0.15, le=0.33, description="grid step of the pips, in sides")] = 0.25
     logo: Annotated[bool, Field(description="a maker's emblem around the one")] = False
+    ball: Annotated[
+        float,
+        Field(
+            ge=0.6, le=0.87, description="radius of the ball that rounds the corners off, in sides; 0.87 leaves them"
+        ),
+    ] = 0.87
 
     @model_validator(mode="after")
     def _pips_fit(self) -> DieParams:
@@ -60,6 +67,10 @@ class DieParams(Params):
             raise ValueError(
                 f"the logo, 3.5 times pip_m {self.pip_m}, runs into the rounded edge: lower pip_m or edge_m"
             )
+        if np.sqrt(2) * step + self.pip_m > self.size_m * np.sqrt(self.ball**2 - 0.25):
+            raise ValueError(
+                f"the ball of {self.ball} sides cuts the corner pips: lower spread or pip_m, or raise ball"
+            )
         if 2.4 * self.pip_m > step:
             raise ValueError(f"pips of radius {self.pip_m} touch each other at a step of {step:.5f} m: lower pip_m")
         return self
@@ -72,6 +83,8 @@ def die(p: DieParams) -> Mesh:
     x, y, z of the number choose the side).
     """
     body = to_manifold(rounded_box((p.size_m,) * 3, p.edge_m, 3))
+    if p.ball < SHARP:
+        body = body ^ to_manifold(_ball(p.ball * p.size_m))
     drills = [to_manifold(moved(_drill(p), at, _facing(normal))) for at, normal in _pip_places(p)]
     drills += _emblem(p) if p.logo else []
     result = body
@@ -80,7 +93,7 @@ def die(p: DieParams) -> Mesh:
     v, f, part = from_manifold(result, [(drill, 1) for drill in drills])
     half = p.size_m / 2
     points = {f"face_{value}": half * np.array(normal) for value, normal in NORMALS.items()}
-    reach = half - p.edge_m * (1 - 1 / np.sqrt(3))
+    reach = min(half - p.edge_m * (1 - 1 / np.sqrt(3)), p.ball * p.size_m / np.sqrt(3))
     for i in range(8):
         points[f"corner_{i}"] = reach * np.array([1 if i >> axis & 1 else -1 for axis in range(3)])
     return centred(v, f, face_part=part, part_names=("body", "pips"), keypoints=points, smooth_angle_deg=25)
@@ -102,6 +115,13 @@ def _facing(normal: tuple[int, int, int]) -> Points:
     z = np.array(normal, dtype=np.float64)
     x = np.roll(z, 1) if z.sum() > 0 else -np.roll(z, 1)
     return np.column_stack([x, np.cross(z, x), z])
+
+
+def _ball(radius: float) -> Solid:
+    """A sphere around the origin."""
+    profile = arc((0.0, 0.0), radius, -90.0, 90.0, 48)
+    profile[[0, -1], 0] = 0.0
+    return revolve(profile, 96)
 
 
 def _drill(p: DieParams) -> Solid:

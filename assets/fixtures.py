@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .containers import tray
+from .containers import bin, conveyor, dish, shelf, tray
 from .containers.interior import Interior
 from .shape import Shape
 
@@ -21,6 +21,21 @@ class FixtureKind(Shape):
 
 
 FIXTURES: dict[str, FixtureKind] = {
+    "bin": FixtureKind(bin.BinParams, bin.bin_mesh, bin.bin_rand, {"body": {"plastic": 1}}, bin.bin_interior),
+    "conveyor": FixtureKind(
+        conveyor.ConveyorParams, conveyor.conveyor, conveyor.conveyor_rand,
+        {"belt": {"rubber": 1}, "frame": {"brushed_steel": 1}, "rail": {"plastic": 1, "brushed_steel": 1}},
+        conveyor.conveyor_interior,
+    ),
+    "shelf": FixtureKind(
+        shelf.ShelfParams, shelf.shelf, shelf.shelf_rand,
+        {"board": {"wood": 1, "painted_metal": 2}, "side": {"painted_metal": 1}, "back": {"painted_metal": 1}},
+        shelf.shelf_interior,
+    ),
+    "dish": FixtureKind(
+        dish.DishParams, dish.dish, dish.dish_rand, {"body": {"ceramic": 1, "brushed_steel": 1, "glass": 1}},
+        dish.dish_interior,
+    ),
     "tray": FixtureKind(
         tray.TrayParams, tray.tray, tray.tray_rand,
         {"wall": {"plastic": 2, "painted_metal": 1, "wood": 1}, "floor": {"plastic": 1, "fabric": 2},

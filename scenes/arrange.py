@@ -8,13 +8,16 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import PlacementError
 from .arrange_pile import DROPS, pile, table
+from .arrange_rows import grid, shelve
 from .physics import Body
 from .placement import Area, Item, Placer
 from .recipe import PlacementSpec
 from .rules import ImageDraws, room_for_objects
 from .sample_container import PlacedContainer
 from .scene import Draw
+from .streams import stream
 
 __all__ = ["Placing", "arrange"]
 
@@ -43,7 +46,27 @@ def arrange(
     """
     if spec.mode in DROPS:
         return _drop(spec, draw, things, inside)
+    if spec.mode == "grid":
+        return _grid(spec, draw, things, inside)
+    if spec.mode == "shelve":
+        return _shelve(spec, things, inside)
     return _scatter(spec, draw, things, inside)
+
+
+def _grid(
+    spec: PlacementSpec, draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None
+) -> list[Pose]:
+    deal = stream(draw.seed, draw.index, draw.named("placement.grid"))
+    ground = np.eye(4) if inside is None else inside.pose
+    rngs, items = [t.rng for t in things], [t.item for t in things]
+    return [ground @ pose for pose in grid(deal, rngs, items, _area(draw, inside), spec.gap)]
+
+
+def _shelve(spec: PlacementSpec, things: Sequence[Placing], inside: PlacedContainer | None) -> list[Pose]:
+    if inside is None or not inside.interior.levels:
+        raise PlacementError("`mode: shelve` needs boards to stand on: add `container: {kind: shelf}`")
+    poses = shelve([t.rng for t in things], [t.item for t in things], inside.interior.levels, spec.gap)
+    return [inside.pose @ pose for pose in poses]
 
 
 def _drop(

@@ -18,7 +18,7 @@ from ..errors import PlacementError
 from .rest import rest_poses
 from .scene import matrix
 
-__all__ = ["Area", "Item", "Placer"]
+__all__ = ["Area", "Item", "Placer", "resting"]
 
 Vec = npt.NDArray[np.float64]
 
@@ -91,22 +91,30 @@ class Placer:
         return bool(-w <= x0 and -d <= y0 and x1 <= w and y1 <= d)
 
     def _propose(self, rng: np.random.Generator, item: Item, density: str) -> Vec:
-        pose = np.eye(4)
-        height = -float(item.mesh.vertices[:, 2].min())
-        if item.pose == "stable":
-            rests = rest_poses(item.mesh)
-            pose[:3, :3], height = rests.pose(int(rng.choice(len(rests.normals), p=rests.probabilities)))
+        pose = resting(rng, item)
         yaw = rng.uniform(0, 2 * np.pi)
         c, s = np.cos(yaw), np.sin(yaw)
         pose[:3, :3] = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ pose[:3, :3]
         pose[:2, 3] = self._spot(rng, density)
-        pose[2, 3] = height * item.scale
         return np.asarray(matrix(pose))
 
     def _spot(self, rng: np.random.Generator, density: str) -> Vec:
         # The mean of two uniforms is densest in the middle and has nothing outside.
         draws = rng.uniform(-0.5, 0.5, (1 if density == "uniform" else 2, 2))
         return np.asarray(draws.mean(axis=0) * self.area.size)
+
+
+def resting(rng: np.random.Generator, item: Item) -> Vec:
+    """(4, 4) pose on the plane z = 0 above the origin, without a turn about the vertical: as modelled, or one in which
+    it stays when dropped, as likely as that is.
+    """
+    pose = np.eye(4)
+    height = -float(item.mesh.vertices[:, 2].min())
+    if item.pose == "stable":
+        rests = rest_poses(item.mesh)
+        pose[:3, :3], height = rests.pose(int(rng.choice(len(rests.normals), p=rests.probabilities)))
+    pose[2, 3] = height * item.scale
+    return pose
 
 
 class _Solid:

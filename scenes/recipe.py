@@ -24,10 +24,10 @@ class PlacementSpec(Strict):
     """Where on the surface, or in the container, objects lie, and how."""
 
     mode: Annotated[
-        Literal["scatter", "pile", "roll"],
+        Literal["scatter", "grid", "pile", "roll", "shelve"],
         Field(
-            description="scatter: apart from each other in resting poses; pile: poured in by physics; roll: thrown by "
-            "physics, as dice are"
+            description="scatter: apart from each other in resting poses; grid: one in each cell, with jitter; pile: "
+            "poured in by physics; roll: thrown by physics, as dice are; shelve: in rows on the boards of a shelf"
         ),
     ] = "scatter"
     area: Annotated[

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from ..mesh import Mesh, snap
 from ..shapes.base import Params, number
 from .interior import Interior, Level
-from .vessel import Station, hollow, wall_pieces
+from .vessel import Station, hollow, rounded_rectangle, wall_pieces
 
 __all__ = ["PARTS", "TrayParams", "tray", "tray_interior", "tray_rand"]
 
@@ -71,7 +71,8 @@ def tray(p: TrayParams) -> Mesh:
 def tray_interior(p: TrayParams) -> Interior:
     """Floor and walls; things must stay between the walls."""
     x, y, lean = p.x_m, p.y_m, p.lean_m
-    pieces = wall_pieces((x, y, p.corner_m), (x + 2 * lean, y + 2 * lean, p.corner_m + lean), p.height_m)
+    rim = rounded_rectangle(x + 2 * lean, y + 2 * lean, p.corner_m + lean)
+    pieces = wall_pieces(rounded_rectangle(x, y, p.corner_m), rim, p.height_m)
     floor = Level(0.0, (-x / 2, -y / 2), (x / 2, y / 2))
     low, high = (-x / 2 - lean, -y / 2 - lean, 0.0), (x / 2 + lean, y / 2 + lean, p.height_m)
     return Interior(p.floor_m, low, high, pieces, levels=(floor,))

@@ -59,17 +59,14 @@ def hollow(
     return vertices, faces, face_part
 
 
-def wall_pieces(
-    floor: tuple[float, float, float], top: tuple[float, float, float], top_m: float, thick_m: float = 0.05
-) -> tuple[Points, ...]:
+def wall_pieces(low: Points, high: Points, top_m: float, thick_m: float = 0.05) -> tuple[Points, ...]:
     """The floor and the walls as convex pieces: a slab behind every straight piece of the inner outline.
 
     Args:
-        floor, top: x and y size and corner radius of the inner outline at z = 0 and at z = `top_m`, metres.
+        low, high: (N, 2) counter-clockwise inner outline at z = 0 and at z = `top_m`, metres, point by point.
         thick_m: how far the pieces reach down and outwards: a wall that is too thin could be shot through.
     """
-    low, high = rounded_rectangle(*floor), rounded_rectangle(*top)
-    reach = np.array([max(floor[0], top[0]), max(floor[1], top[1])]) / 2 + thick_m
+    reach = np.maximum(np.abs(low).max(axis=0), np.abs(high).max(axis=0)) + thick_m
     pieces = [box_piece((-reach[0], -reach[1], -thick_m), (reach[0], reach[1], 0.0))]
     for k in range(len(low)):
         a, b, c, d = low[k], low[(k + 1) % len(low)], high[k], high[(k + 1) % len(high)]

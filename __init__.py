@@ -15,8 +15,7 @@ __all__ = ["Options", "Scene", "generate", "load", "predict", "render_scene", "s
 
 if TYPE_CHECKING:
     from .farm import Options, generate, render_scene
-    from .pipeline import predict
-    from .scenes.load import load
+    from .pipeline import load, predict
     from .scenes.sample import sample
     from .scenes.scene import Scene
 
@@ -24,7 +23,7 @@ _HOME = {
     "Options": "farm",
     "Scene": "scenes.scene",
     "generate": "farm",
-    "load": "scenes.load",
+    "load": "pipeline",
     "predict": "pipeline",
     "render_scene": "farm",
     "sample": "scenes.sample",

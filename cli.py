@@ -269,7 +269,7 @@ def _stop(*_: object) -> None:
 
 
 def _load(recipe: str, preset: str | None, size: str | None, changes: list[str] | None) -> Any:
-    from .scenes.load import load
+    from .pipeline import load
 
     extra = list(changes or [])
     if preset is not None:

@@ -221,7 +221,7 @@ def _check_timeout(seconds: float) -> None:
 
 def _files(scene: Scene) -> Iterable[Any]:
     refs: list[MeshRef] = [o.mesh for o in scene.objects]
-    yield from (r.file for r in refs if r.file is not None)
+    yield from (ref for r in refs for ref in (r.file, r.library) if ref is not None)
     yield from (m.texture for o in scene.objects for m in o.materials.values() if m.texture is not None)
     if not isinstance(scene.world.hdri, str):
         yield scene.world.hdri

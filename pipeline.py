@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,18 +30,20 @@ from .datasets.records import (
 from .datasets.splits import split_of
 from .errors import DatasetError
 from .render.frame import Frame
+from .render.ingester import ingest
 from .render.labels import InstanceLabel, Verification, compare, label
 from .render.maps import maps
 from .render.panoptic import from_colors, stuff_labels
 from .render.supervisor import Outcome
 from .scenes.build import meshes_of
 from .scenes.ids import join_ids
+from .scenes.load import load as load_recipe
 from .scenes.rays import cast
 from .scenes.recipe import Recipe
 from .scenes.sample import sample
 from .scenes.scene import Scene
 
-__all__ = ["Engine", "Outcome", "engine_for", "predict", "produce", "rerender", "store", "versions"]
+__all__ = ["Engine", "Outcome", "engine_for", "load", "predict", "produce", "rerender", "store", "versions"]
 
 #: Distributions whose code decides where something lies, what shape it has, or what colour a pixel gets.
 DECISIVE = ("bpy", "embreex", "manifold3d", "mujoco", "numpy", "python-fcl", "scipy", "shapely", "trimesh")
@@ -67,6 +69,18 @@ def engine_for(name: str, device: str, threads: int | None) -> Engine:
     from .render.engine import Engine as Cycles
 
     return Cycles(device, threads)
+
+
+def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of a built-in name or of a YAML file, with `path.in.recipe=value` overrides.
+
+    Files with materials, and those that only Blender can read, are ingested in a process of their own, once.
+
+    Raises:
+        RecipeError: naming the file, the path in it, the value got and what is allowed.
+        AssetError: a file that it names cannot be used.
+    """
+    return load_recipe(source, overrides, ingest)
 
 
 def predict(scene: Scene) -> tuple[InstanceLabel, ...]:

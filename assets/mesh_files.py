@@ -23,9 +23,8 @@ from .cache import LIMIT_BYTES, Cache
 from .files import locate, remember
 from .material import FileRef
 from .mesh import Mesh, snap
-from .mesh_textures import texture_of
 
-__all__ = ["DEFAULTS", "UNITS", "UP_AXES", "UserMesh", "load_mesh", "read_mesh", "texture_of"]
+__all__ = ["DEFAULTS", "UNITS", "UP_AXES", "Triangles", "UserMesh", "load_mesh", "read_mesh", "tidy"]
 
 #: Metres in one unit; the inch and the foot are the international ones of 1959.
 UNITS: Mapping[str, float] = MappingProxyType(
@@ -69,12 +68,32 @@ class UserMesh:
         is_closed: every edge has exactly two faces. An open mesh is allowed.
         is_consistent: neighbouring faces are wound the same way round.
         dropped_faces: number of triangles without area that were left out.
+        own: the parts that bring a material of their own (ingested files only, see `assets.ingested`).
     """
 
     mesh: Mesh
     is_closed: bool
     is_consistent: bool
     dropped_faces: int
+    own: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Triangles:
+    """What a file says, before anything is checked.
+
+    Attributes:
+        vertices: (V, 3) in the file's unit and axes.
+        faces: (F, 3) vertex indices, counter-clockwise seen from outside.
+        uv: (F, 3, 2), or None.
+        face_part: (F,) index into `part_names`; None: all are one part.
+    """
+
+    vertices: Points
+    faces: Faces
+    uv: Corners | None = None
+    face_part: npt.NDArray[np.uint8] | None = None
+    part_names: tuple[str, ...] = ("body",)
 
 
 #: File, suffix, unit and up axis → what was read.
@@ -111,15 +130,25 @@ def read_mesh(file: Path | FileRef, unit: str | None = None, up: str | None = No
 
 
 def _read(ref: FileRef, suffix: str, unit: str, up: str) -> UserMesh:
-    vertices, faces, uv = _parse(locate(ref).read_bytes(), suffix, ref.name)
-    _check_arrays(vertices, faces, ref.name)
-    vertices, faces = _compact(vertices, faces)
+    return tidy(_parse(locate(ref).read_bytes(), suffix, ref.name), unit, up, ref.name)[0]
+
+
+def tidy(found: Triangles, unit: str, up: str, name: str) -> tuple[UserMesh, npt.NDArray[np.bool_]]:
+    """The mesh of a file's triangles, checked, joined and centred, and (F,) which of them it kept, in their order.
+
+    Vertices are numbers that single precision holds too, so Blender's copy of them is exact.
+
+    Raises:
+        AssetError: as `read_mesh`.
+    """
+    _check_arrays(found.vertices, found.faces, name)
+    vertices, faces = _compact(found.vertices, found.faces)
     vertices = vertices @ np.array(UP_AXES[up], dtype=np.float64).T
-    _check_size(vertices, unit, ref.name)
-    return _assemble(*_join(snap(vertices * UNITS[unit]), faces), uv, ref.name)
+    _check_size(vertices, unit, name)
+    return _assemble(*_join(snap(vertices * UNITS[unit]), faces), found, name)
 
 
-def _parse(data: bytes, suffix: str, name: str) -> tuple[Points, Faces, Corners | None]:
+def _parse(data: bytes, suffix: str, name: str) -> Triangles:
     """All triangles of a file, with the scene graph's transforms applied, and UVs per corner if every part has them."""
     if suffix == ".stl":
         _check_stl(data, name)
@@ -138,7 +167,7 @@ def _parse(data: bytes, suffix: str, name: str) -> tuple[Points, Faces, Corners 
     vertices, faces, uvs = zip(*parts, strict=True)
     starts = np.cumsum([0, *map(len, vertices[:-1])])
     corners = [uv for uv in uvs if uv is not None]
-    return (
+    return Triangles(
         np.concatenate(vertices),
         np.concatenate([face + start for face, start in zip(faces, starts, strict=True)]),
         np.concatenate(corners) if len(corners) == len(uvs) else None,
@@ -219,7 +248,7 @@ def _join(vertices: Points, faces: Faces) -> tuple[Points, Faces]:
     return vertices[first], group.ravel()[faces]
 
 
-def _assemble(vertices: Points, faces: Faces, uv: Corners | None, name: str) -> UserMesh:
+def _assemble(vertices: Points, faces: Faces, found: Triangles, name: str) -> tuple[UserMesh, npt.NDArray[np.bool_]]:
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     longest = np.linalg.norm(np.stack([b - a, c - b, a - c]), axis=2).max(axis=0)
     # Twice the area over the longest edge is the height: below the joining grid, the triangle is a line.
@@ -236,12 +265,15 @@ def _assemble(vertices: Points, faces: Faces, uv: Corners | None, name: str) -> 
         )
     vertices, faces = _compact(vertices, faces[solid])
     vertices = snap(vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2)
-    parts = np.zeros(len(faces), np.uint8)
-    mesh = Mesh(vertices, faces.astype(np.int32), parts, uv=None if uv is None else uv[solid])
+    vertices = vertices.astype(np.float32).astype(np.float64)
+    part = np.zeros(len(faces), np.uint8) if found.face_part is None else found.face_part[solid]
+    mesh = Mesh(
+        vertices, faces.astype(np.int32), part, found.part_names, uv=None if found.uv is None else found.uv[solid]
+    )
     for array in (mesh.vertices, mesh.faces, mesh.face_part, mesh.uv):
         if array is not None:
             array.flags.writeable = False
-    return UserMesh(mesh, is_closed, is_consistent, dropped_faces=int((~solid).sum()))
+    return UserMesh(mesh, is_closed, is_consistent, dropped_faces=int((~solid).sum())), solid
 
 
 def _listed(choices: Mapping[str, object]) -> str:

@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from ..assets.files import copy_into
+from ..assets.files import add_folder, copy_into
+from ..assets.material import FileRef
 from ..errors import DatasetError
 from ..scenes.load import recipe_sha256
 from ..scenes.notes import mesh_notes
@@ -33,6 +35,7 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         _same(old, recipe, seed, folder)
         _same_versions(old.versions, versions, folder)
         counts = old.counts.model_copy(update={"requested": max(count, old.counts.requested)})
+        recipe = _with_libraries(recipe, old, folder)
     elif indices(folder):
         _same_records(folder, recipe, seed, versions)
     elif strangers := _strangers(folder):
@@ -40,9 +43,8 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
             f"{folder} is not empty and holds no dataset ({', '.join(strangers[:3])}): choose another --out"
         )
     sweep(folder)
-    for refs in recipe.files.values():
-        for ref in refs:
-            copy_into(ref, folder / "assets")
+    for ref in chain(*recipe.files.values(), recipe.libraries.values()):
+        copy_into(ref, folder / "assets")
     info = DatasetInfo(
         name=recipe.name,
         seed=seed,
@@ -130,6 +132,16 @@ def _old_info(folder: Path) -> DatasetInfo | None:
         raise DatasetError(
             f"{folder / 'dataset.json'} is damaged, and no records are left to write it from: choose another --out"
         ) from None
+
+
+def _with_libraries(recipe: Recipe, old: DatasetInfo, folder: Path) -> Recipe:
+    """The recipe with the Blender libraries that the dataset has already: made anew, they would have other bytes."""
+    held = {p.stem for p in (folder / "assets").glob("*.blend")}
+    known = {k: FileRef.model_validate(v) for k, v in old.recipe.get("libraries", {}).items()}
+    if not known or not all(ref.sha256 in held for ref in known.values()):
+        return recipe
+    add_folder(folder / "assets")
+    return recipe.model_copy(update={"libraries": known})
 
 
 def _same_records(folder: Path, recipe: Recipe, seed: int, versions: dict[str, str]) -> None:

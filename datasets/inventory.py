@@ -30,6 +30,7 @@ TOP = {
 }  # fmt: skip
 IMAGE_NAME = re.compile(r"[0-9]{6}|[1-9][0-9]{6,}")
 RECIPE_FILES = TypeAdapter(dict[str, tuple[FileRef, ...]])
+RECIPE_LIBRARIES = TypeAdapter(dict[str, FileRef])
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,13 @@ def _named(info: DatasetInfo, held: Set[str]) -> Iterator[Finding]:
     """Files that the recipe names and whose hashes are not held."""
     try:
         files = RECIPE_FILES.validate_python(info.recipe.get("files", {}))
+        libraries = RECIPE_LIBRARIES.validate_python(info.recipe.get("libraries", {}))
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(map(str, ("recipe", "files", *fault["loc"])))
         yield Finding("error", "dataset.json", f"is damaged at {place} ({fault['msg']}): restore the file")
         return
-    for ref in chain.from_iterable(files.values()):
+    for ref in chain(*files.values(), libraries.values()):
         if ref.sha256 not in held:
             message = f"lacks {ref.name!r} ({ref.sha256[:12]}…), which the recipe names: put a copy there"
             yield Finding("error", "assets", f"{message}, or run the same generate command again")

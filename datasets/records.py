@@ -197,7 +197,7 @@ def scene_sha256(scene: Scene) -> str:
 
 def recipe_digest(recipe: dict[str, Any]) -> str:
     """Hash of a recipe as plain JSON, whatever the order of its keys; equals `scenes.load.recipe_sha256`."""
-    return digest(recipe)
+    return digest({key: value for key, value in recipe.items() if key != "libraries"})
 
 
 def write_record(folder: Path, record: Record) -> Path:

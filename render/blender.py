@@ -14,9 +14,10 @@ from ..assets.hdris import hdri_path
 from ..assets.mesh import Mesh
 from ..scenes.build import scene_mesh
 from ..scenes.ids import SURFACE, fixture_id
-from ..scenes.scene import AreaLight, RenderSettings, Scene, World
+from ..scenes.scene import AreaLight, RenderSettings, Scene, SceneObject, World
 from ..scenes.surface import surface_mesh
 from . import cameras, shaders
+from .ingest_library import append
 
 __all__ = ["build", "build_labels", "clear"]
 
@@ -46,9 +47,9 @@ def clear() -> bpy.types.Scene:
 def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     """Build the scene in an emptied Blender and give Blender's scene; object ids become pass indices."""
     target, pixel = clear(), 1 / scene.camera.fx
+    libraries: dict[str, bpy.types.Mesh] = {}
     for obj in scene.objects:
-        materials = {part: shaders.build(obj.materials[part], locate, pixel) for part in meshes[obj.id].part_names}
-        item = _add(target, f"object {obj.id}", _mesh(f"mesh {obj.id}", meshes[obj.id], materials))
+        item = _add(target, f"object {obj.id}", _object_mesh(obj, meshes[obj.id], pixel, libraries))
         item.matrix_world = mathutils.Matrix((obj.pose @ np.diag([obj.scale] * 3 + [1.0])).tolist())
         item.pass_index = obj.id
     if scene.surface is not None:
@@ -66,6 +67,25 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     cameras.add(target, scene.camera)
     _settings(target, scene.render, _noise_seed(scene))
     return target
+
+
+def _object_mesh(item: SceneObject, mesh: Mesh, pixel: float, libraries: dict[str, bpy.types.Mesh]) -> bpy.types.Mesh:
+    """An object's mesh with its materials; `libraries` keeps what was taken from ingested files, by their hash."""
+    materials = {
+        part: shaders.build(item.materials[part], locate, pixel)
+        for part in mesh.part_names
+        if item.materials[part].family != "own"
+    }
+    if item.mesh.library is None:
+        return _mesh(f"mesh {item.id}", mesh, materials)
+    if item.mesh.library.sha256 not in libraries:
+        libraries[item.mesh.library.sha256] = append(locate(item.mesh.library), mesh)
+    data = libraries[item.mesh.library.sha256].copy()
+    data.name = f"mesh {item.id}"
+    for slot, part in enumerate(mesh.part_names):
+        if part in materials:
+            data.materials[slot] = materials[part]
+    return data
 
 
 def build_labels(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
@@ -98,8 +118,9 @@ def _bare(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
     data = mesh.copy()
     data.polygons.foreach_set("use_smooth", np.zeros(len(data.polygons), bool))
     data.materials.clear()
-    if "sharp_edge" in data.attributes:
-        data.attributes.remove(data.attributes["sharp_edge"])
+    for name in ("sharp_edge", "custom_normal"):
+        if name in data.attributes:
+            data.attributes.remove(data.attributes[name])
     return data
 
 

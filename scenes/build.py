@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..assets.ingested import user_mesh
 from ..assets.library import build
 from ..assets.material import FileRef
 from ..assets.mesh import Mesh
-from ..assets.mesh_files import load_mesh
+from ..assets.mesh_files import UserMesh
 from ..errors import AssetError
 from .scene import MeshRef, Scene
 
@@ -20,10 +21,15 @@ def shape_mesh(shape: str, params: Mapping[str, float | int | str]) -> tuple[Mes
     return MeshRef(shape=shape, params=dict(params), sha256=mesh.sha256), mesh
 
 
-def file_mesh(file: FileRef, unit: str | None, up: str | None) -> tuple[MeshRef, Mesh]:
-    """A user's mesh and the reference that loads it again."""
-    mesh = load_mesh(file, unit, up)
-    return MeshRef(file=file, unit=unit, up=up, sha256=mesh.sha256), mesh
+def file_mesh(
+    file: FileRef, unit: str | None, up: str | None, library: FileRef | None = None
+) -> tuple[MeshRef, UserMesh]:
+    """A user's mesh and the reference that loads it again; `library` is that of an ingested file."""
+    found = user_mesh(file, unit, up)
+    sha256 = found.mesh.sha256
+    if library is not None:
+        return MeshRef(file=file, library=library, sha256=sha256), found
+    return MeshRef(file=file, unit=unit, up=up, sha256=sha256), found
 
 
 def scene_mesh(ref: MeshRef) -> Mesh:
@@ -35,7 +41,7 @@ def scene_mesh(ref: MeshRef) -> Mesh:
     if ref.shape is not None:
         mesh = build(ref.shape, ref.params)
     elif ref.file is not None:
-        mesh = load_mesh(ref.file, ref.unit, ref.up)
+        mesh = user_mesh(ref.file, ref.unit, ref.up).mesh
     else:
         raise AssetError("a mesh reference needs a shape or a file, it has neither")
     if mesh.sha256 != ref.sha256:

@@ -15,16 +15,19 @@ from pydantic import ValidationError
 
 from ..assets.files import remember
 from ..assets.hdris import BUILT_IN, check_hdri, hdri_files
+from ..assets.ingested import INGESTED, Ingest, Ingested, Source, lookup, user_mesh
 from ..assets.material import FileRef
-from ..assets.mesh_files import read_mesh, texture_of
+from ..assets.mesh_files import DEFAULTS
+from ..assets.mesh_sources import brings_materials
 from ..errors import AssetError, RecipeError
 from .recipe import Recipe
+from .recipe_materials import OWN
 from .recipe_objects import AssetSpec
 from .rules import check_area, check_rules, rule_distribution
 from .scene import digest
 from .tree import explain, set_in
 
-__all__ = ["built_in_recipes", "load", "recipe_from_dict", "recipe_sha256", "texture_key"]
+__all__ = ["built_in_recipes", "load", "recipe_from_dict", "recipe_sha256"]
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000
@@ -38,8 +41,18 @@ def built_in_recipes() -> dict[str, Path]:
     return {p.stem: p for p in sorted(folder.glob("*.yaml"))}
 
 
-def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def _not_here(source: Source) -> Ingested:
+    """What stands in for ingesting where no process may be started."""
+    found = lookup(source)
+    if found is None:
+        raise AssetError(f"{source.path.name} was not ingested yet: load the recipe by scenewright.load")
+    return found
+
+
+def load(source: str | Path, overrides: Sequence[str] = (), ingest: Ingest = _not_here) -> Recipe:
     """The recipe of a built-in name or of a YAML file, with `path.in.recipe=value` overrides.
+
+    `ingest` reads files with materials and of Blender's formats; `scenewright.load` gives the one that starts Blender.
 
     Raises:
         RecipeError: naming the file, the path in it, the value got and what is allowed.
@@ -54,12 +67,15 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             set_in(raw, key.strip(), _plain(value))
         except ValueError as e:
             raise RecipeError(f"--set {text}: {e}") from None
-    if "files" in raw:
-        raise RecipeError(f"{path}: files: this key is filled in by Scenewright, remove it")
-    return recipe_from_dict(raw, path.parent, where=str(path))
+    for key in ("files", "libraries"):
+        if key in raw:
+            raise RecipeError(f"{path}: {key}: this key is filled in by Scenewright, remove it")
+    return recipe_from_dict(raw, path.parent, where=str(path), ingest=ingest)
 
 
-def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "recipe") -> Recipe:
+def recipe_from_dict(
+    raw: Mapping[str, Any], base: Path | None, where: str = "recipe", ingest: Ingest = _not_here
+) -> Recipe:
     """Check a recipe given as plain data; its paths start from the folder `base`, None when `files` lists them already.
 
     Raises:
@@ -68,7 +84,8 @@ def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "re
     try:
         recipe = Recipe.model_validate(raw, context={"base": base})
         if base is not None:
-            recipe = recipe.model_copy(update={"files": _files(recipe, base)})
+            files, libraries = _files(recipe, base, ingest)
+            recipe = recipe.model_copy(update={"files": files, "libraries": libraries})
         check_rules(recipe)
         check_area(recipe)
     except ValidationError as e:
@@ -80,17 +97,9 @@ def recipe_from_dict(raw: Mapping[str, Any], base: Path | None, where: str = "re
     return recipe
 
 
-def texture_key(pattern: str, position: int) -> str:
-    """Where `Recipe.files` has the picture of one of the meshes that a pattern names.
-
-    Not the mesh's hash: the same OBJ may lie in two folders beside two pictures.
-    """
-    return f"texture/{position}/{pattern}"
-
-
 def recipe_sha256(recipe: Recipe) -> str:
     """Identity of a recipe: the hash of its checked content, files by their hashes, not of the YAML's layout."""
-    return digest(recipe.model_dump(mode="json"))
+    return digest(recipe.model_dump(mode="json", exclude={"libraries"}))
 
 
 def _find(source: str | Path) -> Path:
@@ -211,15 +220,21 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _files(recipe: Recipe, base: Path) -> dict[str, tuple[FileRef, ...]]:
-    """Hash every file that the recipe names, and read it once, so that a broken one is found before the first image."""
+def _files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[dict[str, tuple[FileRef, ...]], dict[str, FileRef]]:
+    """Hash every file that the recipe names, and read it once, so that a broken one is found before the first image.
+
+    Gives `Recipe.files` and `Recipe.libraries`.
+    """
     found: dict[str, tuple[FileRef, ...]] = {}
+    libraries: dict[str, FileRef] = {}
     for group in ("objects", "distractors"):
         spec = getattr(recipe, group)
         for i, asset in enumerate(spec.assets if spec else ()):
             if asset.path is not None:
                 with _named(f"{group}.assets.{i}.path"):
-                    found |= _meshes(_matches(base, asset.path), asset)
+                    made = _meshes(_matches(base, asset.path), asset, ingest)
+                    found[asset.own_key if any(made.values()) else asset.path] = tuple(made)
+                    libraries |= {mesh.sha256: library for mesh, library in made.items() if library is not None}
     hdris = {"world.hdri": recipe.world.hdri} | {
         f"rules.{i}.set.world.hdri": rule_distribution(recipe, "world.hdri", i)
         for i, rule in enumerate(recipe.rules)
@@ -230,7 +245,7 @@ def _files(recipe: Recipe, base: Path) -> dict[str, tuple[FileRef, ...]]:
             if name not in BUILT_IN and name not in found:
                 with _named(where):
                     found[name] = _panoramas(base, name)
-    return found
+    return found, libraries
 
 
 @contextmanager
@@ -244,19 +259,37 @@ def _named(where: str) -> Iterator[None]:
         raise ValueError(f"{where}: {e}") from None
 
 
-def _meshes(paths: list[Path], asset: AssetSpec) -> dict[str, tuple[FileRef, ...]]:
-    found = {str(asset.path): tuple(remember(p) for p in paths)}
-    for i, path in enumerate(paths):
-        mesh, texture = read_mesh(path, asset.unit, asset.up).mesh, texture_of(path)
-        own = not {"all", *mesh.part_names} & set(asset.materials or ())
-        if texture is not None and own and mesh.uv is None:
-            raise AssetError(
-                f"{path.name} has a texture, but not all of it has texture coordinates: unwrap the rest in its source "
-                "program, or give it `materials`"
-            )
-        if texture is not None:
-            found[texture_key(str(asset.path), i)] = (remember(texture),)
-    return found
+def _meshes(paths: list[Path], asset: AssetSpec, ingest: Ingest) -> dict[FileRef, FileRef | None]:
+    """The mesh files of an asset, and the library of each one that was ingested.
+
+    Raises:
+        ValueError: `materials` names a part that no file has, or keeps what a file has not.
+    """
+    made: dict[FileRef, FileRef | None] = {}
+    parts: dict[str, None] = {}
+    for path in paths:
+        if _is_plain(path, asset):
+            ref, library = remember(path), None
+        else:
+            ingested = ingest(Source(path, asset.unit, asset.up, asset.collection))
+            ref, library = ingested.mesh, ingested.library
+        made[ref] = library
+        found = user_mesh(ref, asset.unit, asset.up)
+        parts |= dict.fromkeys(found.mesh.part_names)
+        for part in found.mesh.part_names:
+            specs = (asset.materials or {}).get(part, (asset.materials or {}).get("all", ()))
+            if part not in found.own and any(spec.family == OWN for spec in specs):
+                raise ValueError(f"materials: {part!r} of {path.name} has no material of its own; name another")
+    asset.check_parts(paths[0].name if len(paths) == 1 else f"what {asset.path!r} names", parts)
+    return made
+
+
+def _is_plain(path: Path, asset: AssetSpec) -> bool:
+    """Whether the file is read as triangles alone: it has no materials, or the recipe replaces all of them."""
+    suffix = path.suffix.lower()
+    if suffix not in INGESTED:
+        return True  # STL and PLY; what is no mesh is refused when it is read
+    return suffix in DEFAULTS and (asset.replaces_all or not brings_materials(path))
 
 
 def _panoramas(base: Path, name: str) -> tuple[FileRef, ...]:

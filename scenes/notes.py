@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..assets.mesh_files import read_mesh
+from ..assets.ingested import MESH_SUFFIX, user_mesh
 from .recipe import Recipe
 
 __all__ = ["mesh_notes"]
@@ -16,13 +16,13 @@ def mesh_notes(recipe: Recipe) -> list[str]:
     """
     notes: dict[str, None] = {}  # keeps the order, and a file that two assets use is named once
     for asset in (*recipe.objects.assets, *(recipe.distractors.assets if recipe.distractors else ())):
-        for file in recipe.files[asset.path] if asset.path is not None else ():
-            found = read_mesh(file, asset.unit, asset.up)
+        for file in recipe.files_of(asset):
+            found = user_mesh(file, asset.unit, asset.up)
             facts = [
                 "open" if not found.is_closed else "",
                 "its faces are wound both ways" if not found.is_consistent else "",
                 f"{found.dropped_faces} triangles without area left out" if found.dropped_faces else "",
             ]
             if any(facts):
-                notes[f"{file.name}: {'; '.join(filter(None, facts))}"] = None
+                notes[f"{file.name.removesuffix(MESH_SUFFIX)}: {'; '.join(filter(None, facts))}"] = None
     return list(notes)

@@ -14,7 +14,7 @@ from .outputs import Output
 from .recipe_container import ContainerSpec
 from .recipe_materials import Materials
 from .recipe_motion import MotionSpec, StereoSpec
-from .recipe_objects import ObjectsSpec, Pose
+from .recipe_objects import AssetSpec, ObjectsSpec, Pose
 from .scene import LabelRules, Look, ViewTransform
 
 __all__ = ["CameraSpec", "LightSpec", "Recipe", "Rule"]
@@ -217,6 +217,10 @@ class Recipe(Strict):
         default_factory=dict
     )
 
+    #: Blender's libraries of the files that were ingested, by the hash of their triangles; filled when it is loaded.
+    #: No part of a recipe's identity: Blender writes other bytes every time.
+    libraries: Annotated[dict[str, FileRef], Field(json_schema_extra={"readOnly": True})] = Field(default_factory=dict)
+
     @model_validator(mode="after")
     def _categories(self) -> Recipe:
         used = list(dict.fromkeys(c for a in self.objects.assets for c in a.categories))
@@ -228,6 +232,10 @@ class Recipe(Strict):
         if missing:
             raise ValueError(f"`categories` lacks {', '.join(missing)}, which `objects.assets` uses")
         return self
+
+    def files_of(self, asset: AssetSpec) -> tuple[FileRef, ...]:
+        """The mesh files of an asset, ingested ones by their triangles; none of a procedural shape."""
+        return self.files.get(asset.own_key) or self.files.get(asset.path or "", ())
 
     @model_validator(mode="after")
     def _classes(self) -> Recipe:

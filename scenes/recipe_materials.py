@@ -13,7 +13,10 @@ from .distributions import Dist, Expr
 from .limits import Strict
 from .scene import Value
 
-__all__ = ["MaterialSpec", "Materials", "MaterialsText", "for_all"]
+__all__ = ["OWN", "FileMaterials", "MaterialSpec", "Materials", "MaterialsText", "for_all"]
+
+#: The family that stands for the material which a part has in its file.
+OWN = "own"
 
 #: The materials that a recipe can name; those made of a mesh's own picture are chosen by the mesh.
 CHOICES = tuple(sorted(name for name, family in FAMILIES.items() if not family.needs_texture))
@@ -29,7 +32,7 @@ def _within(limit: Range | Palette, name: str, value: Value) -> None:
 class MaterialSpec(Strict):
     """A material family, how often it comes up, and values that replace the family's own distributions."""
 
-    family: Annotated[str, Field(json_schema_extra={"enum": [*CHOICES]})]
+    family: Annotated[str, Field(json_schema_extra={"enum": [*CHOICES, OWN]})]
     weight: Annotated[float, Field(ge=0, description="relative frequency")] = 1.0
     values: dict[str, Dist] = Field(default_factory=dict)
 
@@ -41,17 +44,17 @@ class MaterialSpec(Strict):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         schema = handler.resolve_ref_schema(handler(core))
-        return {"anyOf": [{"enum": [*CHOICES]}, dict(schema)]}
+        return {"anyOf": [{"enum": [*CHOICES, OWN]}, dict(schema)]}
 
     @model_validator(mode="after")
     def _known(self) -> MaterialSpec:
-        if self.family not in CHOICES:
+        if self.family not in (*CHOICES, OWN):
             own = "comes with a mesh that has a texture" if self.family in FAMILIES else "is no material"
             raise ValueError(f"{self.family!r} {own}; choose from {', '.join(CHOICES)}")
-        known = FAMILIES[self.family].values
+        known = {} if self.family == OWN else FAMILIES[self.family].values
         for name, dist in self.values.items():
             if name not in known:
-                raise ValueError(f"{self.family} has no value {name!r}; it has {', '.join(sorted(known))}")
+                raise ValueError(f"{self.family} has no value {name!r}; it has {', '.join(sorted(known)) or 'none'}")
             for v in () if isinstance(dist, Expr) else dist.values():
                 _within(known[name], f"{self.family}.{name}", v)
         return self
@@ -74,15 +77,24 @@ def _any_weight(specs: tuple[MaterialSpec, ...]) -> tuple[MaterialSpec, ...]:
     return specs
 
 
+def _not_own(specs: tuple[MaterialSpec, ...]) -> tuple[MaterialSpec, ...]:
+    if any(s.family == OWN for s in specs):
+        raise ValueError(f"'own' is the material of a user's file, which this is not; choose from {', '.join(CHOICES)}")
+    return specs
+
+
 MaterialsText = MaterialSpec | list[MaterialSpec] | dict[str, Annotated[float, Field(ge=0)]]
-Materials = Annotated[
+FileMaterials = Annotated[
     tuple[MaterialSpec, ...],
     BeforeValidator(_as_list, json_schema_input_type=MaterialsText),
     AfterValidator(_any_weight),
 ]
+Materials = Annotated[FileMaterials, AfterValidator(_not_own)]
 
 
 def for_all(data: Any) -> Any:
     """`materials: [zinc, brass]` and `materials: {zinc: 2}` mean every part."""
-    short = isinstance(data, dict) and ("family" in data or bool(set(data) & set(FAMILIES)))
+    # A part of a file may be called "wood" too: weights tell the short form.
+    weights = isinstance(data, dict) and bool(data) and all(isinstance(v, int | float) for v in data.values())
+    short = isinstance(data, dict) and ("family" in data or weights)
     return {"all": data} if short or isinstance(data, str | list | tuple) else data

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from ..assets.ingested import STATED
 from ..assets.library import SHAPES
 from ..assets.shape import Shape
 from .distribution import Distribution
 from .distributions import Dist, Expr, LogUniform, TruncNormal, Uniform
 from .limits import Positive, Strict, between, words
-from .recipe_materials import Materials, MaterialsText, for_all
+from .recipe_materials import OWN, FileMaterials, MaterialsText, for_all
 from .tree import rule_of
 
 __all__ = ["AssetSpec", "ObjectsSpec", "Pose", "check_params"]
@@ -41,15 +43,22 @@ class AssetSpec(Strict):
         default_factory=dict, description="parameters of the shape that you fix or draw yourself"
     )
     path: Annotated[
-        str | None, Field(description="mesh file or pattern (OBJ, STL, PLY, GLB), relative to the recipe")
+        str | None,
+        Field(description="mesh file or pattern (OBJ, STL, PLY, GLB, glTF, FBX, USD, .blend), relative to the recipe"),
+    ] = None
+    collection: Annotated[
+        str | None, Field(description="collection of a .blend file; default: all that its scene renders")
     ] = None
     unit: Annotated[
         Literal["m", "cm", "mm", "um", "in", "ft"] | None,
-        Field(description="unit of the file; default: mm for STL, m for others"),
+        Field(description="unit of the file; default: mm for STL, what FBX, USD and .blend files say, m for others"),
     ] = None
     up: Annotated[
         Literal["x", "y", "z", "-x", "-y", "-z"] | None,
-        Field(description="axis of the file that points up; default: z, and y for GLB"),
+        Field(
+            description="axis of the file that points up; default: z, and y for GLB and glTF. FBX and USD files are "
+            "turned to z up as they say, and `up` is about what comes out"
+        ),
     ] = None
     scale: Annotated[Positive, Field(description="factor on the size")] = Field(default=1.0, validate_default=True)
     pose: Annotated[
@@ -57,9 +66,12 @@ class AssetSpec(Strict):
         Field(description="how it lies, in place of `placement.pose`; a choice is drawn for each object"),
     ] = None
     materials: Annotated[
-        dict[str, Materials] | None,
+        dict[str, FileMaterials] | None,
         BeforeValidator(for_all, json_schema_input_type=MaterialsText | dict[str, MaterialsText] | None),
-        Field(description="materials by part of the mesh (`all` for every part); default: the asset's own"),
+        Field(
+            description="materials by part of the mesh (`all` for every part); default: the asset's own. "
+            "The parts of a file are its materials, and `own` keeps them"
+        ),
     ] = None
 
     @model_validator(mode="after")
@@ -72,11 +84,8 @@ class AssetSpec(Strict):
             raise ValueError("`params` belong to a procedural `shape`; a file has none")
         if self.shape is not None:
             self._check_shape(self.shape)
-        parts = SHAPES[self.shape].materials if self.shape is not None else FILE_PARTS
-        for part in self.materials or {}:
-            if part != "all" and part not in parts:
-                kind = self.shape or "a mesh file"
-                raise ValueError(f"materials: {kind} has no part {part!r}; it has all, {', '.join(parts)}")
+        if self.path is not None:
+            self._check_file(Path(self.path).suffix.lower())
         return self
 
     @property
@@ -85,9 +94,52 @@ class AssetSpec(Strict):
         return (self.category,) if self.category_by_top is None else tuple(dict.fromkeys(self.category_by_top.values()))
 
     def _check_shape(self, name: str) -> None:
-        if self.unit is not None or self.up is not None:
-            raise ValueError("`unit` and `up` describe a file; a procedural shape is in metres with z up")
+        if self.unit is not None or self.up is not None or self.collection is not None:
+            raise ValueError(
+                "`unit` and `up` describe a file, as `collection` does; a procedural shape is in metres with z up"
+            )
         check_params(name, SHAPES[name], self.params)
+        self.check_parts(name, SHAPES[name].materials)
+        if self.keeps_own:
+            raise ValueError(
+                f"materials: {name} is procedural and has no material of its own; name one, or leave it out"
+            )
+
+    def _check_file(self, suffix: str) -> None:
+        if self.collection is not None and suffix != ".blend":
+            raise ValueError(f"`collection` is of a .blend file, not of {suffix or 'one without suffix'}")
+        if self.unit is not None and suffix in STATED:
+            raise ValueError(
+                f"a {suffix} file says its own unit: leave `unit` out, and correct a wrong size with `scale`"
+            )
+        if suffix in (".stl", ".ply"):
+            self.check_parts("a mesh file", FILE_PARTS)
+
+    def check_parts(self, kind: str, parts: Collection[str]) -> None:
+        """Refuse materials for parts that there are not.
+
+        Raises:
+            ValueError: with the parts that there are.
+        """
+        for part in self.materials or {}:
+            if part != "all" and part not in parts:
+                raise ValueError(f"materials: {kind} has no part {part!r}; it has all, {', '.join(parts)}")
+
+    @property
+    def keeps_own(self) -> bool:
+        """Whether `materials` asks for the file's own somewhere."""
+        return any(spec.family == OWN for specs in (self.materials or {}).values() for spec in specs)
+
+    @property
+    def replaces_all(self) -> bool:
+        """Whether no material of the file can show: `materials` gives one thing for all parts, and not their own."""
+        return set(self.materials or ()) == {"all"} and not self.keeps_own
+
+    @property
+    def own_key(self) -> str:
+        """Where `Recipe.files` has the asset's files when Blender has ingested them: the result depends on all this."""
+        parts = (self.path, self.unit, self.up, self.collection, "replaced" if self.replaces_all else OWN)
+        return "ingested/" + "/".join("" if part is None else part for part in parts)
 
 
 def check_params(name: str, shape: Shape, params: Mapping[str, Distribution]) -> None:

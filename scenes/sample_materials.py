@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from ..assets.library import SHAPES
-from ..assets.material import FileRef, Material
+from ..assets.material import Material
 from ..assets.materials import FAMILIES, Range, material_rand
 from ..assets.mesh import Mesh
 from ..assets.shape import Weights
@@ -13,7 +13,7 @@ from ..errors import AssetError
 from .distributions import Uniform
 from .object_draws import ObjectDraws, SurfaceDraws
 from .recipe import Recipe
-from .recipe_materials import MaterialSpec
+from .recipe_materials import OWN, MaterialSpec
 from .recipe_objects import AssetSpec
 from .rules import ImageDraws
 from .scene import Draw, Surface
@@ -21,16 +21,14 @@ from .scene import Draw, Surface
 __all__ = ["materials", "part_materials", "surface"]
 
 DEFAULT_FILE_MATERIAL = (MaterialSpec(family="plastic"),)
-TEXTURED = MaterialSpec.model_construct(family="textured")  # which a recipe cannot name: it comes with the mesh
+OWN_MATERIAL = (MaterialSpec(family=OWN),)
 
 
-def materials(
-    asset: AssetSpec, path: str, mesh: Mesh, texture: FileRef | None, draws: ObjectDraws
-) -> dict[str, Material]:
-    """Part → material of one object; `texture` is the picture that its mesh file brings."""
-    given = asset.materials or {}
-    if texture is not None and not {"all", *mesh.part_names} & given.keys():
-        return {p: _material(TEXTURED, "", f"{path}.materials.{p}", draws, p, texture) for p in mesh.part_names}
+def materials(asset: AssetSpec, path: str, mesh: Mesh, own: Set[str], draws: ObjectDraws) -> dict[str, Material]:
+    """Part → material of one object; `own` are the parts that have one in their file, and keep it by default."""
+    given = dict(asset.materials or {})
+    if "all" not in given:
+        given |= {part: OWN_MATERIAL for part in mesh.part_names if part in own and part not in given}
     return part_materials(given, None if asset.shape is None else SHAPES[asset.shape].materials, path, mesh, draws)
 
 
@@ -60,18 +58,18 @@ def _usual(usual: Mapping[str, Weights] | None, part: str) -> tuple[MaterialSpec
     return tuple(MaterialSpec(family=f, weight=w) for f, w in usual[part].items())
 
 
-def _material(
-    spec: MaterialSpec, path: str, own: str, draws: ObjectDraws, part: str, texture: FileRef | None = None
-) -> Material:
+def _material(spec: MaterialSpec, path: str, own: str, draws: ObjectDraws, part: str) -> Material:
     """A material with its values drawn: the recipe's at `path`, the family's own numbers at `own`, colours by palette.
 
     The two differ where the recipe gives one material for all parts: its values are theirs in common, the others not.
     """
+    if spec.family == OWN:
+        return Material(family=OWN)
     given = {name: draws(f"{path}.values.{name}", dist) for name, dist in spec.values.items()}
     for name, limit in FAMILIES[spec.family].values.items():
         if name not in given and isinstance(limit, Range):
             given[name] = draws(f"{own}.values.{name}", Uniform(dist="uniform", low=limit.low, high=limit.high))
-    made = material_rand(draws.rng(f"material.{part}"), spec.family, given, texture)  # type: ignore[arg-type]  # checked
+    made = material_rand(draws.rng(f"material.{part}"), spec.family, given)  # type: ignore[arg-type]  # checked
     draws.draws |= {f"{own}.values.{name}": Draw(value=v) for name, v in made.values.items() if name not in given}
     return made
 

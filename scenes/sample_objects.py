@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ..assets.ingested import MESH_SUFFIX
 from ..assets.library import rand
-from ..assets.material import FileRef, Material
+from ..assets.material import Material
 from ..assets.mesh import Mesh
 from .arrange import Placing, arrange
 from .build import file_mesh, shape_mesh
-from .load import texture_key
 from .object_draws import ObjectDraws
 from .placement import Item
 from .recipe import Recipe
@@ -75,23 +76,23 @@ class _Drawn:
 def _draw_object(recipe: Recipe, kinds: ObjectsSpec, group: str, draws: ObjectDraws) -> _Drawn:
     which = draws.pick(f"{group}.assets", range(len(kinds.assets)), [a.weight for a in kinds.assets])
     asset, path = kinds.assets[which], f"{group}.assets.{which}"
-    ref, mesh, texture = _mesh(recipe, asset, path, draws)
+    ref, mesh, own = _mesh(recipe, asset, path, draws)
     scale = float(draws(f"{path}.scale", asset.scale))  # type: ignore[arg-type]  # the recipe model admits numbers only
     pose = recipe.placement.pose if asset.pose is None else str(draws(f"{path}.pose", asset.pose))
     item = Item(mesh, scale, asset.category, pose, tuple(asset.category_by_top or ()))
-    made = materials(asset, path, mesh, texture, draws)
+    made = materials(asset, path, mesh, own, draws)
     return _Drawn(draws, item, ref, made, group == "objects", asset.category_by_top)
 
 
-def _mesh(recipe: Recipe, asset: AssetSpec, path: str, draws: ObjectDraws) -> tuple[MeshRef, Mesh, FileRef | None]:
-    """The object's mesh, and the picture that its file brings with it."""
+def _mesh(recipe: Recipe, asset: AssetSpec, path: str, draws: ObjectDraws) -> tuple[MeshRef, Mesh, Set[str]]:
+    """The object's mesh, and the parts that its file brings a material for."""
     if asset.shape is not None:
         given = {name: draws(f"{path}.params.{name}", dist) for name, dist in asset.params.items()}
         params = rand(draws.rng("shape"), asset.shape, given)
         # What the shape draws by itself hangs together, a bolt's length with its size: no single quantile says where.
         draws.draws |= {f"{path}.params.{name}": Draw(value=v) for name, v in params.items() if name not in given}
-        return *shape_mesh(asset.shape, params), None
-    files = recipe.files[asset.path or ""]
-    which = draws.pick(f"{path}.path", [f.name for f in files])
-    texture = recipe.files.get(texture_key(asset.path or "", which), (None,))[0]
-    return *file_mesh(files[which], asset.unit, asset.up), texture
+        return *shape_mesh(asset.shape, params), frozenset()
+    files = recipe.files_of(asset)
+    which = draws.pick(f"{path}.path", [f.name.removesuffix(MESH_SUFFIX) for f in files])
+    ref, found = file_mesh(files[which], asset.unit, asset.up, recipe.libraries.get(files[which].sha256))
+    return ref, found.mesh, found.own

@@ -75,7 +75,8 @@ class Draw(Frozen):
 class MeshRef(Frozen):
     """Where a mesh comes from: a procedural shape with its parameters, or a file; `sha256` is of the built mesh.
 
-    `unit` and `up` say how to read the file, None as its format does by default.
+    `unit` and `up` say how to read the file, None as its format does by default. A file that Blender has ingested is
+    one of triangles, beside the `library` that holds them with their materials.
     """
 
     shape: str | None = None
@@ -83,6 +84,7 @@ class MeshRef(Frozen):
     file: FileRef | None = None
     unit: str | None = None
     up: str | None = None
+    library: FileRef | None = None
     sha256: str
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,3 +78,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"{found.problem}: {found.remedy}")
     if gpu and not found.devices:
         pytest.skip("no GPU that Cycles can use")
+
+
+@pytest.fixture(scope="session")
+def blends(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of what `data/asset_maker.py` makes, to be read only."""
+    folder = tmp_path_factory.mktemp("assets")
+    maker = Path(__file__).parent / "data" / "asset_maker.py"
+    done = subprocess.run([sys.executable, str(maker), str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user cache"))
+    return tmp_path / "user cache"

@@ -10,6 +10,7 @@ import OpenEXR
 import pytest
 import trimesh
 
+import scenewright as sw
 from scenewright.errors import AssetError, RecipeError, ScenewrightError
 from scenewright.scenes.load import load
 
@@ -145,11 +146,14 @@ def test_one_bad_panorama_in_a_folder_is_named(tmp_path: Path) -> None:
     assert "world.hdri: b.exr cannot be read" in message
 
 
-def test_a_texture_that_cannot_be_used(tmp_path: Path) -> None:
+@pytest.mark.render
+def test_a_texture_that_cannot_be_used(tmp_path: Path, fresh_cache: Path) -> None:
     """A texture that is missing or no image is an error, never a grey part."""
     (tmp_path / "t.obj").write_text(f"mtllib t.mtl\nusemtl m\n{OBJ}")
     (tmp_path / "t.mtl").write_text("newmtl m\nmap_Kd t.png\n")
     path = recipe(tmp_path, "path: t.obj")
-    assert 't.obj names "t.png", which is not there' in refusal(path, AssetError)
+    with pytest.raises(AssetError, match=r'objects.assets.0.path: t.mtl names "t.png", which is not there'):
+        sw.load(path)
     (tmp_path / "t.png").write_text("no image")
-    assert "t.png, the texture of t.obj, cannot be decoded: save it as PNG or JPEG" in refusal(path, AssetError)
+    with pytest.raises(AssetError, match=r"t.png, a texture of t.obj, is no picture that can be read as a texture"):
+        sw.load(path)

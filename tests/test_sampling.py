@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from scenewright.assets.material import FileRef
 from scenewright.assets.materials import FAMILIES, Palette, Range
 from scenewright.assets.shapes.die import NORMALS
 from scenewright.errors import AssetError, RecipeError
+from scenewright.render.ingester import ingest
 from scenewright.scenes.distributions import Expr, Uniform
 from scenewright.scenes.load import load, recipe_from_dict
 from scenewright.scenes.rules import drawable
@@ -156,30 +156,34 @@ def textured(folder: Path, grey: int, corners: bool = True) -> None:
     (folder / "cube.obj").write_text("\n".join([*lines, "usemtl skin", *(f"f {face}" for face in faces)]) + "\n")
 
 
-def test_equal_meshes_keep_their_own_pictures(tmp_path: Path) -> None:
+@pytest.mark.render
+def test_equal_meshes_keep_their_own_pictures(tmp_path: Path, fresh_cache: Path) -> None:
     """The same OBJ beside another picture is another object, whether two assets name them or one pattern does."""
     textured(tmp_path / "red", 80)
     textured(tmp_path / "blue", 200)
-    skins = {name: hashlib.sha256((tmp_path / name / "skin.png").read_bytes()).hexdigest() for name in ("red", "blue")}
-    assets = [{"category": name, "path": f"{name}/cube.obj"} for name in skins]
-    recipe = recipe_from_dict({**RECIPE, "objects": {"count": 3, "assets": assets}}, tmp_path)
+    assets = [{"category": name, "path": f"{name}/cube.obj"} for name in ("red", "blue")]
+    recipe = recipe_from_dict({**RECIPE, "objects": {"count": 3, "assets": assets}}, tmp_path, ingest=ingest)
+    libraries: dict[str, set[FileRef | None]] = {"red": set(), "blue": set()}
     for item in (item for i in range(4) for item in sample(recipe, i).objects):
-        assert item.materials["body"].texture and item.materials["body"].texture.sha256 == skins[item.category]
+        assert item.materials["skin"].family == "own"
+        libraries[item.category].add(item.mesh.library)
+    assert [len(found) for found in libraries.values()] == [1, 1]
     both = recipe_from_dict(
-        {**RECIPE, "objects": {"count": 3, "assets": [{"category": "a", "path": "*/*.obj"}]}}, tmp_path
+        {**RECIPE, "objects": {"count": 3, "assets": [{"category": "a", "path": "*/*.obj"}]}}, tmp_path, ingest=ingest
     )
-    textures = {o.materials["body"].texture for i in range(4) for o in sample(both, i).objects}
-    assert {t.sha256 for t in textures if t} == set(skins.values())
+    seen = {o.mesh.library for i in range(4) for o in sample(both, i).objects}
+    assert seen == libraries["red"] | libraries["blue"] and len(seen) == 2
 
 
-def test_a_picture_without_texture_coordinates_is_refused(tmp_path: Path) -> None:
+@pytest.mark.render
+def test_a_picture_without_texture_coordinates_is_refused(tmp_path: Path, fresh_cache: Path) -> None:
     """It would show as one colour; with a material of the recipe's own the picture is not needed."""
     textured(tmp_path / "red", 80, corners=False)
     asset = {"category": "a", "path": "red/cube.obj"}
     with pytest.raises(
         AssetError, match=r"objects.assets.0.path: cube.obj has a texture, but not all of it has texture"
     ):
-        recipe_from_dict({**RECIPE, "objects": {"count": 1, "assets": [asset]}}, tmp_path)
+        recipe_from_dict({**RECIPE, "objects": {"count": 1, "assets": [asset]}}, tmp_path, ingest=ingest)
     own = recipe_from_dict({**RECIPE, "objects": {"count": 1, "assets": [{**asset, "materials": "zinc"}]}}, tmp_path)
     assert sample(own, 0).objects[0].materials["body"].family == "zinc"
     printed = [{**asset, "materials": "printed"}]

@@ -12,6 +12,7 @@ import numpy as np
 from ..assets.files import locate
 from ..assets.hdris import hdri_path
 from ..assets.mesh import Mesh
+from ..scenes.black_body import black_body
 from ..scenes.build import scene_mesh
 from ..scenes.ids import SURFACE, fixture_id
 from ..scenes.scene import AreaLight, RenderSettings, Scene, SceneObject, World
@@ -214,6 +215,11 @@ def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int
     view.view_transform = {"agx": "AgX", "standard": "Standard"}[settings.view_transform]
     view.look = LOOKS[settings.look] if settings.view_transform == "agx" else "None"
     view.exposure, view.gamma = settings.exposure_ev, 1.0
+    if (settings.white_balance_k, settings.white_balance_tint) != (6500.0, 0.0):
+        view.use_white_balance = True
+        # Blender finds its own temperature and tint of that colour: the same as the lights' black bodies, then.
+        view.white_balance_whitepoint = black_body(settings.white_balance_k)
+        view.white_balance_tint += settings.white_balance_tint
 
 
 def _noise_seed(scene: Scene) -> int:

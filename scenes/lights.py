@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from ..assets.material import RGB
+from .black_body import black_body
 from .rules import ImageDraws
 from .scene import AreaLight, matrix
 
-__all__ = ["black_body", "softbox", "softbox_rand"]
+__all__ = ["softbox", "softbox_rand"]
 
 
 def softbox(
@@ -36,16 +36,3 @@ def softbox_rand(draw: ImageDraws, path: str) -> AreaLight:
     )
     size = draw(f"{path}.size.0"), draw(f"{path}.size.1")
     return softbox(draw(f"{path}.power"), size, orbit, draw(f"{path}.temperature_k"))
-
-
-def black_body(temperature_k: float) -> RGB:
-    """Linear Rec.709 colour of a black body, with the brightest channel at 1, relative to 6500 K as white.
-
-    Planck's law at one wavelength per primary (610, 549, 465 nm), which is close to the CIE result between 2000 and
-    12000 K and free of a table.
-    """
-    c2 = 1.4388e-2  # h·c/k, metre kelvin
-    waves = np.array([610e-9, 549e-9, 465e-9])
-    rgb = np.expm1(c2 / (waves * 6500.0)) / np.expm1(c2 / (waves * temperature_k))
-    rgb = np.round(rgb / rgb.max(), 9)
-    return (float(rgb[0]), float(rgb[1]), float(rgb[2]))

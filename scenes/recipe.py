@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ..assets.material import FileRef
-from .distributions import Dist, Expr, spelled_out
+from .distributions import Dist, spelled_out
 from .license import License
 from .limits import LARGEST, NonNegative, Number, Positive, Strict, between, file_names, words
 from .outputs import Output
+from .recipe_camera import CameraSpec
 from .recipe_container import ContainerSpec
 from .recipe_materials import Materials
-from .recipe_motion import MotionSpec, StereoSpec
+from .recipe_motion import MotionSpec
 from .recipe_objects import AssetSpec, ObjectsSpec, Pose
 from .scene import LabelRules, Look, ViewTransform
 
@@ -48,6 +49,8 @@ class PlacementSpec(Strict):
     ] = 500
 
 
+#: Rounding a scaled image to whole pixels may squeeze it by so much.
+SQUEEZE = 0.005
 #: A table's edge: the rounded rim takes 2 mm on each side.
 Edge = Annotated[Dist, between(0.01, LARGEST)]
 
@@ -93,35 +96,6 @@ class LightSpec(Strict):
     )
 
 
-class CameraSpec(Strict):
-    """A camera on a sphere around its target, with a real lens and sensor."""
-
-    distance: Annotated[Positive, Field(description="metres from the target")] = Field(
-        default=0.6, validate_default=True
-    )
-    azimuth_deg: Number = Field(default=-90.0, validate_default=True)
-    elevation_deg: Annotated[Dist, between(1, 90), Field(description="90 looks straight down")] = Field(
-        default=50.0, validate_default=True
-    )
-    roll_deg: Number = Field(default=0.0, validate_default=True)
-    target: Annotated[tuple[Number, Number, Number], Field(description="point looked at, metres")] = Field(
-        default=(0.0, 0.0, 0.0), validate_default=True
-    )
-    focal_mm: Positive = Field(default=35.0, validate_default=True)
-    sensor_width_mm: Annotated[
-        float, Field(ge=1, le=1000, description="narrower than 1 mm: enlarge sensor, focal length and f-number alike")
-    ] = 36.0
-    fstop: Annotated[Dist | None, Field(description="aperture number; null or left out: everything is sharp")] = None
-    stereo: Annotated[StereoSpec | None, Field(description="two images, left and right, of every scene")] = None
-
-    @model_validator(mode="after")
-    def _aperture(self) -> CameraSpec:
-        for v in self.fstop.values() if self.fstop is not None and not isinstance(self.fstop, Expr) else ():
-            if isinstance(v, str | bool | tuple) or not 0.5 <= v <= 128:
-                raise ValueError(f"fstop must lie between 0.5 and 128, can be {v}")
-        return self
-
-
 class RenderSpec(Strict):
     """How the picture is computed; `generate --preset` and `--size` replace `preset` and `size`."""
 
@@ -145,6 +119,22 @@ class RenderSpec(Strict):
     exposure_ev: Annotated[Dist, between(-20, 20), Field(description="stops")] = Field(
         default=0.0, validate_default=True
     )
+    white_balance_k: Annotated[
+        Dist,
+        between(1800, 20000),
+        Field(description="a black body of this temperature looks white; 6500 changes nothing"),
+    ] = Field(default=6500.0, validate_default=True)
+    white_balance_tint: Annotated[
+        Dist, between(-150, 150), Field(description="above 0 takes green out of the picture, below 0 magenta")
+    ] = Field(default=0.0, validate_default=True)
+
+    def check_proportions(self, size: tuple[int, int], what: str) -> None:
+        """ValueError when the picture would show an image of that size squeezed."""
+        if abs(self.size[0] * size[1] / (self.size[1] * size[0]) - 1) > SQUEEZE:
+            raise ValueError(
+                f"{what} is {size[0]} x {size[1]}, and render.size {self.size[0]} x {self.size[1]} has other "
+                "proportions: give render.size the same, or the intrinsics of the part that is rendered"
+            )
 
 
 class DatasetSpec(Strict):
@@ -251,6 +241,13 @@ class Recipe(Strict):
     def stuff_names(self) -> tuple[str, ...]:
         """Names of the classes of stuff, which follow the categories in semantic and panoptic maps."""
         return ("surface", *([self.container.kind] if self.container else []))
+
+    def _proportions(self) -> Recipe:
+        if self.camera.sensor_px is not None:
+            self.render.check_proportions(self.camera.sensor_px, "camera.sensor_px")
+        if self.camera.matrix is not None:
+            self.render.check_proportions(self.camera.matrix.size, "camera.matrix.size")
+        return self
 
     @property
     def category_names(self) -> tuple[str, ...]:

@@ -92,4 +92,5 @@ def _settings(recipe: Recipe, draw: ImageDraws) -> RenderSettings:
     return RenderSettings(
         engine=r.engine, preset=r.preset, **PRESETS[r.preset], exposure_ev=draw("render.exposure_ev"),
         view_transform=view, look=draw("render.look") if view == "agx" else "none",
+        white_balance_k=draw("render.white_balance_k"), white_balance_tint=draw("render.white_balance_tint"),
     )  # fmt: skip

@@ -6,29 +6,63 @@ import math
 
 import numpy as np
 
-from .cameras import orbit_camera
+from .cameras import check_lens, orbit_camera
+from .lenses import BrownConrady, Fisheye
 from .recipe import Recipe
+from .recipe_camera import SENSOR_WIDTH_MM, FisheyeSpec
 from .rules import ImageDraws
 from .scene import Camera, Vec3, matrix
 
-__all__ = ["camera", "right_view", "twist"]
+__all__ = ["camera", "intrinsics", "lens", "right_view", "twist"]
 
 
 def camera(recipe: Recipe, draw: ImageDraws) -> Camera:
-    """The camera, drawn; of a stereo pair the left one."""
-    spec = recipe.camera
+    """The camera, drawn; of a stereo pair the left one.
+
+    Raises:
+        RecipeError: the lens that was drawn folds the image.
+    """
     orbit = (
         draw("camera.distance"),
         math.radians(draw("camera.azimuth_deg")),
         math.radians(draw("camera.elevation_deg")),
     )
     still = orbit_camera(
-        recipe.render.size, draw("camera.focal_mm"), spec.sensor_width_mm,
+        recipe.render.size, draw("camera.focal_mm"), recipe.camera.sensor_width_mm or SENSOR_WIDTH_MM,
         [draw(f"camera.target.{i}") for i in range(3)], orbit, math.radians(draw("camera.roll_deg")),
         draw.optional("camera.fstop"),
     )  # fmt: skip
     velocity, spin = twist(draw, "motion.camera")
-    return still.model_copy(update={"velocity_m_s": velocity, "spin_rad_s": spin})
+    more = {"velocity_m_s": velocity, "spin_rad_s": spin, "lens": lens(recipe, draw)}
+    return check_lens(still.model_copy(update={**intrinsics(recipe, draw), **more}))
+
+
+def intrinsics(recipe: Recipe, draw: ImageDraws) -> dict[str, float]:
+    """What the recipe says of fx, fy, cx and cy beyond a sensor width, in pixels of the rendered image."""
+    spec, (width, height) = recipe.camera, recipe.render.size
+    if spec.matrix is not None:
+        fx, fy, cx, cy = (draw(f"camera.matrix.{name}") for name in ("fx", "fy", "cx", "cy"))
+        half = 0.5 if spec.matrix.origin == "center" else 0.0
+        x, y = width / spec.matrix.size[0], height / spec.matrix.size[1]
+        return {"fx": fx * x, "fy": fy * y, "cx": (cx + half) * x, "cy": (cy + half) * y}
+    found = {
+        "cx": width / 2 + draw("camera.principal_offset_px.0"),
+        "cy": height / 2 + draw("camera.principal_offset_px.1"),
+    }
+    if spec.pixel_pitch_um is not None:
+        f = draw("camera.focal_mm") * 1000 / spec.pixel_pitch_um * (width / (spec.sensor_px or (width, height))[0])
+        found |= {"fx": f, "fy": f}
+    return found
+
+
+def lens(recipe: Recipe, draw: ImageDraws) -> BrownConrady | Fisheye | None:
+    """The lens with its coefficients drawn; None without distortion."""
+    spec = recipe.camera.distortion
+    if spec is None:
+        return None
+    names = (name for name in type(spec).model_fields if name != "model")
+    found = {name: float(draw(f"camera.distortion.{name}")) for name in names}
+    return Fisheye(**found) if isinstance(spec, FisheyeSpec) else BrownConrady(**found)
 
 
 def twist(draw: ImageDraws, path: str) -> tuple[Vec3, Vec3]:

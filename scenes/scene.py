@@ -205,7 +205,8 @@ class RenderSettings(Frozen):
     """How the picture is computed: `look` is the contrast of "agx", and "none" with "standard".
 
     A pixel gets at least `min_samples`, and more until Cycles estimates its noise below `noise_threshold` or it has
-    `samples`; with a threshold of 0 every pixel gets `samples`.
+    `samples`; with a threshold of 0 every pixel gets `samples`. A black body at `white_balance_k` looks white; a
+    `white_balance_tint` above 0 takes green out of the picture. `Frame.linear` is before exposure and white balance.
     """
 
     engine: Literal["cycles", "flat"] = "cycles"
@@ -217,6 +218,8 @@ class RenderSettings(Frozen):
     view_transform: ViewTransform = "agx"
     look: Look = "none"
     exposure_ev: float = 0.0
+    white_balance_k: Annotated[float, Field(ge=1800, le=20000)] = 6500.0
+    white_balance_tint: Annotated[float, Field(ge=-150, le=150)] = 0.0
 
 
 class LabelRules(Frozen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -95,6 +95,9 @@ _RULES: Mapping[str, str] = {
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "union_tag_not_found": "needs the key {discriminator}, which says what it is",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
     "too_short": "needs at least {min_length} entries",
     "too_long": "may have at most {max_length} entries",
     "greater_than": "must be above {gt:g}",
@@ -143,7 +146,12 @@ def _nearest(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
 def _model_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
     """Names that an author may write at a location, found by walking the annotations."""
     for key in loc:
-        models = [m for m in _models(model) if key in m.model_fields]
+        models = _models(model)
+        chosen = [m for m in models if any(get_args(f.annotation) == (key,) for f in m.model_fields.values())]
+        if chosen and len(models) > 1:  # the tag of a union of models
+            model = chosen[0]
+            continue
+        models = [m for m in models if key in m.model_fields]
         model = models[0].model_fields[str(key)].annotation if models else _TAGS.get(key, model)
     fields = {name: field for m in _models(model)[:1] for name, field in m.model_fields.items()}
     return [name for name, field in fields.items() if field.json_schema_extra != {"readOnly": True}]

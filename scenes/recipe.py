@@ -242,6 +242,7 @@ class Recipe(Strict):
         """Names of the classes of stuff, which follow the categories in semantic and panoptic maps."""
         return ("surface", *([self.container.kind] if self.container else []))
 
+    @model_validator(mode="after")
     def _proportions(self) -> Recipe:
         if self.camera.sensor_px is not None:
             self.render.check_proportions(self.camera.sensor_px, "camera.sensor_px")

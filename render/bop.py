@@ -20,6 +20,8 @@ __all__ = ["bop_camera", "bop_model", "bop_pose", "bop_visibility"]
 
 MM = 1000.0
 HALF = 0.5
+#: Directions in which a model is measured for its diameter.
+DIRECTIONS = 256
 
 
 def bop_pose(label: InstanceLabel, obj_id: int | None = None) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def bop_camera(camera: Camera, depth_unit_m: float = 0.001) -> dict[str, Any]:
 def bop_model(mesh: Mesh, scale: float = 1.0) -> tuple[npt.NDArray[np.float64], Mapping[str, float]]:
     """(V, 3) vertices of a model in millimetres, and its entry of `models_info.json`: box and diameter.
 
-    The diameter is the largest distance of two vertices (of the convex hull, which has the same).
+    The diameter is the largest distance of two vertices.
     """
     points = mesh.vertices * (scale * MM)
     low, size = points.min(axis=0), np.ptp(points, axis=0)
@@ -77,10 +79,23 @@ def bop_model(mesh: Mesh, scale: float = 1.0) -> tuple[npt.NDArray[np.float64], 
 
 
 def _diameter(points: npt.NDArray[np.float64]) -> float:
-    from scipy.spatial import ConvexHull, QhullError
+    """The largest distance of two points: the widest of many directions, then that of its own farthest pair, and so on.
 
-    try:
-        points = points[ConvexHull(points).vertices]
-    except QhullError:  # a flat model has no hull
-        points = np.unique(points, axis=0)
-    return float(max(np.linalg.norm(points - p, axis=1).max() for p in points))
+    All pairs of a fine mesh would be a billion.
+    """
+    k = np.arange(DIRECTIONS) + 0.5
+    z, turn = k / DIRECTIONS, k * np.pi * (1 + 5**0.5)  # a half sphere, evenly (Fibonacci's lattice)
+    side = np.sqrt(1 - z**2)
+    best = 0.0
+    for toward in np.column_stack([side * np.cos(turn), side * np.sin(turn), z]):
+        found = _widest(points, toward)
+        while (length := float(np.linalg.norm(found))) > best:
+            best = length
+            found = _widest(points, found)
+    return best
+
+
+def _widest(points: npt.NDArray[np.float64], toward: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """From the least to the farthest point in a direction."""
+    along = points @ toward
+    return np.asarray(points[along.argmax()] - points[along.argmin()])

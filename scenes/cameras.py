@@ -141,4 +141,4 @@ def check_lens(camera: Camera) -> Camera:
 def _steepest(lens: BrownConrady | Fisheye) -> str:
     """The coefficients to blame for a fold: the negative ones, which bend the radial function down."""
     names = [name for name in ("k1", "k2", "k3", "k4") if getattr(lens, name) < 0] or ["p1", "p2", "k4", "k5", "k6"]
-    return " and ".join([name for name in names if getattr(lens, name)] or ["the coefficients"])
+    return " and ".join([name for name in names if getattr(lens, name, 0.0)] or ["the coefficients"])

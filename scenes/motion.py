@@ -45,8 +45,10 @@ def camera_after(camera: Camera, seconds: float) -> Camera:
     """A camera where it is after some seconds; itself when it does not move."""
     if not seconds or not _moves(camera):
         return camera
-    pose = moved(np.linalg.inv(camera.extrinsics), camera.velocity_m_s, camera.spin_rad_s, seconds)
-    return camera.model_copy(update={"cam_T_world": matrix(np.linalg.inv(pose))})
+    to_pivot = np.eye(4)
+    to_pivot[:3, 3] = camera.pivot_m
+    rig = moved(np.linalg.inv(camera.extrinsics) @ to_pivot, camera.velocity_m_s, camera.spin_rad_s, seconds)
+    return camera.model_copy(update={"cam_T_world": matrix(to_pivot @ np.linalg.inv(rig))})
 
 
 def scene_after(scene: Scene, seconds: float) -> Scene:

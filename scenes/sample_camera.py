@@ -79,4 +79,5 @@ def right_view(left: Camera, baseline_m: float) -> Camera:
     """
     pose = left.extrinsics.copy()
     pose[0, 3] -= baseline_m
-    return left.model_copy(update={"cam_T_world": matrix(np.asarray(pose))})
+    pivot = (-baseline_m, 0.0, 0.0)  # both turn about the left one's centre, as one rig
+    return left.model_copy(update={"cam_T_world": matrix(np.asarray(pose)), "pivot_m": pivot})

@@ -161,7 +161,8 @@ class Camera(Frozen):
     `fx, fy, cx, cy` in pixels; the centre of the top-left pixel is (0.5, 0.5), half a pixel more than in OpenCV. `lens`
     None is a pinhole without distortion (`lenses`). `fstop` None means everything is sharp; `focal_m` is the lens's
     focal length in metres, which together with `fstop` gives the aperture. In focus is the plane at `focus_m` along the
-    optical axis, for a fisheye lens the sphere of that radius.
+    optical axis, for a fisheye lens the sphere of that radius. Velocity and spin are those of the point `pivot_m` of
+    the camera's frame, about which it turns: for the right camera of a stereo pair the left one's centre.
     """
 
     width: Annotated[int, Field(ge=8, le=16384)]
@@ -177,6 +178,7 @@ class Camera(Frozen):
     focus_m: float = 1.0
     velocity_m_s: Vec3 = (0.0, 0.0, 0.0)
     spin_rad_s: Vec3 = (0.0, 0.0, 0.0)
+    pivot_m: Vec3 = (0.0, 0.0, 0.0)
 
     @property
     def K(self) -> npt.NDArray[np.float64]:

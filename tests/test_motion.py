@@ -66,6 +66,18 @@ def test_a_stereo_pair_is_rectified() -> None:
     np.testing.assert_allclose(uv[:, 0] - other[:, 0], left.fx * 0.1 / depth, atol=1e-5)
 
 
+@pytest.mark.parametrize("view", [0, 1])
+def test_a_stereo_rig_turns_as_one(view: int) -> None:
+    """What `scene_after` says of a turning camera is what the next frame holds, for the right view too."""
+    recipe = moving(motion={"frames": 2, "step_s": 0.1, "camera": {"spin_deg_s": [10, -20, 30]}})
+    one, two = sample(recipe, view), sample(recipe, 2 + view)
+    later = scene_after(one, 0.1).camera
+    np.testing.assert_allclose(later.extrinsics, two.camera.extrinsics, atol=1e-8)
+    left = scene_after(sample(recipe, 0), 0.1).camera
+    expected = 0.1 if view else 0.0
+    assert np.linalg.norm(camera_center(later) - camera_center(left)) == pytest.approx(expected, abs=1e-8)
+
+
 @pytest.mark.parametrize("seconds", [0.05, -0.2])
 def test_there_and_back(seconds: float) -> None:
     """Motion over t and then over −t leads back: the twist is constant."""

@@ -46,7 +46,8 @@ def labels(
     """
     passes = channels(target, render(target), folder / "labels.exr")
     ids, depth = passes["IndexOB.X"], passes["Depth.Z"]
-    normals = passes.get("Normal")
+    has = "Normal.X" in passes
+    normals = np.stack([passes[f"Normal.{axis}"] for axis in "XYZ"], axis=2) if has else None
     return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32), normals
 
 

@@ -27,7 +27,7 @@ def drawn(kind: str, seed: int = 0) -> dict[str, float | int | str]:
 
 @pytest.mark.parametrize("kind", sorted(FIXTURES))
 def test_containers_are_closed_and_face_outwards(kind: str) -> None:
-    """Every solid of a container is watertight with a positive volume, and its lowest point is at −foot."""
+    """Every solid of a container is watertight, its volume positive, its lowest point at −foot."""
     for seed in range(4):
         mesh, inside = build(kind, drawn(kind, seed)), interior(kind, drawn(kind, seed))
         solids = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).split(only_watertight=False)
@@ -37,7 +37,7 @@ def test_containers_are_closed_and_face_outwards(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", VESSELS)
 def test_pieces_lie_on_the_visible_walls(kind: str) -> None:
-    """A ball's ray from the middle of the inside meets the pieces and the mesh at the same place, to 0.1 mm of its way."""
+    """A ray from the middle of the inside meets the pieces and the mesh at the same place, to 0.1 mm of its way."""
     for seed in range(3):
         params = drawn(kind, seed)
         mesh, inside = build(kind, params), interior(kind, params)

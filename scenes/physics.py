@@ -33,7 +33,7 @@ UNITS_PER_M = 100.0
 GRAVITY = 9.81 * UNITS_PER_M
 STEP_S = 0.002
 #: Half the distance from which on contacts act. What a pile's weight presses in (measured: below 0.08 mm) is less.
-MARGIN_M = 7.5e-5
+MARGIN_M = 1.5e-4
 #: The same of few bodies, which nothing presses: a gap that no camera sees.
 CLOSE_M = 1e-5
 #: In a pile of more than `FEW` bodies MuJoCo keeps so many corners of a piece; those left out lie less than a hundredth
@@ -50,7 +50,7 @@ ROLLING_PER_S = 3.0
 NOSLIP = 4
 #: A drag acts for so long, then nothing but gravity and contacts while it is watched; so often at most.
 CALM_S = 0.1
-ROUNDS = 10
+ROUNDS = 16
 
 
 class Unsettled(PlacementError):

@@ -1,0 +1,67 @@
+"""Piles of mixed parts in a bin: time, redraws, real interpenetration, and the same result twice.
+
+    python tests/benchmarks/bench_physics.py [--piles 20] [--parts 100]
+
+A pile counts with all its redraws and with the check by the real meshes; cutting the meshes into convex pieces, once for
+each asset, is measured apart. Ends with 1 beyond a limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import numpy as np
+
+from scenewright.assets.convex import convex_pieces
+from scenewright.assets.library import build, interior, rand
+from scenewright.scenes.arrange_pile import DROPS, OVERLAP_M, pile
+from scenewright.scenes.penetration import deepest
+from scenewright.scenes.physics import Body
+
+KINDS = ("hex_bolt", "socket_screw", "nut", "washer", "gear", "bearing", "bracket", "spring", "die", "pipe_fitting")
+EACH = 3
+BIN = {"x_m": 0.4, "y_m": 0.3, "height_m": 0.17}
+LIMIT_S = 3.0
+
+
+def main() -> int:
+    """Print a line for each pile, and the verdict."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--piles", type=int, default=20)
+    parser.add_argument("--parts", type=int, default=100)
+    args = parser.parse_args()
+    rng = np.random.default_rng(0)
+    meshes = [build(kind, rand(rng, kind, {})) for kind in KINDS for _ in range(EACH)]
+    start = time.process_time()
+    pieces = sum(len(convex_pieces(mesh)) for mesh in meshes)
+    cutting = time.process_time() - start
+    print(
+        f"{len(meshes)} assets into {pieces} convex pieces: {cutting:.2f} CPU s, {cutting / len(meshes) * 1e3:.0f} ms each"
+    )
+    params = rand(np.random.default_rng(0), "bin", BIN)
+    inside, walls = interior("bin", params), build("bin", params)
+    times, depths, redrawn, same = [], [], 0, True
+    for k in range(args.piles):
+        bodies = [Body(meshes[i], 1.0) for i in np.random.default_rng(k).integers(len(meshes), size=args.parts)]
+        start = time.process_time()
+        poses, redraws = pile(0, k, "bench", bodies, DROPS["pile"], inside)
+        times.append(time.process_time() - start)
+        depths.append(deepest(bodies, np.array(poses), walls, OVERLAP_M))
+        redrawn += redraws
+        if k < 3:
+            again, _ = pile(0, k, "bench", bodies, DROPS["pile"], inside)
+            same &= all((a == b).all() for a, b in zip(poses, again, strict=True))
+        top = max(pose[2, 3] for pose in poses) * 1e3
+        state = f"{times[-1]:5.2f} CPU s, {redraws} redraws, deepest {depths[-1] * 1e3:.3f} mm, {top:.0f} mm high"
+        print(f"pile {k:2}: {state}", flush=True)
+    middle = sorted(times)[len(times) // 2]
+    print(f"median {middle:.2f} CPU s, longest {max(times):.2f}; {redrawn} redraws; same twice: {same}")
+    print(f"deepest {max(depths) * 1e3:.3f} mm")
+    print(f"limits: {LIMIT_S:g} CPU s each, {OVERLAP_M * 1e3:g} mm, the same twice")
+    return 0 if max(times) <= LIMIT_S and max(depths) <= OVERLAP_M and same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_physics.py [--piles 20] [--parts 100]
 
-A pile counts with all its redraws and with the check by the real meshes; cutting the meshes into convex pieces, once for
-each asset, is measured apart. Ends with 1 beyond a limit.
+A pile counts with its redraws and the check by the real meshes; cutting meshes into convex pieces, once for each asset, is
+measured apart. Ends with 1 beyond a limit.
 """
 
 from __future__ import annotations
@@ -37,9 +37,8 @@ def main() -> int:
     start = time.process_time()
     pieces = sum(len(convex_pieces(mesh)) for mesh in meshes)
     cutting = time.process_time() - start
-    print(
-        f"{len(meshes)} assets into {pieces} convex pieces: {cutting:.2f} CPU s, {cutting / len(meshes) * 1e3:.0f} ms each"
-    )
+    each = cutting / len(meshes) * 1e3
+    print(f"{len(meshes)} assets into {pieces} convex pieces: {cutting:.2f} CPU s, {each:.0f} ms each")
     params = rand(np.random.default_rng(0), "bin", BIN)
     inside, walls = interior("bin", params), build("bin", params)
     times, depths, redrawn, same = [], [], 0, True

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_physics.py [--piles 20] [--parts 100]
 
-A pile counts with its redraws and the check by the real meshes; cutting meshes into convex pieces, once for each asset, is
-measured apart. Ends with 1 beyond a limit.
+A pile counts with its redraws and the check by the real meshes; cutting meshes into convex pieces, once for each
+asset, is measured apart. Ends with 1 beyond a limit.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from ..scenes.load import recipe_sha256
 from ..scenes.notes import mesh_notes
 from ..scenes.recipe import Recipe
 from .coco import write_coco
+from .coco_keypoints import write_keypoints
 from .files import TEMPORARY, sweep
 from .records import Counts, DatasetInfo, indices, iter_records, quarantined, read_info, record_dicts, write_info
 
@@ -70,6 +71,8 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
 def export(folder: Path, info: DatasetInfo) -> DatasetInfo:
     """Write COCO from the records, and the counts into `dataset.json`."""
     splits = write_coco(record_dicts(folder), info, folder)
+    if "keypoints" in info.outputs:
+        write_keypoints(folder, info, folder)
     counts = Counts(
         requested=info.counts.requested,
         images=len(indices(folder)),

@@ -18,6 +18,7 @@ from ..assets.material import FileRef
 from ..errors import ScenewrightError
 from ..scenes.outputs import MAPS, map_names
 from .coco import coco_path
+from .coco_keypoints import keypoints_path
 from .files import TEMPORARY, inside
 from .records import DatasetInfo, indices
 from .splits import SPLITS
@@ -53,7 +54,7 @@ def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
             message = "left by an interrupted write: run the same generate command, or delete it"
             yield Finding("warning", path.relative_to(folder).as_posix(), message)
     yield from _numbered(folder, info)
-    yield from _annotations(folder)
+    yield from _annotations(folder, info)
     yield from _assets(folder, info)
 
 
@@ -81,8 +82,10 @@ def _numbered(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
                 yield Finding("error", name, message)
 
 
-def _annotations(folder: Path) -> Iterator[Finding]:
+def _annotations(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     known = {coco_path(folder, split).name for split in SPLITS}
+    if info is None or "keypoints" in info.outputs:
+        known |= {keypoints_path(folder, split).name for split in SPLITS}
     for path in sorted((folder / "annotations").glob("*")):
         if path.name not in known and not _left(path):
             message = f"a foreign file: annotations/ holds {', '.join(sorted(known))}; move it elsewhere"

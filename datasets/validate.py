@@ -18,6 +18,7 @@ from ..errors import ScenewrightError
 from ..render.labels import InstanceLabel, left_out
 from ..render.rle import decode, encode_ids
 from .coco import coco_path, write_coco
+from .coco_keypoints import keypoints_path, write_keypoints
 from .depth import decode_depth
 from .files import inside, read_bytes
 from .inventory import Finding, inventory
@@ -251,13 +252,17 @@ def _info(folder: Path, info: DatasetInfo) -> Messages:
 
 def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
     """COCO files must be, byte for byte, what the records give; that includes ids, categories and counts."""
-    for split in SPLITS:
-        if not coco_path(folder, split).is_file():
+    kinds = (coco_path, keypoints_path) if "keypoints" in info.outputs else (coco_path,)
+    paths = [kind(Path(), split) for kind in kinds for split in SPLITS]
+    for path in paths:
+        if not (folder / path).is_file():
             message = "is missing: run the same generate command again, it is written from the records"
-            yield Finding("error", f"annotations/instances_{split}.json", message)
+            yield Finding("error", path.as_posix(), message)
     with tempfile.TemporaryDirectory() as fresh:
         try:
             counts = write_coco(record_dicts(folder), info, Path(fresh))
+            if "keypoints" in info.outputs:
+                write_keypoints(folder, info, Path(fresh))
         except ScenewrightError as error:
             if sound:  # otherwise the record's own finding says it better
                 yield Finding("error", "annotations", str(error))
@@ -268,12 +273,11 @@ def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
         if said != found or info.counts.annotations != annotations:
             message = f"counts {said} and {info.counts.annotations} annotations, records give {found} and {annotations}"
             yield Finding("error", "dataset.json", f"{message}: run the same generate command again")
-        for split in SPLITS:
-            path = coco_path(folder, split)
-            at = _first_difference(path, coco_path(Path(fresh), split)) if path.is_file() else None
+        for path in paths:
+            at = _first_difference(folder / path, Path(fresh) / path) if (folder / path).is_file() else None
             if at is not None:
                 message = f"differs from what the records give, from byte {at} on: run the same generate command again"
-                yield Finding("error", f"annotations/{path.name}", message)
+                yield Finding("error", path.as_posix(), message)
 
 
 def _first_difference(a: Path, b: Path) -> int | None:

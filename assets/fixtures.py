@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .containers import bin, conveyor, dish, shelf, tray
+from .containers import bin, conveyor, dish, pegboard, shelf, tray
 from .containers.interior import Interior
 from .shape import Shape
 
@@ -18,6 +18,7 @@ class FixtureKind(Shape):
     """A shape whose frame has its origin in the middle of the floor; `interior` gives what it offers to things."""
 
     interior: Callable[[Any], Interior]
+    pegs: bool = False  # whether things hang from it, and nothing lies in it
 
 
 FIXTURES: dict[str, FixtureKind] = {
@@ -35,6 +36,16 @@ FIXTURES: dict[str, FixtureKind] = {
     "dish": FixtureKind(
         dish.DishParams, dish.dish, dish.dish_rand, {"body": {"ceramic": 1, "brushed_steel": 1, "glass": 1}},
         dish.dish_interior,
+    ),
+    "pegboard": FixtureKind(
+        pegboard.PegboardParams, pegboard.pegboard, pegboard.pegboard_rand,
+        {
+            "board": {"painted_metal": 2, "wood": 1},
+            "frame": {"painted_metal": 1, "wood": 2, "brushed_steel": 1},
+            "hook": {"zinc": 3, "black_oxide": 1},
+        },
+        pegboard.pegboard_interior,
+        pegs=True,
     ),
     "tray": FixtureKind(
         tray.TrayParams, tray.tray, tray.tray_rand,

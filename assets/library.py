@@ -21,12 +21,17 @@ from .shapes import (
     can,
     die,
     gear,
+    hammer,
     hex_bolt,
+    hex_key,
     mug,
     nut,
     pipe_fitting,
+    pliers,
     primitives,
+    screwdriver,
     socket_screw,
+    spanner,
     spring,
     washer,
 )
@@ -38,6 +43,8 @@ STEEL: Weights = {"zinc": 3, "brushed_steel": 2, "black_oxide": 2}
 BARE: Weights = {"brushed_steel": 1}
 SHEET: Weights = {"zinc": 3, "brushed_steel": 1, "painted_metal": 2, "black_oxide": 1}
 FITTING: Weights = {"cast_steel": 3, "zinc": 2, "brass": 2}
+TOOL: Weights = {"brushed_steel": 3, "zinc": 1, "black_oxide": 1}
+KEY: Weights = {"black_oxide": 2, "brushed_steel": 1, "zinc": 1}
 PLAIN: Weights = {"plastic": 2, "painted_metal": 1, "wood": 1}
 GLAZED: Weights = {"ceramic": 1}
 
@@ -49,6 +56,9 @@ BOTTLE_PARTS: dict[str, Weights] = {
 }
 CAN_PARTS: dict[str, Weights] = {"body": {"painted_metal": 1}, "lid": BARE, "tab": BARE}
 DIE_PARTS: dict[str, Weights] = {"body": {"plastic": 1}, "pips": {"plastic": 1}}
+HAMMER_PARTS: dict[str, Weights] = {"handle": {"wood": 1}, "head": {"black_oxide": 2, "painted_metal": 1}}
+PLIERS_PARTS: dict[str, Weights] = {"steel": TOOL, "grip": {"rubber": 1, "plastic": 2}}
+SCREWDRIVER_PARTS: dict[str, Weights] = {"handle": {"acrylic": 2, "plastic": 2}, "blade": {"brushed_steel": 1}}
 MUG_PARTS: dict[str, Weights] = {"body": GLAZED, "inside": GLAZED, "lip": GLAZED, "foot": {"concrete": 1}}
 
 SHAPES: dict[str, Shape] = {
@@ -63,14 +73,21 @@ SHAPES: dict[str, Shape] = {
         gear.GearParams, gear.gear, gear.gear_rand, {"body": {"brushed_steel": 3, "black_oxide": 2, "brass": 1}}
     ),
     "hex_bolt": Shape(hex_bolt.HexBoltParams, hex_bolt.hex_bolt, hex_bolt.hex_bolt_rand, {"body": STEEL}),
+    "hammer": Shape(hammer.HammerParams, hammer.hammer, hammer.hammer_rand, HAMMER_PARTS),
+    "hex_key": Shape(hex_key.HexKeyParams, hex_key.hex_key, hex_key.hex_key_rand, {"body": KEY}),
     "mug": Shape(mug.MugParams, mug.mug, mug.mug_rand, MUG_PARTS),
     "nut": Shape(nut.NutParams, nut.nut, nut.nut_rand, {"body": STEEL}),
     "pipe_fitting": Shape(
         pipe_fitting.PipeFittingParams, pipe_fitting.pipe_fitting, pipe_fitting.pipe_fitting_rand, {"body": FITTING}
     ),
+    "pliers": Shape(pliers.PliersParams, pliers.pliers, pliers.pliers_rand, PLIERS_PARTS),
+    "screwdriver": Shape(
+        screwdriver.ScrewdriverParams, screwdriver.screwdriver, screwdriver.screwdriver_rand, SCREWDRIVER_PARTS
+    ),
     "socket_screw": Shape(
         socket_screw.SocketScrewParams, socket_screw.socket_screw, socket_screw.socket_screw_rand, {"body": STEEL}
     ),
+    "spanner": Shape(spanner.SpannerParams, spanner.spanner, spanner.spanner_rand, {"body": TOOL}),
     "sphere": Shape(primitives.SphereParams, primitives.sphere, primitives.sphere_rand, {"body": PLAIN}),
     "spring": Shape(
         spring.SpringParams,

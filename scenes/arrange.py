@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import PlacementError
+from .arrange_hang import hang
 from .arrange_pile import DROPS, pile, table
 from .arrange_rows import grid, shelve
+from .build import scene_mesh
 from .physics import Body
 from .placement import Area, Item, Placer
 from .recipe import PlacementSpec
@@ -50,7 +52,18 @@ def arrange(
         return _grid(spec, draw, things, inside)
     if spec.mode == "shelve":
         return _shelve(spec, things, inside)
+    if spec.mode == "hang":
+        return _hang(draw, things, inside)
     return _scatter(spec, draw, things, inside)
+
+
+def _hang(draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None) -> list[Pose]:
+    if inside is None or not inside.interior.hooks:
+        raise PlacementError("`mode: hang` needs pegs to hang from: add `container: {kind: pegboard}`")
+    deal = stream(draw.seed, draw.index, draw.named("placement.hang"))
+    wall = scene_mesh(inside.fixture.mesh)
+    poses = hang(deal, [t.rng for t in things], [t.item for t in things], wall, inside.interior)
+    return [inside.pose @ pose for pose in poses]
 
 
 def _grid(

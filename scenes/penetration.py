@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..assets.mesh import Mesh
 from .physics import Body
 
-__all__ = ["deepest", "overlaps"]
+__all__ = ["deepest", "overlaps", "tree"]
 
 Vec = npt.NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def overlaps(bodies: Sequence[Body], poses: Vec, fixed: Mesh | None, limit_m: fl
     trees: dict[tuple[bytes, float], fcl.BVHModel] = {}
     for body in bodies:
         if (body.mesh.exact, body.scale) not in trees:
-            trees[body.mesh.exact, body.scale] = _tree(body.mesh.vertices * body.scale, body.mesh.faces)
+            trees[body.mesh.exact, body.scale] = tree(body.mesh.vertices * body.scale, body.mesh.faces)
     found = {}
     boxes = [_box(body, pose) for body, pose in zip(bodies, poses, strict=True)]
     objects = [
@@ -51,7 +51,7 @@ def overlaps(bodies: Sequence[Body], poses: Vec, fixed: Mesh | None, limit_m: fl
             if depth > 0:
                 found[i, j] = depth
     if fixed is not None:
-        wall = fcl.CollisionObject(_tree(fixed.vertices, fixed.faces), fcl.Transform())
+        wall = fcl.CollisionObject(tree(fixed.vertices, fixed.faces), fcl.Transform())
         for i, item in enumerate(objects):
             depth = _depth(item, wall, poses[i], limit_m)
             if depth > 0:
@@ -82,7 +82,8 @@ def _directions(normals: Vec) -> list[Vec]:
     return [sign * axis / np.linalg.norm(axis) for axis in axes for sign in (1.0, -1.0) if np.linalg.norm(axis) > 0]
 
 
-def _tree(points: Vec, faces: npt.NDArray[np.int32]) -> fcl.BVHModel:
+def tree(points: Vec, faces: npt.NDArray[np.int32]) -> fcl.BVHModel:
+    """Triangles for collision queries."""
     model = fcl.BVHModel()
     model.beginModel(len(points), len(faces))
     model.addSubModel(points, faces)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from ..assets.fixtures import FIXTURES
 from ..assets.material import FileRef
 from .distributions import Dist, spelled_out
 from .license import License
@@ -25,10 +26,11 @@ class PlacementSpec(Strict):
     """Where on the surface, or in the container, objects lie, and how."""
 
     mode: Annotated[
-        Literal["scatter", "grid", "pile", "roll", "shelve"],
+        Literal["scatter", "grid", "pile", "roll", "shelve", "hang"],
         Field(
             description="scatter: apart from each other in resting poses; grid: one in each cell, with jitter; pile: "
-            "poured in by physics; roll: thrown by physics, as dice are; shelve: in rows on the boards of a shelf"
+            "poured in by physics; roll: thrown by physics, as dice are; shelve: in rows on the boards of a shelf; "
+            "hang: from the pegs of a pegboard"
         ),
     ] = "scatter"
     area: Annotated[
@@ -226,6 +228,17 @@ class Recipe(Strict):
     def files_of(self, asset: AssetSpec) -> tuple[FileRef, ...]:
         """The mesh files of an asset, ingested ones by their triangles; none of a procedural shape."""
         return self.files.get(asset.own_key) or self.files.get(asset.path or "", ())
+
+    @model_validator(mode="after")
+    def _pegs(self) -> Recipe:
+        pegs = self.container is not None and FIXTURES[self.container.kind].pegs
+        if pegs != (self.placement.mode == "hang"):
+            having = ", ".join(kind for kind, fixture in FIXTURES.items() if fixture.pegs)
+            raise ValueError(
+                f"`placement.mode: hang` and a container with pegs ({having}) go together, got {self.placement.mode} "
+                f"and {self.container.kind if self.container else 'none'}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _classes(self) -> Recipe:

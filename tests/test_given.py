@@ -56,11 +56,13 @@ ALONE: dict[str, dict[str, list[object]]] = {
         "hub_length_m": [0.0, 0.1],
         "keyway": [True, False],
     },
+    "hammer": {"mass_g": [200, 500], "hole_m": [0.006, 0.012]},
     "hex_bolt": {
         "size": ["M3", "M12"],
         "length_m": [0.004, 0.02, 0.0301, 0.1, 0.12],
         "thread": ["full", "partial"],
     },
+    "hex_key": {"across_mm": [4, 10], "series": ["normal", "long"]},
     "mug": {
         "radius_m": [0.02, 0.03, 0.05, 0.1],
         "height_m": [0.03, 0.05, 0.2],
@@ -73,7 +75,10 @@ ALONE: dict[str, dict[str, list[object]]] = {
     },
     "nut": {"size": ["M3", "M12"], "washer_face": [True, False]},
     "pipe_fitting": {"kind": ["elbow", "tee", "union"], "size": ["1/4", "1"]},
+    "pliers": {"length_m": [0.14, 0.25]},
+    "screwdriver": {"tip": ["0.8x4", "PH3"], "stretch": [0.5, 1.1]},
     "socket_screw": {"size": ["M3", "M12"], "length_m": [0.004, 0.02, 0.0301, 0.1, 0.12], "knurled": [True, False]},
+    "spanner": {"across_mm": [8, 24], "stretch": [0.8, 1.2]},
     "sphere": {"radius_m": [1e-4, 10.0], "subdivisions": [1, 5]},
     "spring": {
         "wire_m": [1e-4, 0.001, 0.02],

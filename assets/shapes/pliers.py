@@ -41,12 +41,12 @@ class PliersParams(Params):
 def pliers(p: PliersParams) -> Mesh:
     """Jaws towards +y, closed. Keypoints: jaw tip, joint, ends of both handles, and those of `hanging`."""
     scale = p.length_m / 0.888
-    crotch, radius = np.array([0.0, -0.118]), 0.026
+    crotch, radius = np.array([0.0, -0.108]), 0.026
     body = to_manifold(slab(circle(0.088, 64), 0.056, 0.008))
     for sign in (1, -1):
         body = body + to_manifold(_half(_jaw(), 0.05, sign)) + to_manifold(_half(_neck(), 0.046, sign))
     below = np.array([(-radius, -0.3), (radius, -0.3), (radius, crotch[1]), (-radius, crotch[1])])
-    body = body - to_manifold(_prism(circle(radius, 48, (0.0, -0.118)))) - to_manifold(_prism(below))
+    body = body - to_manifold(_prism(circle(radius, 48, (0.0, -0.108)))) - to_manifold(_prism(below))
     steel = from_manifold(body)[:2]
     rivet = moved(slab(circle(0.04, 48), 0.074, 0.005), (0, 0, 0))
     grips = [_handle(1), _handle(-1)]

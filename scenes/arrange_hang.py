@@ -30,6 +30,8 @@ SLIP_DEG = 16.7
 PLAY_M = 2e-4
 #: How far a thing may be turned about the vertical, and how often a turn is drawn for one peg.
 TURN_DEG, TURNS = 7.0, 4
+#: How often the pegs are dealt; the longest things come first.
+DEALS = 10
 #: Least distance from the wall, metres.
 WALL_M = 5e-4
 #: Below the depth at which a round eye of exact radius would touch, the sides of both polygons may let a thing down.
@@ -65,24 +67,25 @@ def hang(
             f"{len(items)} objects are to hang from {len(inside.hooks)} pegs: lower `objects.count`, or raise "
             "`container.params.hook_columns` or `hook_rows`"
         )
-    around = _Around(wall)
-    order = [int(k) for k in deal.permutation(len(inside.hooks))]
-    poses: list[Vec] = []
-    for k, (rng, item) in enumerate(zip(rngs, items, strict=True)):
-        eye = _eye(item)
-        found = next(
-            ((h, p) for h in order[k:] if (p := _try(rng, item, eye, inside.hooks[h], around)) is not None), None
-        )
-        if found is None:
-            raise PlacementError(
-                f"object {k + 1} ({item.name}, an eye of {2e3 * eye.radius:.1f} mm) finds no peg where it can hang "
-                f"free of the others: lower `objects.count`, or take pegs farther apart, longer or thinner"
-            )
-        order.remove(found[0])
-        order.insert(k, found[0])  # those before k are taken
-        around.add(item, found[1])
-        poses.append(found[1])
-    return poses
+    longest = sorted(range(len(items)), key=lambda k: -round(float(items[k].mesh.extents.max() * items[k].scale), 9))
+    eyes = [_eye(item) for item in items]
+    for _ in range(DEALS):
+        order = [int(k) for k in deal.permutation(len(inside.hooks))]
+        around, poses = _Around(wall), dict[int, Vec]()
+        for k in longest:
+            tries = ((h, _try(rngs[k], items[k], eyes[k], inside.hooks[h], around)) for h in order)
+            found = next(((h, pose) for h, pose in tries if pose is not None), None)
+            if found is None:
+                break
+            order.remove(found[0])
+            poses[k] = found[1]
+            around.add(items[k], found[1])
+        if len(poses) == len(items):
+            return [poses[k] for k in range(len(items))]
+    raise PlacementError(
+        f"object {k + 1} ({items[k].name}, an eye of {2e3 * eyes[k].radius:.1f} mm) finds no peg where it hangs free of "
+        f"the others, {DEALS} times: lower `objects.count`, or take pegs farther apart, longer or thinner"
+    )
 
 
 def upright(mesh: Mesh, name: str) -> tuple[Vec, float]:
@@ -200,7 +203,7 @@ def _let_down(item: Item, eye: _Eye, hook: Hook, start: Vec, around: _Around) ->
         thing.setTranslation(start[:3, 3] - [0.0, 0.0, um * 1e-6])
         return thing
 
-    free, cut = 0, int((eye.radius - hook.radius_m) * 1e6) + SAG_UM
+    free, cut = 0, int((eye.radius - hook.radius_m) / np.cos(np.deg2rad(SLIP_DEG)) * 1e6) + SAG_UM
     if not around.free(lowered(free)) or not _cut(lowered(cut), around.fixed):
         return None
     while cut - free > 1:

@@ -109,13 +109,13 @@ def pegboard_interior(p: PegboardParams) -> Interior:
 
 
 def pegboard_rand(rng: np.random.Generator, given: Mapping[str, object]) -> PegboardParams:
-    """A panel of about 60 to 90 cm by 45 to 65 cm with two rows of four to six pegs."""
+    """A panel of about 75 to 95 cm by 56 to 70 cm with two rows of four to five pegs."""
     style = given.get("style", ("hardboard", "steel")[int(rng.random() < 0.4)])
     pitch = RASTERS.get(str(style), RASTERS["hardboard"]).pitch
-    width, height, reach, wire = rng.uniform([0.6, 0.45, 0.045, 0.004], [0.9, 0.65, 0.06, 0.0055]).tolist()
+    width, height, reach, wire = rng.uniform([0.75, 0.56, 0.045, 0.004], [0.95, 0.7, 0.06, 0.0055]).tolist()
     drawn = {
         "style": style, "columns": round(width / pitch), "rows": round(height / pitch),
-        "hook_columns": int(rng.integers(4, 7)), "hook_rows": 2, "reach_m": reach, "wire_m": wire,
+        "hook_columns": int(rng.integers(4, 6)), "hook_rows": 2, "reach_m": reach, "wire_m": wire,
     }  # fmt: skip
     return PegboardParams.model_validate({**drawn, **given})
 

@@ -83,8 +83,8 @@ def hang(
         if len(poses) == len(items):
             return [poses[k] for k in range(len(items))]
     raise PlacementError(
-        f"object {k + 1} ({items[k].name}, an eye of {2e3 * eyes[k].radius:.1f} mm) finds no peg where it hangs free of "
-        f"the others, {DEALS} times: lower `objects.count`, or take pegs farther apart, longer or thinner"
+        f"object {k + 1} ({items[k].name}, an eye of {2e3 * eyes[k].radius:.1f} mm) finds no peg where it hangs free "
+        f"of the others, {DEALS} times: lower `objects.count`, or take pegs farther apart, longer or thinner"
     )
 
 

@@ -3,7 +3,8 @@
 Image ids are index + 1. Annotation ids are `index * OBJECTS + object id`, not a running number: a running number would
 change for every later image when one image is added or taken out of quarantine, and results that name annotations
 would then point at others. They start at 1 (an id of 0 scores nothing in pycocotools) and stay far below 2⁵³, so every
-JSON reader keeps them exact.
+JSON reader keeps them exact. A `track_id` is `group * OBJECTS + object id`: the same object in all frames and views of
+its group, and in no other.
 """
 
 from __future__ import annotations
@@ -176,10 +177,12 @@ def _generation(record: Json, scene: Json) -> Json:
 def _annotations(record: Json) -> list[Json]:
     """COCO's annotations of one image, in the scene's order of objects. One expression: this is the hot loop."""
     first, image_id, size = record["index"] * OBJECTS, record["index"] + 1, [record["height"], record["width"]]
+    track = record["scene"]["group"] * OBJECTS
     return [
         {
             "id": first + item["id"],
             "image_id": image_id,
+            "track_id": track + item["id"],
             "category_id": item["category_id"],
             "bbox": item["bbox"],
             "area": item["area"],

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from scenewright.farm import generate
 from scenewright.scenes.cameras import camera_center, project
 from scenewright.scenes.ids import SURFACE, fixture_id, join_ids, split_ids
 from scenewright.scenes.load import recipe_from_dict
@@ -92,6 +96,19 @@ def test_neighbouring_frames_follow_from_each_other() -> None:
     later = scene_after(one, one.timing.step_s)
     np.testing.assert_allclose(later.objects[2].pose, two.objects[2].pose, atol=1e-8)
     np.testing.assert_allclose(later.camera.extrinsics, two.camera.extrinsics, atol=1e-8)
+
+
+def test_an_object_keeps_its_track(tmp_path: Path) -> None:
+    """In COCO an object has one track in all frames and views of its group, and another than those of the next."""
+    recipe = moving(dataset={"val_fraction": 0})
+    assert generate(recipe, 16, tmp_path / "d").complete
+    coco = json.loads((tmp_path / "d" / "annotations" / "instances_train.json").read_text())
+    group = {image["id"]: image["generation"]["group"] for image in coco["images"]}
+    tracks: dict[int, set[int]] = {}
+    for a in coco["annotations"]:
+        assert a["track_id"] == group[a["image_id"]] * 32768 + a["id"] % 32768
+        tracks.setdefault(group[a["image_id"]], set()).add(a["track_id"])
+    assert len(tracks[0]) <= 3 and tracks[0].isdisjoint(tracks[1])
 
 
 def test_raw_ids_come_back() -> None:

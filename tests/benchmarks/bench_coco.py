@@ -61,8 +61,8 @@ def thing(i: int) -> dict[str, Any]:
     wear = {"roughness": 0.35596016333, "yellow": 0.83039532202, "blotch": 0.8376570175, "wear": 0.9463, "dust": 0.8634}
     return {
         "id": i + 1, "category": "nut", "category_id": i % 3 + 1,
-        "mesh": {"shape": "washer", "params": {"size": "M6", "series": "normal"}, "file": None, "unit": None,
-                 "up": None, "sha256": "0" * 64},
+        "mesh": {"shape": "washer", "params": {"size": "M6", "series": "normal"}, "file": None, "library": None,
+                 "unit": None, "up": None, "sha256": "0" * 64},
         "materials": {"body": {"family": "zinc", "values": wear, "seed": 347877650 + i, "texture": None}},
         "scale": 1.0, "world_T_object": MATRIX, "velocity_m_s": [0.0, 0.0, 0.0], "spin_rad_s": [0.0, 0.0, 0.0],
         "parameters": {"objects.assets": {"value": 3, "quantile": 0.6712937014128374},

@@ -28,7 +28,7 @@ OLD_PROCESSOR = {
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-AVX512F,-AVX2_Usable,-FMA_Usable",
 }
 #: Recipe, number of objects, how many scenes.
-SCENES = [("hardware", 6, 3), ("tabletop", 4, 1)]
+SCENES = [("hardware", 6, 3), ("tabletop", 4, 1), ("pegboard", 4, 2)]
 
 
 def everything() -> dict[str, str]:

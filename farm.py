@@ -32,7 +32,7 @@ from .datasets.records import (
     record_path,
 )
 from .errors import DatasetError, RenderError, ScenewrightError, UsageError
-from .pipeline import Engine, engine_for, produce, versions
+from .pipeline import Engine, engine_for, photograph, produce, versions
 from .render.devices import Device
 from .render.frame import Frame
 from .render.supervisor import Limits, Outcome, Supervisor
@@ -255,7 +255,7 @@ def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 def _render_scene(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     scene = Scene.from_json(request["scene"])
-    frame = engine.render(scene, meshes_of(scene), linear=request["linear"])
+    frame, _ = photograph(scene, meshes_of(scene), engine, linear=request["linear"])
     arrays = {name: value for name, value in vars(frame).items() if value is not None}
     np.savez(request["target"], **arrays)
     return {"status": "ok"}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from . import __version__
 from .assets.mesh import Mesh
@@ -34,6 +38,7 @@ from .render.ingester import ingest
 from .render.labels import InstanceLabel, Verification, compare, label
 from .render.maps import maps
 from .render.panoptic import from_colors, stuff_labels
+from .render.sensor import develop, needs_linear
 from .render.supervisor import Outcome
 from .scenes.build import meshes_of
 from .scenes.ids import join_ids
@@ -43,10 +48,15 @@ from .scenes.recipe import Recipe
 from .scenes.sample import sample
 from .scenes.scene import Scene
 
-__all__ = ["Engine", "Outcome", "engine_for", "load", "predict", "produce", "rerender", "store", "versions"]
+__all__ = [
+    "Engine", "Outcome", "engine_for", "load", "photograph", "predict", "produce", "rerender", "store", "versions",
+]  # fmt: skip
 
 #: Distributions whose code decides where something lies, what shape it has, or what colour a pixel gets.
-DECISIVE = ("bpy", "embreex", "manifold3d", "mujoco", "numpy", "python-fcl", "scipy", "shapely", "trimesh")
+DECISIVE = (
+    "albumentations", "bpy", "embreex", "manifold3d", "mujoco", "numpy", "opencv-python-headless", "python-fcl", "scipy",
+    "shapely", "trimesh",
+)  # fmt: skip
 
 
 class Engine(Protocol):
@@ -57,7 +67,10 @@ class Engine(Protocol):
         """What its pixels depend on beside the scene, for the record."""
 
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
-        """The frame of a scene; `meshes` by object id."""
+        """The frame of a scene; `meshes` by object id. It is as the renderer gives it, before the scene's sensor."""
+
+    def view(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The view transform: (h, w, 3) scene-linear → sRGB from 0 to 1."""
 
 
 def engine_for(name: str, device: str, threads: int | None) -> Engine:
@@ -98,13 +111,27 @@ def produce(recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine:
     """
     scene = sample(recipe, index, info.seed)
     meshes = meshes_of(scene)
-    frame = engine.render(scene, meshes)
-    return store(scene, meshes, frame, info, folder, engine.device)
+    frame, replays = photograph(scene, meshes, engine)
+    return store(scene, meshes, frame, info, folder, engine.device, replays)
+
+
+def photograph(
+    scene: Scene, meshes: Mapping[int, Mesh], engine: Engine, linear: bool = False
+) -> tuple[Frame, tuple[dict[str, Any], ...]]:
+    """The frame as the scene's sensor stores it, and what transforms of albumentations drew; `linear` keeps radiance.
+
+    Raises:
+        RenderError: the engine failed.
+    """
+    frame = engine.render(scene, meshes, linear=linear or needs_linear(scene))
+    frame, replays = develop(frame, scene, engine.view)
+    return frame if linear else replace(frame, linear=None), replays
 
 
 def store(
-    scene: Scene, meshes: Mapping[int, Mesh], frame: Frame, info: DatasetInfo, folder: Path, device: str
-) -> Outcome:
+    scene: Scene, meshes: Mapping[int, Mesh], frame: Frame, info: DatasetInfo, folder: Path, device: str,
+    replays: tuple[dict[str, Any], ...] = (),
+) -> Outcome:  # fmt: skip
     """Label, verify and write a frame that `device` rendered; one whose labels are in doubt goes to quarantine."""
     rays = cast(scene, meshes)
     instances = label(scene, meshes, frame.ids, rays)
@@ -127,6 +154,7 @@ def store(
         verification=verification,
         stuff=stuff,
         depth_saturated=saturated,
+        replays=replays,
         status="quarantined" if reason else "ok",
         reason=reason,
         hashes=Hashes(

@@ -167,6 +167,7 @@ def _generation(record: Json, scene: Json) -> Json:
             "focus_m": camera["focus_m"],
         },
         "render": scene["render"],
+        "sensor": scene["sensor"],
         "device": record["device"],
         "files": {"image": record["image"], "depth": record["depth"], "ids": record["ids"], **record["maps"]},
         "verification": record["verification"],

@@ -97,8 +97,9 @@ class Record(Stored):
 
     `maps` are the images that the scene's `outputs` ask for. `stuff` are the segments of the panoptic map that are no
     objects, where that is asked for.
-    `depth_saturated` counts pixels too far for 16 bits. `status` is "quarantined" only in `quarantine/`, and `reason`
-    says why then. `device` is what rendered the colours, since a GPU rounds otherwise than a CPU does: "cpu",
+    `depth_saturated` counts pixels too far for 16 bits. `replays` are what transforms of albumentations drew, as its
+    `ReplayCompose` tells it, in the order of the scene's sensor. `status` is "quarantined" only in `quarantine/`, and
+    `reason` says why then. `device` is what rendered the colours, since a GPU rounds otherwise than a CPU does: "cpu",
     "optix: NVIDIA L4", or "none" where no light was simulated.
     """
 
@@ -116,6 +117,7 @@ class Record(Stored):
     verification: Verification
     stuff: tuple[StuffLabel, ...] = ()
     depth_saturated: int = 0
+    replays: tuple[dict[str, Any], ...] = ()
     status: Literal["ok", "quarantined"] = "ok"
     reason: str | None = None
     hashes: Hashes

@@ -20,7 +20,7 @@ from ..scenes.surface import surface_mesh
 from . import cameras, shaders
 from .ingest_library import append
 
-__all__ = ["build", "build_labels", "clear"]
+__all__ = ["build", "build_labels", "clear", "color_management"]
 
 LOOKS = {
     "none": "None",
@@ -209,6 +209,11 @@ def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int
     cycles.use_light_tree = False
     target.render.use_persistent_data = False
     target.render.film_transparent = False
+    color_management(target, settings)
+
+
+def color_management(target: bpy.types.Scene, settings: RenderSettings) -> None:
+    """From scene-linear light to the picture: the view transform, its look and the exposure."""
     target.render.dither_intensity = 0.0  # dithering adds noise that no record could explain
     target.display_settings.display_device = "sRGB"
     view = target.view_settings

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import bpy
+import numpy as np
+import numpy.typing as npt
 
 from ..assets.mesh import Mesh
 from ..errors import RenderError
@@ -16,6 +18,7 @@ from . import blender, passes
 from .devices import select
 from .frame import Frame
 from .normals import to_camera
+from .view import view
 
 __all__ = ["Engine"]
 
@@ -52,6 +55,17 @@ class Engine:
         ids, stuff = split_ids(raw)
         normals = None if world is None else to_camera(world, scene.camera)
         return Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, normals=normals, linear=hdr)
+
+    def view(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """`view.view`: the picture of linear light that effects of a sensor have changed.
+
+        Raises:
+            RenderError: Blender refused, or could not write to the temporary folder.
+        """
+        try:
+            return view(scene, linear)
+        except (RuntimeError, OSError) as e:
+            raise RenderError(f"Blender failed: {str(e).strip() or type(e).__name__}") from e
 
     def configure(self, target: bpy.types.Scene) -> None:
         """Make a Blender scene render on this engine's device and threads."""

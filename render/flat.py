@@ -35,6 +35,10 @@ class FlatEngine:
             linear=shade.astype(np.float32) if linear else None,
         )  # fmt: skip
 
+    def view(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The picture, from 0 to 1, of linear light that effects of a sensor have changed."""
+        return np.asarray(np.clip(linear, 0, 1) ** (1 / 2.2), np.float32)
+
 
 def _facing(depth: npt.NDArray[np.float32], camera: Camera) -> npt.NDArray[np.float64]:
     """Cosine between the surface normal, from depth differences, and the viewing axis; (h, w) in 0.1 … 1."""

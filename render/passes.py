@@ -13,7 +13,7 @@ import OpenEXR
 
 from ..errors import RenderError
 
-__all__ = ["channels", "labels", "picture", "render"]
+__all__ = ["channels", "labels", "picture", "render", "save"]
 
 NOTHING_M = 1e9  # Cycles writes 1e10 into the depth of pixels that see nothing
 
@@ -26,7 +26,7 @@ def picture(
     settings = target.render.image_settings
     settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "8"
     settings.compression = 0  # the file lives in memory for a moment and is read back at once
-    path = _save(target, result, folder / "beauty.png")
+    path = save(target, result, folder / "beauty.png")
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if bgr is None:
         raise _unwritten(path)
@@ -63,7 +63,7 @@ def channels(target: bpy.types.Scene, result: bpy.types.Image, path: Path) -> di
     """All passes of a render result by their name without the view layer: (h, w) or (h, w, 3 or 4) float32, linear."""
     settings = target.render.image_settings
     settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
-    _save(target, result, path)
+    save(target, result, path)
     try:
         with OpenEXR.File(str(path)) as file:
             # Names look like "ViewLayer.IndexOB.X"; a colour is one array, "ViewLayer.Combined".
@@ -72,7 +72,8 @@ def channels(target: bpy.types.Scene, result: bpy.types.Image, path: Path) -> di
         raise _unwritten(path) from e
 
 
-def _save(scene: bpy.types.Scene, result: bpy.types.Image, path: Path) -> Path:
+def save(scene: bpy.types.Scene, result: bpy.types.Image, path: Path) -> Path:
+    """Write an image as the scene's settings and colour management want it; RenderError when it did not get there."""
     with contextlib.suppress(RuntimeError):  # Blender raises when it cannot open a file, not when the disk is full
         result.save_render(str(path), scene=scene)
     if not path.is_file():

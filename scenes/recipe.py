@@ -17,6 +17,7 @@ from .recipe_container import ContainerSpec
 from .recipe_materials import Materials
 from .recipe_motion import MotionSpec
 from .recipe_objects import AssetSpec, ObjectsSpec, Pose
+from .recipe_sensor import SensorSpecs
 from .scene import LabelRules, Look, ViewTransform
 
 __all__ = ["CameraSpec", "LightSpec", "Recipe", "Rule"]
@@ -196,6 +197,10 @@ class Recipe(Strict):
     camera: CameraSpec = CameraSpec()
     motion: MotionSpec = MotionSpec()
     render: RenderSpec = RenderSpec()
+    sensor: Annotated[
+        SensorSpecs,
+        Field(description="what lens, sensor and software do to the picture: a camera's name, or effects in order"),
+    ] = ()
     labels: LabelRules = LabelRules()
     outputs: Annotated[
         tuple[Output, ...],

@@ -18,6 +18,7 @@ from .sample_camera import camera, right_view
 from .sample_container import container
 from .sample_materials import surface
 from .sample_objects import objects
+from .sample_sensor import sensor
 from .scene import RenderSettings, Scene, Timing, World, steady
 from .sequence import place_of
 
@@ -57,6 +58,7 @@ def sample(recipe: Recipe, index: int, seed: int = 0, anew: Mapping[str, int] | 
             "lights": tuple(softbox_rand(draw, f"lights.{i}") for i in range(len(recipe.lights))),
             "camera": camera(recipe, draw),
             "render": _settings(recipe, draw),
+            "sensor": sensor(recipe, draw, index),
             "timing": _timing(recipe, draw, place.frame),
         }
         baseline = draw("camera.stereo.baseline_m") if place.view else 0.0

@@ -14,6 +14,7 @@ from ..assets.material import RGB, FileRef, Material
 from .ids import FIXTURES, OBJECTS
 from .lenses import Lens
 from .outputs import Output
+from .sensor import Sensor
 
 __all__ = [
     "AreaLight",
@@ -256,6 +257,7 @@ class Scene(Frozen):
     objects: tuple[SceneObject, ...]
     camera: Camera
     render: RenderSettings
+    sensor: Sensor = ()
     labels: LabelRules = LabelRules()
     outputs: tuple[Output, ...] = ()
     parameters: dict[str, Draw] = {}

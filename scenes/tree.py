@@ -67,6 +67,11 @@ def rule_of(error: ErrorDetails) -> str:
         return "is missing"
     if kind == "value_error":
         return error["msg"].removeprefix("Value error, ")
+    if kind == "union_tag_invalid":
+        ctx = error["ctx"]
+        return f"{ctx['discriminator']} must be one of {ctx['expected_tags']}, got {_short(ctx['tag'])}"
+    if kind == "union_tag_not_found":
+        return f"needs {error['ctx']['discriminator']}, which says what the other keys mean"
     if kind == "distribution" and isinstance(got, Mapping):
         got = got.get("dist", got)
     if kind == "too_short" and error["ctx"]["min_length"] == 1:
@@ -117,7 +122,7 @@ def _real_path(loc: tuple[int | str, ...], raw: Any) -> list[str]:
             key = list(node)[key]  # a mapping that stands for a list, such as {wood: 3, concrete: 1}
         if isinstance(node, list) and isinstance(key, int) and (last or key < len(node)):
             node = node[key] if key < len(node) else None
-        elif isinstance(node, Mapping) and (key in node or (last and key not in _TAGS)):
+        elif isinstance(node, Mapping) and (key in node or (last and key not in _TAGS and key not in node.values())):
             node = node.get(key)
         else:
             continue

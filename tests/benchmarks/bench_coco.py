@@ -82,6 +82,7 @@ def record() -> Any:
     scene: dict[str, Any] = {
         "seed": 1, "recipe": "bench", "recipe_sha256": "0" * 64, "surface": None, "world": {}, "lights": [],
         "group": 0, "view": 0, "timing": {"frame": 0, "frames": 1, "step_s": 0.04, "shutter_s": 0.0}, "fixtures": [],
+        "sensor": [],
         "objects": [thing(i) for i in range(PER_IMAGE)], "camera": camera, "render": {},
         "parameters": {f"camera.{i}": {"value": 0.5 + i / 7, "quantile": i / 20} for i in range(20)},
     }  # fmt: skip

@@ -1,0 +1,453 @@
+"""The sensor stage: each effect against its formula, and the same bytes again from JSON in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from pydantic import TypeAdapter
+from scipy.special import ive
+
+import scenewright as sw
+from scenewright.datasets.png import pixels_sha256
+from scenewright.pipeline import engine_for, photograph
+from scenewright.render.frame import Frame
+from scenewright.render.sensor import develop, needs_linear
+from scenewright.scenes.build import meshes_of
+from scenewright.scenes.pixel_transforms import FOREIGN, PIXEL_LEVEL, SPATIAL, albumentations
+from scenewright.scenes.scene import Scene
+from scenewright.scenes.sensor import Albumentations, Sensor
+
+from .small_recipe import make
+
+PROJECT = Path(__file__).resolve().parent.parent
+SIZE = (96, 128)
+NOISE = {
+    "effect": "noise", "iso": 400, "base_iso": 100, "full_well_e": 8000, "read_noise_e": 4, "row_noise_e": 0,
+    "bits": 12, "binning": 1, "prnu": 0, "red_gain": 2, "blue_gain": 1.5, "seed": 7, "pattern_seed": 3,
+}  # fmt: skip
+SENSOR: TypeAdapter[Sensor] = TypeAdapter(Sensor)
+
+
+def photo() -> npt.NDArray[np.float32]:
+    """(h, w, 3) smooth colour with edges, linear."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]] / 16.0
+    picture = np.stack([0.4 + 0.3 * np.sin(x), 0.4 + 0.3 * np.cos(y + x), np.where(x > 4, 0.7, 0.1)], axis=-1)
+    return np.asarray(picture, np.float32)
+
+
+def scene_with(*effects: dict[str, Any], camera: dict[str, Any] | None = None) -> Scene:
+    scene = sw.sample(make(render={"engine": "flat", "size": [SIZE[1], SIZE[0]]}), 0)
+    seen = scene.camera.model_copy(update=camera or {})
+    return scene.model_copy(update={"sensor": SENSOR.validate_python(effects), "camera": seen})
+
+
+def identity(scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return linear
+
+
+class Seen:
+    """A view transform that keeps the light it is given."""
+
+    def __call__(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        self.light = linear
+        return np.clip(linear, 0, 1)
+
+
+def frame_of(picture: npt.NDArray[np.float32]) -> Frame:
+    shape = picture.shape[:2]
+    rgb = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    ids, stuff = np.zeros(shape, np.uint16), np.zeros(shape, np.uint8)
+    return Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=np.ones(shape, np.float32), linear=picture)
+
+
+def light(picture: npt.NDArray[np.float32], *effects: dict[str, Any], **camera: float) -> npt.NDArray[np.float32]:
+    """What linear effects make of linear light."""
+    seen = Seen()
+    develop(frame_of(picture), scene_with(*effects, camera=camera), seen)
+    return seen.light
+
+
+def display(picture: npt.NDArray[np.float32], *effects: dict[str, Any]) -> npt.NDArray[np.uint8]:
+    """What effects on the finished picture make of it."""
+    return develop(frame_of(picture), scene_with(*effects), identity)[0].rgb
+
+
+def flat(value: float, size: tuple[int, int] = SIZE) -> npt.NDArray[np.float32]:
+    return np.full((*size, 3), value, np.float32)
+
+
+def test_noise_is_poisson_and_normal() -> None:
+    """Mean and variance of a grey field are those of EMVA 1288: photons, read noise, converter, in closed form."""
+    value = 0.18
+    out = light(flat(value, (512, 512)), NOISE)
+    well = 8000 * 100 / 400  # electrons of a photosite at this ISO
+    for channel, gain in enumerate((2.0, 1.0, 1.5)):
+        mean = well * 10 / 78 / gain  # middle grey is 10/78 of saturation
+        variance = mean + 4**2 + (well / 2**12) ** 2 / 12
+        got = out[..., channel].astype(np.float64) / value * mean
+        n = got.size
+        assert abs(got.mean() - mean) < 5 * math.sqrt(variance / n)
+        assert abs(got.var() / variance - 1) < 5 * math.sqrt(2 / n)
+
+
+def test_noise_of_the_dark() -> None:
+    """Without light the noise is read noise alone, of both signs, and its mean is black."""
+    out = light(flat(0, (512, 512)), {**NOISE, "read_noise_e": 10, "bits": 24})[..., 1]
+    std = 10 / (8000 * 100 / 400) * 0.18 * 78 / 10
+    assert abs(out.std() / std - 1) < 0.01
+    assert abs(out.mean()) < 5 * std / out.size**0.5
+
+
+def test_twice_the_iso_is_twice_the_photon_variance() -> None:
+    """With photon noise alone variance goes with ISO, and against binning."""
+    quiet = {**NOISE, "read_noise_e": 0, "bits": 24}
+    base = light(flat(0.3, (512, 512)), quiet).var(axis=(0, 1))
+    twice = light(flat(0.3, (512, 512)), {**quiet, "iso": 800}).var(axis=(0, 1))
+    binned = light(flat(0.3, (512, 512)), {**quiet, "binning": 4}).var(axis=(0, 1))
+    assert np.allclose(twice / base, 2, rtol=0.03) and np.allclose(base / binned, 4, rtol=0.03)
+
+
+def test_exposure_brings_more_electrons() -> None:
+    """One stop of exposure in the view transform halves the relative variance of photon noise."""
+    scene = scene_with({**NOISE, "read_noise_e": 0, "bits": 24})
+    variances = []
+    for ev in (0.0, 1.0):
+        seen = Seen()
+        settings = scene.render.model_copy(update={"exposure_ev": ev})
+        develop(frame_of(flat(0.2, (512, 512))), scene.model_copy(update={"render": settings}), seen)
+        variances.append(seen.light.var())
+    assert variances[0] / variances[1] == pytest.approx(2, rel=0.03)
+
+
+def test_pattern_is_the_sensors_own() -> None:
+    """Two images of one sensor share the pattern, and differ in the noise."""
+    bright = {**NOISE, "iso": 100, "full_well_e": 1e7, "read_noise_e": 0, "bits": 24, "prnu": 0.05}
+    a, b = (light(flat(0.5), {**bright, "seed": s})[..., 1].ravel() for s in (1, 2))
+    assert np.corrcoef(a, b)[0, 1] > 0.99 and not np.array_equal(a, b)
+    assert a.std() / a.mean() == pytest.approx(0.05, rel=0.03)
+
+
+def test_row_noise_is_common_to_a_row() -> None:
+    """Row noise alone leaves every row level, and rows differ by its electrons."""
+    steady = {**NOISE, "iso": 100, "full_well_e": 1e7, "read_noise_e": 0, "bits": 24, "row_noise_e": 1e4, "red_gain": 1}
+    out = light(flat(0.5, (512, 64)), steady)[..., 1].astype(np.float64) / (0.18 * 78 / 10) * 1e7
+    rows = out.mean(axis=1)
+    photons = math.sqrt(0.5 / (0.18 * 78 / 10) * 1e7)
+    assert rows.std() == pytest.approx(math.hypot(1e4, photons / 8), rel=0.1)
+    assert (out - rows[:, None]).std() == pytest.approx(photons * math.sqrt(63 / 64), rel=0.02)
+
+
+def test_vignetting_is_cos4() -> None:
+    """The principal point keeps its light, the farthest corner loses the share named, between them cos⁴ holds."""
+    h, w = SIZE
+    at = {"cx": 40.5, "cy": 30.5}  # the centre of pixel (40, 30)
+    out = light(flat(1), {"effect": "vignetting", "strength": 0.4}, **at)[..., 0]
+    assert out[30, 40] == 1
+    reach = math.hypot(w - 40.5, h - 30.5)
+    tan = math.sqrt(0.6**-0.5 - 1)  # cos⁴ of the corner's angle is 0.6
+    for x, y in ((w - 1, h - 1), (0, 0), (100, 5)):
+        angle = math.atan(tan * math.hypot(x + 0.5 - 40.5, y + 0.5 - 30.5) / reach)
+        assert out[y, x] == pytest.approx(math.cos(angle) ** 4, abs=1e-6)
+
+
+def test_chromatic_aberration_scales_about_the_principal_point() -> None:
+    """A ramp of red is a ramp again, flatter by the magnification; green stays, and so does the principal point."""
+    h, w = SIZE
+    ramp = np.repeat(np.tile(np.arange(w, dtype=np.float32), (h, 1))[..., None], 3, axis=2) / w
+    at = {"cx": 60.5, "cy": 40.5}
+    out = light(ramp, {"effect": "chromatic_aberration", "red_px": 3, "blue_px": -2}, **at)
+    assert np.array_equal(out[..., 1], ramp[..., 1])
+    reach = math.hypot(w - 60.5, h - 40.5)
+    x = np.arange(w) + 0.5
+    for channel, shift in ((0, 3), (2, -2)):
+        where = 60.5 + (x - 60.5) / (1 + shift / reach) - 0.5
+        inner = (where > 2) & (where < w - 3)
+        assert np.abs(out[50, :, channel] * w - where)[inner].max() < 1e-4
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.8, 2.5])
+def test_blur_has_its_width(sigma: float) -> None:
+    """An impulse becomes a spot of sum 1, whose variance is that of the Gaussian, narrow ones included."""
+    dot = flat(0)
+    dot[48, 64] = 1
+    spot = light(dot, {"effect": "blur", "sigma_px": sigma})[..., 0].astype(np.float64)
+    x = np.arange(SIZE[1]) - 64
+    assert spot.sum() == pytest.approx(1, abs=1e-5)
+    assert (spot.sum(axis=0) * x**2).sum() == pytest.approx(sigma**2, rel=1e-3)
+
+
+def test_defocus_is_a_disc() -> None:
+    """An impulse becomes a disc: level inside, nothing outside, variance radius²/4 along each axis."""
+    dot = flat(0)
+    dot[48, 64] = 1
+    spot = light(dot, {"effect": "defocus", "radius_px": 6})[..., 0].astype(np.float64)
+    x = np.arange(SIZE[1]) - 64
+    assert spot.sum() == pytest.approx(1, abs=1e-5)
+    assert (spot.sum(axis=0) * x**2).sum() == pytest.approx(6**2 / 4 + 1 / 12, rel=0.01)
+    assert spot[48, 64] == pytest.approx(1 / (math.pi * 36), rel=0.01) and spot[48, 64 + 8] < 1e-6
+    assert np.array_equal(light(photo(), {"effect": "defocus", "radius_px": 0}), photo())
+
+
+def test_light_is_multiplied() -> None:
+    """Exposure, white balance and banding are gains: 2^EV, one a channel, a cosine down the rows."""
+    grey = flat(0.5)
+    assert np.allclose(light(grey, {"effect": "exposure", "ev": -1}), 0.25)
+    assert np.allclose(light(grey, {"effect": "white_balance", "red": 1.2, "blue": 0.8})[0, 0], [0.6, 0.5, 0.4])
+    bars = light(grey, {"effect": "banding", "strength": 0.1, "period_px": 32, "phase": 0.25})[:, 5, 1]
+    rows = 0.5 * (1 - 0.1 * np.sin(2 * np.pi * (np.arange(SIZE[0]) + 0.5) / 32))
+    assert np.allclose(bars, rows, atol=1e-6)
+
+
+def test_demosaic_keeps_what_varies_linearly() -> None:
+    """Malvar's filters reproduce grey ramps exactly, away from borders, and measured pixels everywhere."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]] / 100.0
+    ramp = np.repeat((0.2 + 0.3 * x + 0.1 * y)[..., None], 3, axis=2).astype(np.float32)
+    out = light(ramp, {"effect": "demosaic", "amount": 1})
+    assert np.allclose(out[2:-2, 2:-2], ramp[2:-2, 2:-2], atol=1e-6)
+    colour = photo()
+    out = light(colour, {"effect": "demosaic", "amount": 1})
+    assert np.array_equal(out[::2, ::2, 0], colour[::2, ::2, 0])
+    assert np.array_equal(out[1::2, 1::2, 2], colour[1::2, 1::2, 2])
+    assert np.array_equal(out[::2, 1::2, 1], colour[::2, 1::2, 1])
+    assert np.abs(out - colour).max() > 0.05  # and it is no copy
+
+
+def test_demosaic_of_flat_colour() -> None:
+    """A field of one colour comes out as it went in: each place of the mosaic fills in the right neighbours."""
+    field = flat(0)
+    field[:] = (0.9, 0.5, 0.1)
+    assert np.allclose(light(field, {"effect": "demosaic", "amount": 1}), field, atol=1e-6)
+
+
+TONE = {"effect": "tone", "black": 0, "white": 1, "gamma": 1, "contrast": 0, "saturation": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({}, (128, 64, 191)),
+        ({"black": 0.25}, (86, 0, 170)),  # (0.502 − 0.25) / 0.75, …
+        ({"white": 0.5}, (255, 128, 255)),
+        ({"gamma": 2}, (181, 128, 221)),  # square roots
+        ({"contrast": 1}, (128, 40, 215)),  # 3v² − 2v³
+        ({"saturation": 0}, (87, 87, 87)),  # Rec. 709 luma
+    ],
+)
+def test_tone_follows_its_formulas(change: dict[str, float], wanted: tuple[int, int, int]) -> None:
+    """Levels, gamma, contrast and saturation of one colour, computed by hand."""
+    field = flat(0)
+    field[:] = np.array((128, 64, 191)) / 255
+    assert display(field, {**TONE, **change})[0, 0].tolist() == pytest.approx(wanted, abs=1)
+
+
+def test_sharpening_makes_halos_and_no_colour() -> None:
+    """Beside a grey edge there is an overshoot of amount × what the Gaussian takes away; differences of colour stay."""
+    step = flat(0.3)
+    step[:, 64:] = 0.6
+    out = display(step, {"effect": "sharpen", "amount": 1, "radius_px": 1, "threshold": 0})[50].astype(float)
+    # The discrete Gaussian of 1 px has e⁻¹ I₀(1) in its middle, and half of the rest lies beyond the edge.
+    taken = 0.3 * (1 - ive(0, 1)) / 2
+    assert out[64, 0] - 153 == pytest.approx(255 * taken, abs=1) and out[64, 0] > 153
+    assert np.array_equal(out[:, 0], out[:, 2])
+    same = display(step, {"effect": "sharpen", "amount": 1, "radius_px": 1, "threshold": 1})
+    assert np.array_equal(same[50], np.rint(step[50] * 255))
+
+
+def test_denoise_keeps_edges() -> None:
+    """Noise smaller than the range goes, an edge larger than it stays."""
+    step = flat(0.3)
+    step[:, 64:] = 0.7
+    noisy = step + 0.01 * np.random.default_rng(1).standard_normal(step.shape).astype(np.float32)
+    out = display(noisy, {"effect": "denoise", "luma": 0.08, "radius_px": 2, "chroma_px": 2}) / 255
+    assert (out - step).std() < 0.4 * (noisy - step).std()
+    assert (out[:, 64] - out[:, 63]).mean() > 0.38
+
+
+def test_jpeg_is_what_opencv_writes() -> None:
+    """The picture is the decoded file, of that quality and that subsampling, and coarser at a lower quality."""
+    picture = photo()
+    bgr = np.rint(picture * 255).astype(np.uint8)[..., ::-1]
+    options = [cv2.IMWRITE_JPEG_QUALITY, 40, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    wanted = cv2.imdecode(cv2.imencode(".jpg", np.ascontiguousarray(bgr), options)[1], cv2.IMREAD_COLOR)[..., ::-1]
+    fine = {"effect": "jpeg", "quality": 40, "subsampling": "4:4:4"}
+    assert np.array_equal(display(picture, fine), wanted)
+    assert not np.array_equal(display(picture, {**fine, "subsampling": "4:2:0"}), wanted)
+    errors = [np.abs(display(picture, {**fine, "quality": q}) / 255.0 - picture).mean() for q in (95, 40, 5)]
+    assert errors == sorted(errors)
+
+
+def test_quantize_has_so_many_levels() -> None:
+    """Three bits are eight levels, black and white among them."""
+    ramp = np.repeat(np.tile(np.linspace(0, 1, SIZE[1]), (SIZE[0], 1))[..., None], 3, axis=2).astype(np.float32)
+    levels = np.unique(display(ramp, {"effect": "quantize", "bits": 3}))
+    assert levels.tolist() == [round(255 * k / 7) for k in range(8)]
+
+
+def test_the_order_is_the_recipes() -> None:
+    """Sharpening before the JPEG is not sharpening after it."""
+    sharp = {"effect": "sharpen", "amount": 2, "radius_px": 1, "threshold": 0}
+    packed = {"effect": "jpeg", "quality": 20, "subsampling": "4:2:0"}
+    assert not np.array_equal(display(photo(), sharp, packed), display(photo(), packed, sharp))
+
+
+def test_labels_are_left_alone() -> None:
+    """No effect touches ids, stuff, depth or radiance."""
+    frame = frame_of(photo())
+    scene = scene_with(NOISE, {"effect": "jpeg", "quality": 20, "subsampling": "4:2:0"})
+    after, _ = develop(frame, scene, identity)
+    assert after.ids is frame.ids and after.stuff is frame.stuff and after.depth_m is frame.depth_m
+    assert frame.linear is not None and after.linear is frame.linear and np.array_equal(photo(), frame.linear)
+
+
+def test_no_sensor_no_change() -> None:
+    """A scene without a sensor keeps its very pixels."""
+    frame = frame_of(photo())
+    assert develop(frame, scene_with(), identity) == (frame, ())
+
+
+# --- again from JSON ------------------------------------------------------------------------------------------------
+
+EVERY: list[dict[str, Any]] = [
+    {"effect": "vignetting", "strength": 0.3},
+    {"effect": "chromatic_aberration", "red_px": 0.7, "blue_px": -0.4},
+    {"effect": "blur", "sigma_px": 0.6},
+    {"effect": "defocus", "radius_px": 0.9},
+    {"effect": "exposure", "ev": 0.13},
+    {"effect": "white_balance", "red": 1.03, "blue": 0.96},
+    {"effect": "banding", "strength": 0.04, "period_px": 33.3, "phase": 0.21},
+    {**NOISE, "prnu": 0.01, "row_noise_e": 1.5},
+    {"effect": "demosaic", "amount": 0.8},
+    {"effect": "denoise", "luma": 0.05, "radius_px": 1.1, "chroma_px": 1.3},
+    {**TONE, "contrast": 0.2, "gamma": 1.1, "saturation": 1.2},
+    {"effect": "sharpen", "amount": 0.8, "radius_px": 1.2, "threshold": 0.01},
+    {"effect": "jpeg", "quality": 71, "subsampling": "4:2:0"},
+    {"effect": "quantize", "bits": 7},
+]
+TRANSFORMS: list[dict[str, Any]] = [
+    {"effect": "albumentations", "transform": name, "params": {}, "seed": seed}
+    for name in PIXEL_LEVEL
+    for seed in (5, 6, 7)  # one of them may draw something neutral, such as a gamma of 1
+]
+AGAIN = """
+import json, sys
+from tests.test_sensor import develop, frame_of, identity, photo, pixels_sha256, Scene
+scenes = [Scene.from_json(text) for text in json.load(sys.stdin)]
+print(json.dumps([pixels_sha256(develop(frame_of(photo()), s, identity)[0].rgb) for s in scenes]))
+"""
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:albumentations")
+def test_every_effect_again_in_a_fresh_process() -> None:
+    """Each effect, each transform of albumentations, and all together give the same bytes again from JSON."""
+    cases = [scene_with(effect) for effect in EVERY + TRANSFORMS] + [scene_with(*EVERY, *TRANSFORMS[:6])]
+    here = [pixels_sha256(develop(frame_of(photo()), scene, identity)[0].rgb) for scene in cases]
+    untouched = pixels_sha256(frame_of(photo()).rgb)
+    changed = [e for s, h in zip(cases, here, strict=True) if h != untouched for e in s.sensor]
+    assert {e.transform for e in changed if isinstance(e, Albumentations)} == {*PIXEL_LEVEL}
+    assert {e.effect for e in changed} == {e["effect"] for e in EVERY + TRANSFORMS}
+    child = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", AGAIN], input=json.dumps([s.to_json() for s in cases]),
+        capture_output=True, text=True, timeout=300, check=False, cwd=str(PROJECT),
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr
+    assert json.loads(child.stdout) == here
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:albumentations")
+def test_what_albumentations_drew_is_told() -> None:
+    """The replay is JSON, names what was drawn, and another seed draws something else."""
+    gamma = {"effect": "albumentations", "transform": "RandomGamma", "params": {"gamma_limit": [50, 150]}, "seed": 1}
+    drawn = []
+    for seed in (1, 2):
+        after, replays = develop(frame_of(photo()), scene_with({**gamma, "seed": seed}), identity)
+        drawn.append(json.loads(json.dumps(replays))[0]["params"]["gamma"])
+        assert np.abs(255 * (frame_of(photo()).rgb / 255.0) ** drawn[-1] - after.rgb).max() <= 1
+    assert 0.5 <= drawn[0] <= 1.5 and drawn[0] != drawn[1]
+    _, replays = develop(frame_of(photo()), scene_with({**gamma, "transform": "GaussNoise", "params": {}}), identity)
+    told = replays[0]["params"]["noise_map"]
+    assert told["shape"] == [*SIZE, 3] and len(told["sha256"]) == 64
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:albumentations")
+def test_the_lists_of_transforms_are_those_of_albumentations() -> None:
+    """Every transform of the installed albumentations is allowed, or refused for a reason that is true."""
+    module = albumentations()
+    classes = {n: c for n, c in vars(module).items() if isinstance(c, type) and issubclass(c, module.BasicTransform)}
+    abstract = {"BasicTransform", "DualTransform", "ImageOnlyTransform", "Transform3D", "NoOp"}
+    assert {*classes} - abstract == {*PIXEL_LEVEL, *SPATIAL, *FOREIGN} - {
+        "ToTensorV2",
+        "ToTensor3D",
+    }  # those need torch
+    assert all(issubclass(classes[n], module.ImageOnlyTransform) for n in PIXEL_LEVEL)
+    assert not any(issubclass(classes[n], module.ImageOnlyTransform) for n in SPATIAL)
+
+
+def test_albumentations_comes_without_torch_and_without_the_network() -> None:
+    """A worker that needs albumentations neither loads torch nor asks a server for its version."""
+    code = (
+        "import sys, socket, os; os.environ.pop('NO_ALBUMENTATIONS_UPDATE', None)\n"
+        "def refuse(*a, **k): raise SystemExit('asked the network')\n"
+        "socket.socket.connect = refuse; socket.getaddrinfo = refuse\n"
+        "from scenewright.scenes.pixel_transforms import albumentations\n"
+        "assert 'albumentations' not in sys.modules\n"
+        "albumentations(); print('torch' in sys.modules, 'albumentations.pytorch' in sys.modules)"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert child.stdout.strip() == "False False", child.stderr
+
+
+# --- with the renderers ---------------------------------------------------------------------------------------------
+
+
+def test_linear_light_is_asked_for_only_where_needed() -> None:
+    """Effects on the finished picture need no radiance, those on light do, and radiance is kept on request only."""
+    jpeg, noise = {"effect": "jpeg", "quality": 60, "subsampling": "4:2:0"}, NOISE
+    assert not needs_linear(scene_with()) and not needs_linear(scene_with(jpeg))
+    scene = scene_with(noise, jpeg)
+    assert needs_linear(scene)
+    engine, meshes = engine_for("flat", "cpu", None), meshes_of(scene)
+    kept, _ = photograph(scene, meshes, engine, linear=True)
+    dropped, _ = photograph(scene, meshes, engine)
+    assert kept.linear is not None and dropped.linear is None and np.array_equal(kept.rgb, dropped.rgb)
+    plain, _ = photograph(scene.model_copy(update={"sensor": ()}), meshes, engine)
+    assert not np.array_equal(plain.rgb, kept.rgb) and np.array_equal(plain.ids, kept.ids)
+
+
+VIEW = """
+import sys, json, numpy as np
+from scenewright.render.engine import Engine
+from scenewright.scenes.scene import Scene
+from scenewright.scenes.build import meshes_of
+engine = Engine("cpu", 2)
+for text in json.load(sys.stdin):
+    scene = Scene.from_json(text)
+    frame = engine.render(scene, meshes_of(scene), linear=True)
+    again = engine.view(scene, frame.linear) * 255
+    print("DATA", np.abs(again - frame.rgb).max(), frame.rgb.std())
+"""
+
+
+@pytest.mark.render
+def test_blenders_view_transform_of_untouched_light_is_the_render() -> None:
+    """Linear light that no effect has changed gives the render's own pixels, to the half step of 8 bits."""
+    scenes = []
+    for view, look, ev in (("agx", "medium_high_contrast", 0.7), ("agx", "none", 0), ("standard", "none", -0.4)):
+        settings = {"size": [64, 48], "preset": "draft", "view_transform": view, "look": look, "exposure_ev": ev}
+        scenes.append(sw.sample(make(render=settings), 1))
+    child = subprocess.run(
+        [sys.executable, "-c", VIEW], input=json.dumps([s.to_json() for s in scenes]), capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    found = [line.split()[1:] for line in child.stdout.splitlines() if line.startswith("DATA")]
+    assert len(found) == 3, child.stderr
+    for furthest, spread in found:
+        assert float(furthest) <= 0.5 + 255 / 65535 and float(spread) > 10

@@ -54,8 +54,8 @@ __all__ = [
 
 #: Distributions whose code decides where something lies, what shape it has, or what colour a pixel gets.
 DECISIVE = (
-    "albumentations", "bpy", "embreex", "manifold3d", "mujoco", "numpy", "opencv-python-headless", "python-fcl", "scipy",
-    "shapely", "trimesh",
+    "albumentations", "bpy", "embreex", "manifold3d", "mujoco", "numpy", "opencv-python-headless", "python-fcl",
+    "scipy", "shapely", "trimesh",
 )  # fmt: skip
 
 

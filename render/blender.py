@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import bpy
 import mathutils
 import numpy as np
+import numpy.typing as npt
 
 from ..assets.files import locate
 from ..assets.hdris import hdri_path
@@ -17,7 +18,7 @@ from ..scenes.build import scene_mesh
 from ..scenes.ids import SURFACE, fixture_id
 from ..scenes.scene import AreaLight, RenderSettings, Scene, SceneObject, World
 from ..scenes.surface import surface_mesh
-from . import cameras, shaders
+from . import cameras, motion, shaders
 from .ingest_library import append
 
 __all__ = ["build", "build_labels", "clear", "color_management"]
@@ -51,7 +52,7 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     libraries: dict[str, bpy.types.Mesh] = {}
     for obj in scene.objects:
         item = _add(target, f"object {obj.id}", _object_mesh(obj, meshes[obj.id], pixel, libraries))
-        item.matrix_world = mathutils.Matrix((obj.pose @ np.diag([obj.scale] * 3 + [1.0])).tolist())
+        item.matrix_world = mathutils.Matrix(_placed(obj).tolist())
         item.pass_index = obj.id
     if scene.surface is not None:
         mesh = surface_mesh(scene.surface)
@@ -67,7 +68,13 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     _world(target, scene.world)
     cameras.add(target, scene.camera)
     _settings(target, scene.render, _noise_seed(scene))
+    motion.expose(target, scene)
     return target
+
+
+def _placed(item: SceneObject) -> npt.NDArray[np.float64]:
+    """(4, 4) transform from an object's unscaled mesh to the world."""
+    return np.asarray(item.pose @ np.diag([item.scale] * 3 + [1.0]))
 
 
 def _object_mesh(item: SceneObject, mesh: Mesh, pixel: float, libraries: dict[str, bpy.types.Mesh]) -> bpy.types.Mesh:
@@ -98,6 +105,7 @@ def build_labels(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mes
     """
     target = bpy.data.scenes.new("labels")
     shared: dict[str, bpy.types.Mesh] = {}
+    bodies = {obj.id: obj for obj in scene.objects}
     for item in beauty.collection.objects:
         if item.type == "MESH" and not cameras.is_portal(item):
             name = meshes[item.pass_index].sha256 if item.pass_index in meshes else item.name
@@ -105,6 +113,8 @@ def build_labels(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mes
                 shared[name] = _bare(item.data)
             twin = item.copy()
             twin.data = shared[name]
+            if item.animation_data is not None:
+                motion.freeze(twin, _placed(bodies[item.pass_index]))
             target.collection.objects.link(twin)
     cameras.add_twin(target, beauty, scene.camera)
     for field in ("threads_mode", "threads"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import bpy
 import mathutils
 import numpy as np
+import numpy.typing as npt
 
 from ..scenes.scene import Camera
 from . import portal
+from .motion import freeze
 
 __all__ = ["add", "add_twin", "is_portal"]
 
@@ -33,7 +35,7 @@ def add(target: bpy.types.Scene, camera: Camera) -> bpy.types.Object:
         data.dof.use_dof = True
         data.dof.aperture_fstop, data.dof.focus_distance = camera.fstop, camera.focus_m
     item = _linked(target, bpy.data.objects.new("camera", data))
-    item.matrix_world = mathutils.Matrix((np.linalg.inv(camera.extrinsics) @ _CV_TO_BLENDER).tolist())
+    item.matrix_world = mathutils.Matrix(_pose(camera).tolist())
     target.camera = item
     if camera.lens is not None:
         _hang(target, portal.mesh(camera, thin_lens=True))
@@ -48,11 +50,16 @@ def add_twin(target: bpy.types.Scene, beauty: bpy.types.Scene, camera: Camera) -
     item = _linked(target, beauty.camera.copy())
     item.data = item.data.copy()
     item.data.dof.use_dof = False
+    freeze(item, _pose(camera))
     target.camera = item
     if camera.lens is not None:
         _hang(target, portal.mesh(camera, thin_lens=False))
     for field in FRAMING:
         setattr(target.render, field, getattr(beauty.render, field))
+
+
+def _pose(camera: Camera) -> npt.NDArray[np.float64]:
+    return np.asarray(np.linalg.inv(camera.extrinsics) @ _CV_TO_BLENDER)
 
 
 def is_portal(item: bpy.types.Object) -> bool:

@@ -76,8 +76,8 @@ def transform(picture: Picture, effect: Albumentations) -> tuple[Picture, dict[s
     """A transform of albumentations on the 8-bit picture, and what it drew, as `ReplayCompose` tells it, in plain JSON.
 
     The effect's seed decides everything that the transform draws, whether it draws it before it looks at the picture,
-    after that, or while it works. 26 of the 51 transforms keep arrays or generators in their replay, which no JSON
-    holds exactly: so an image is replayed from the seed, and the replay is there to be read, arrays told by their hash.
+    after that, or while it works. The replays of 25 of the 51 transforms are no JSON as they are (arrays, numpy's
+    numbers, generators): so an image is replayed from the seed, and the replay is there to be read, arrays by hash.
     """
     compose = albumentations().ReplayCompose([make(effect.transform, effect.params)])
     compose.set_random_seed(effect.seed)

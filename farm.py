@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from .assets.files import add_folder, locate, remember
+from .assets.material import FileRef
 from .datasets.files import sweep
 from .datasets.folder import export, lock, open_dataset
 from .datasets.records import (
@@ -223,7 +224,7 @@ def _files(scene: Scene) -> Iterable[Any]:
     refs: list[MeshRef] = [o.mesh for o in scene.objects]
     yield from (ref for r in refs for ref in (r.file, r.library) if ref is not None)
     yield from (m.texture for o in scene.objects for m in o.materials.values() if m.texture is not None)
-    if not isinstance(scene.world.hdri, str):
+    if isinstance(scene.world.hdri, FileRef):
         yield scene.world.hdri
 
 

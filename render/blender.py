@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..assets.files import locate
-from ..assets.hdris import hdri_path
 from ..assets.mesh import Mesh
 from ..scenes.black_body import black_body
 from ..scenes.build import scene_mesh
 from ..scenes.ids import SURFACE, fixture_id
-from ..scenes.scene import AreaLight, RenderSettings, Scene, SceneObject, World
+from ..scenes.scene import RenderSettings, Scene, SceneObject
 from ..scenes.surface import surface_mesh
-from . import cameras, motion, shaders
+from . import cameras, lights, motion, shaders
 from .ingest_library import append
 
 __all__ = ["build", "build_labels", "clear", "color_management"]
@@ -28,10 +27,6 @@ LOOKS = {
     "medium_high_contrast": "AgX - Medium High Contrast",
     "high_contrast": "AgX - High Contrast",
 }
-#: Width of the world's importance map: twice that of the 1k HDRIs, whose suns fill one texel. At 256, two renders
-#: under `interior` at 32 spp agree to 18.5 dB only, and fireflies take a fifth of the brightness; at 2048, and without
-#: the light tree, they agree to 24.0 dB for 0.4 CPU s more per image. 4096 gives 24.5 dB for 1.7 CPU s.
-WORLD_MAP_RESOLUTION = 2048
 
 
 def clear() -> bpy.types.Scene:
@@ -64,8 +59,8 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
         item = _add(target, f"fixture {k}", _mesh(f"fixture {k}", mesh, materials))
         item.matrix_world, item.pass_index = mathutils.Matrix(fixture.pose.tolist()), fixture_id(k)
     for i, light in enumerate(scene.lights):
-        _light(target, f"light {i}", light)
-    _world(target, scene.world)
+        lights.add(target, f"light {i}", light)
+    lights.set_world(target, scene.world)
     cameras.add(target, scene.camera)
     _settings(target, scene.render, _noise_seed(scene))
     motion.expose(target, scene)
@@ -170,35 +165,6 @@ def _mesh(name: str, mesh: Mesh, materials: Mapping[str, bpy.types.Material]) ->
     for part in mesh.part_names:
         data.materials.append(materials[part])
     return data
-
-
-def _light(target: bpy.types.Scene, name: str, light: AreaLight) -> None:
-    data = bpy.data.lights.new(name, "AREA")
-    data.shape = "RECTANGLE"
-    data.size, data.size_y = light.size
-    data.energy, data.color = light.power_w, light.color
-    _add(target, name, data).matrix_world = mathutils.Matrix(light.world_T_light)
-
-
-def _world(target: bpy.types.Scene, world: World) -> None:
-    data = bpy.data.worlds.new("world")
-    data.use_nodes = True
-    target.world = data
-    nodes, links = data.node_tree.nodes, data.node_tree.links
-    nodes.clear()
-    path = hdri_path(world.hdri) if isinstance(world.hdri, str) else locate(world.hdri)
-    where, turn = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
-    image, background = nodes.new("ShaderNodeTexEnvironment"), nodes.new("ShaderNodeBackground")
-    output = nodes.new("ShaderNodeOutputWorld")
-    image.image = bpy.data.images.load(str(path))
-    turn.inputs["Rotation"].default_value[2] = world.rotation
-    background.inputs["Strength"].default_value = world.strength
-    links.new(where.outputs["Generated"], turn.inputs["Vector"])
-    links.new(turn.outputs["Vector"], image.inputs["Vector"])
-    links.new(image.outputs["Color"], background.inputs["Color"])
-    links.new(background.outputs["Background"], output.inputs["Surface"])
-    data.cycles.sampling_method = "MANUAL"
-    data.cycles.sample_map_resolution = WORLD_MAP_RESOLUTION
 
 
 def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int) -> None:

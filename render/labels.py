@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 from ..assets.mesh import Mesh
 from ..errors import LabelError
 from ..scenes.cameras import image, project
-from ..scenes.scene import Camera, LabelRules, Matrix4, Scene, SceneObject, Vec3, matrix
+from ..scenes.scene import Camera, LabelRules, Scene, SceneObject, Vec3, matrix
+from ..scenes.scene_lights import Matrix4
 from .boxes3d import corners
 from .rle import Crop, MaskRle, encode_crops, encode_ids
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from .scene import Camera, Scene, SceneObject, matrix
+from .scene_lights import Light
 
 __all__ = ["camera_after", "moved", "object_after", "scene_after"]
 
@@ -51,12 +52,21 @@ def camera_after(camera: Camera, seconds: float) -> Camera:
     return camera.model_copy(update={"cam_T_world": matrix(to_pivot @ np.linalg.inv(rig))})
 
 
+def light_after(light: Light, camera: Camera, seconds: float) -> Light:
+    """A light where it is after some seconds: those fixed to the camera keep their place before it."""
+    if not light.on_camera or camera_after(camera, seconds) is camera:
+        return light
+    carried = np.linalg.inv(camera_after(camera, seconds).extrinsics) @ camera.extrinsics
+    return light.model_copy(update={"world_T_light": matrix(carried @ np.asarray(light.world_T_light))})
+
+
 def scene_after(scene: Scene, seconds: float) -> Scene:
     """The scene after some seconds: what its neighbours in a sequence show, for optical flow."""
     return scene.model_copy(
         update={
             "objects": tuple(object_after(item, seconds) for item in scene.objects),
             "camera": camera_after(scene.camera, seconds),
+            "lights": tuple(light_after(light, scene.camera, seconds) for light in scene.lights),
         }
     )
 

@@ -10,10 +10,11 @@ from ..assets.fixtures import FIXTURES
 from ..assets.material import FileRef
 from .distributions import Dist, spelled_out
 from .license import License
-from .limits import LARGEST, NonNegative, Number, Positive, Strict, between, file_names, words
+from .limits import LARGEST, Positive, Strict, between, words
 from .outputs import Output
 from .recipe_camera import CameraSpec
 from .recipe_container import ContainerSpec
+from .recipe_lights import LightSpec, WorldSpec
 from .recipe_materials import Materials
 from .recipe_motion import MotionSpec
 from .recipe_objects import AssetSpec, ObjectsSpec, Pose
@@ -67,38 +68,6 @@ class SurfaceSpec(Strict):
     )
 
 
-class WorldSpec(Strict):
-    """Light from all around."""
-
-    hdri: Annotated[
-        Dist,
-        AfterValidator(file_names),
-        Field(description="built-in name (city, courtyard, forest, interior, night, studio, sunrise, sunset) or file"),
-    ] = Field(default="studio", validate_default=True)
-    rotation_deg: Annotated[Number, Field(description="about the vertical")] = Field(default=0.0, validate_default=True)
-    strength: Annotated[
-        NonNegative,
-        Field(description="mean radiance of the HDRI after scaling: 1 lights a white table to about mid white"),
-    ] = Field(default=1.0, validate_default=True)
-
-
-class LightSpec(Strict):
-    """A rectangular softbox that points at the middle of the surface."""
-
-    azimuth_deg: Annotated[Number, Field(description="0 is +x, 90 is +y")] = Field(default=45.0, validate_default=True)
-    elevation_deg: Annotated[Dist, between(1, 90)] = Field(default=55.0, validate_default=True)
-    distance: Annotated[Positive, Field(description="metres")] = Field(default=1.0, validate_default=True)
-    size: Annotated[tuple[Positive, Positive], Field(description="metres")] = Field(
-        default=(0.4, 0.3), validate_default=True
-    )
-    power: Annotated[NonNegative, Field(description="watts of radiant power, as Blender counts them")] = Field(
-        default=10.0, validate_default=True
-    )
-    temperature_k: Annotated[Dist, between(1500, 20000), Field(description="black body; 6500 is white")] = Field(
-        default=6500.0, validate_default=True
-    )
-
-
 class RenderSpec(Strict):
     """How the picture is computed; `generate --preset` and `--size` replace `preset` and `size`."""
 
@@ -122,6 +91,11 @@ class RenderSpec(Strict):
     exposure_ev: Annotated[Dist, between(-20, 20), Field(description="stops")] = Field(
         default=0.0, validate_default=True
     )
+    flicker_ev: Annotated[
+        Dist,
+        between(0, 5),
+        Field(description="standard deviation of the exposure from image to image, frames of a sequence too, stops"),
+    ] = Field(default=0.0, validate_default=True)
     white_balance_k: Annotated[
         Dist,
         between(1800, 20000),

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..assets.hdris import mean_luminance
-from ..assets.material import FileRef
 from ..errors import RecipeError
-from .lights import softbox_rand
+from .lights import lights
 from .load import recipe_sha256
 from .motion import scene_after
 from .recipe import Recipe
@@ -19,7 +16,8 @@ from .sample_container import container
 from .sample_materials import surface
 from .sample_objects import objects
 from .sample_sensor import sensor
-from .scene import RenderSettings, Scene, Timing, World, steady
+from .sample_world import flicker, world
+from .scene import RenderSettings, Scene, Timing
 from .sequence import place_of
 
 __all__ = ["PRESETS", "sample"]
@@ -49,15 +47,15 @@ def sample(recipe: Recipe, index: int, seed: int = 0, anew: Mapping[str, int] | 
     place = place_of(recipe, index)
     draw = ImageDraws(recipe, seed, place.group, anew)
     try:
-        inside = container(recipe, draw)
+        inside, taken = container(recipe, draw), camera(recipe, draw)
         parts: dict[str, Any] = {
             "objects": objects(recipe, draw, inside),
             "fixtures": (inside.fixture,) if inside else (),
             "surface": surface(recipe, draw),
-            "world": _world(recipe, draw),
-            "lights": tuple(softbox_rand(draw, f"lights.{i}") for i in range(len(recipe.lights))),
-            "camera": camera(recipe, draw),
-            "render": _settings(recipe, draw),
+            "world": world(recipe, draw),
+            "camera": taken,
+            "lights": lights(draw, taken),
+            "render": _settings(recipe, draw, index),
             "sensor": sensor(recipe, draw, index),
             "timing": _timing(recipe, draw, place.frame),
         }
@@ -78,21 +76,11 @@ def _timing(recipe: Recipe, draw: ImageDraws, frame: int) -> Timing:
     return Timing(frame=frame, frames=motion.frames, step_s=motion.step_s, shutter_s=draw("motion.shutter_s"))
 
 
-def _world(recipe: Recipe, draw: ImageDraws) -> World:
-    """The HDRI, scaled so that equal strengths give about equal light whatever the file's own units."""
-    name = str(draw("world.hdri"))
-    hdri: str | FileRef = name
-    if name in recipe.files:
-        files = recipe.files[name]
-        hdri = files[draw.pick("world.hdri.file", [f.name for f in files])]
-    strength = steady(draw("world.strength") / mean_luminance(hdri))
-    return World(hdri=hdri, rotation=math.radians(draw("world.rotation_deg")), strength=strength)
-
-
-def _settings(recipe: Recipe, draw: ImageDraws) -> RenderSettings:
+def _settings(recipe: Recipe, draw: ImageDraws, index: int) -> RenderSettings:
     r, view = recipe.render, draw("render.view_transform")
     return RenderSettings(
-        engine=r.engine, preset=r.preset, **PRESETS[r.preset], exposure_ev=draw("render.exposure_ev"),
+        engine=r.engine, preset=r.preset, **PRESETS[r.preset],
+        exposure_ev=draw("render.exposure_ev") + flicker(draw, index),
         view_transform=view, look=draw("render.look") if view == "agx" else "none",
         white_balance_k=draw("render.white_balance_k"), white_balance_tint=draw("render.white_balance_tint"),
     )  # fmt: skip

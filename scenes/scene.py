@@ -14,6 +14,7 @@ from ..assets.material import RGB, FileRef, Material
 from .ids import FIXTURES, OBJECTS
 from .lenses import Lens
 from .outputs import Output
+from .scene_lights import AreaLight, Light, Matrix4, World
 from .sensor import Sensor
 
 __all__ = [
@@ -36,8 +37,6 @@ __all__ = [
     "steady",
 ]
 
-Row4 = tuple[float, float, float, float]
-Matrix4 = tuple[Row4, Row4, Row4, Row4]
 Vec3 = tuple[float, float, float]
 Value = float | int | str | bool | RGB
 ViewTransform = Literal["agx", "standard"]
@@ -139,23 +138,6 @@ class Surface(Frozen):
     material: Material
 
 
-class World(Frozen):
-    """Environment light. `hdri` is a built-in name ("studio") or a file; strength multiplies its radiance."""
-
-    hdri: str | FileRef
-    rotation: float = 0.0
-    strength: float = 1.0
-
-
-class AreaLight(Frozen):
-    """A rectangular softbox that looks along its local −z (Blender's convention for lights)."""
-
-    world_T_light: Matrix4
-    size: tuple[float, float]
-    power_w: float
-    color: RGB = (1.0, 1.0, 1.0)
-
-
 class Camera(Frozen):
     """A camera in OpenCV's frame (x right, y down, z forward); its aperture blurs the picture, never the labels.
 
@@ -252,7 +234,7 @@ class Scene(Frozen):
     stuff_categories: tuple[str, ...] = ()
     surface: Surface | None
     world: World
-    lights: tuple[AreaLight, ...] = ()
+    lights: tuple[Light, ...] = ()
     fixtures: Annotated[tuple[Fixture, ...], Field(max_length=FIXTURES)] = ()
     objects: tuple[SceneObject, ...]
     camera: Camera

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from .distributions import Choice, Constant, Empirical, Expr, Integers, LogUniform, TruncNormal, Uniform
+from .recipe_lights import LIGHTS
 
 __all__ = ["explain", "get_in", "rule_of", "set_in"]
 
@@ -139,6 +140,7 @@ _TAGS: Mapping[str | int, type[BaseModel]] = {
     "choice": Choice,
     "empirical": Empirical,
     "expr": Expr,
+    **LIGHTS,
 }
 
 

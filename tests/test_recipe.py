@@ -11,6 +11,7 @@ import trimesh
 from scenewright.scenes.load import built_in_recipes, load, recipe_from_dict, recipe_sha256
 from scenewright.scenes.recipe import Recipe
 from scenewright.scenes.sample import sample
+from scenewright.scenes.tree import get_in
 
 from .small_recipe import DISC, RECIPE, make
 
@@ -40,14 +41,14 @@ def test_yaml_aliases_and_numbers(tmp_path: Path) -> None:
     recipe = written(tmp_path, YAML)
     assert recipe.category_names == ("box", "crate")
     assert [a.scale.values() for a in recipe.objects.assets] == [(0.1,), (0.1,)]
-    assert recipe.lights[1].distance.values() == (1, 2) and recipe.description == "2024-02-30"
+    assert get_in(recipe, "lights.1.distance").values() == (1, 2) and recipe.description == "2024-02-30"
 
 
 def test_an_override_changes_one_place(tmp_path: Path) -> None:
     """`--set` on one of three places that share an alias leaves the two others alone."""
     recipe = written(tmp_path, YAML, "lights.1.distance.high=1.5", "objects.assets.1.weight=3", "camera.roll_deg=5")
-    assert recipe.lights[1].distance.values() == (1, 1.5) and recipe.objects.assets[1].weight == 3
-    assert recipe.lights[0].distance.values() == recipe.camera.distance.values() == (1, 2)
+    assert get_in(recipe, "lights.1.distance").values() == (1, 1.5) and recipe.objects.assets[1].weight == 3
+    assert get_in(recipe, "lights.0.distance").values() == recipe.camera.distance.values() == (1, 2)
     assert recipe.camera.roll_deg.values() == (5,), "a key that the file leaves out can be set"
 
 

@@ -102,8 +102,6 @@ _RULES: Mapping[str, str] = {
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
-    "union_tag_not_found": "needs the key {discriminator}, which says what it is",
-    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
     "too_short": "needs at least {min_length} entries",
     "too_long": "may have at most {max_length} entries",
     "greater_than": "must be above {gt:g}",

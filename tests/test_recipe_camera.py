@@ -91,7 +91,7 @@ def test_a_lens_goes_through_json() -> None:
 @pytest.mark.parametrize(
     ("camera", "message"),
     [
-        ("distortion: {k1: 1}", "camera.distortion: needs the key 'model'"),
+        ("distortion: {k1: 1}", "camera.distortion: needs 'model'"),
         ("distortion: {model: fishy}", "'model' must be one of 'brown_conrady', 'fisheye'"),
         ("distortion: {model: fisheye, k9: 1}", "k9: unknown key; allowed are model, k1, k2, k3, k4"),
         ("distortion: {model: brown_conrady, k9: 1}", "k9: unknown key; allowed are model, k1, k2, p1, p2, k3"),

@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import PlacementError
+from .arrange_fly import Sky, fly
 from .arrange_hang import hang
 from .arrange_pile import DROPS, pile, table
 from .arrange_rows import grid, shelve
+from .arrange_stack import carry, group_item, stack
 from .build import scene_mesh
 from .physics import Body
 from .placement import Area, Item, Placer
 from .recipe import PlacementSpec
 from .rules import ImageDraws, room_for_objects
+from .sample_camera import camera
 from .sample_container import PlacedContainer
 from .scene import Draw
 from .streams import stream
@@ -46,6 +49,16 @@ def arrange(
     Raises:
         PlacementError: they do not fit.
     """
+    in_air = [spec.mode == "fly" or (t.distractor and spec.distractors == "fly") for t in things]
+    below = [t for t, flies in zip(things, in_air, strict=True) if not flies]
+    low = _arrange(spec, draw, below, inside) if below else []
+    high = _fly(spec, draw, [t for t, flies in zip(things, in_air, strict=True) if flies], (below, low), inside)
+    return [(high if flies else low).pop(0) for flies in in_air]
+
+
+def _arrange(
+    spec: PlacementSpec, draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None
+) -> list[Pose]:
     if spec.mode in DROPS:
         return _drop(spec, draw, things, inside)
     if spec.mode == "grid":
@@ -54,7 +67,52 @@ def arrange(
         return _shelve(spec, things, inside)
     if spec.mode == "hang":
         return _hang(draw, things, inside)
+    if spec.mode in ("stack", "on_top"):
+        return _groups(spec, draw, things, inside)
     return _scatter(spec, draw, things, inside)
+
+
+def _groups(
+    spec: PlacementSpec, draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None
+) -> list[Pose]:
+    """Things on each other, and these groups scattered."""
+    rngs, items = [t.rng for t in things], [t.item for t in things]
+    if spec.mode == "stack":
+        groups = stack(rngs, items, round(draw("placement.stack_height")))
+    else:
+        groups = carry(rngs, items, round(draw("placement.carriers")), spec.gap, spec.attempts)
+    wholes = [Placing(group_item(g, items), rngs[g[0][0]], things[g[0][0]].distractor) for g in groups]
+    room = np.inf if inside is None else inside.interior.levels[0].clearance_m
+    for whole in wholes:
+        if whole.item.mesh.extents[2] > room:
+            raise PlacementError(
+                f"{whole.item.name}: {whole.item.mesh.extents[2] * 1e3:.0f} mm high under a board at "
+                f"{room * 1e3:.0f} mm: lower placement.stack_height, or take a shelf with a larger spacing_m"
+            )
+    places = _scatter(spec, draw, wholes, inside)
+    poses = {k: place @ pose for place, group in zip(places, groups, strict=True) for k, pose in group}
+    return [poses[k] for k in range(len(things))]
+
+
+def _fly(
+    spec: PlacementSpec, draw: ImageDraws, things: Sequence[Placing], below: tuple[Sequence[Placing], Sequence[Pose]],
+    inside: PlacedContainer | None,
+) -> list[Pose]:  # fmt: skip
+    """Poses of things in the air, clear of the container and of those `below`, which have their poses already."""
+    if not things:
+        return []
+    boxes = [_box(t.item.mesh.vertices * t.item.scale, pose) for t, pose in zip(*below, strict=True)]
+    if inside is not None:
+        boxes.append(_box(scene_mesh(inside.fixture.mesh).vertices, inside.pose))
+    eye = np.linalg.inv(camera(draw.recipe, draw).extrinsics)[:3, 3]
+    area = (draw("placement.area.0"), draw("placement.area.1"))
+    sky = Sky(area, eye, spec.air, spec.attempts, boxes)
+    return fly([t.rng for t in things], [t.item for t in things], sky, spec.gap)
+
+
+def _box(points: npt.NDArray[np.float64], pose: Pose) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    world = points @ pose[:3, :3].T + pose[:3, 3]
+    return world.min(axis=0), world.max(axis=0)
 
 
 def _hang(draw: ImageDraws, things: Sequence[Placing], inside: PlacedContainer | None) -> list[Pose]:

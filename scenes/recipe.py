@@ -10,47 +10,19 @@ from ..assets.fixtures import FIXTURES
 from ..assets.material import FileRef
 from .distributions import Dist, spelled_out
 from .license import License
-from .limits import LARGEST, Positive, Strict, between, words
+from .limits import LARGEST, Strict, between, words
 from .outputs import Output
 from .recipe_camera import CameraSpec
 from .recipe_container import ContainerSpec
 from .recipe_lights import LightSpec, WorldSpec
 from .recipe_materials import Materials
 from .recipe_motion import MotionSpec
-from .recipe_objects import AssetSpec, ObjectsSpec, Pose
+from .recipe_objects import AssetSpec, ObjectsSpec
+from .recipe_placement import PlacementSpec
 from .recipe_sensor import SensorSpecs
 from .scene import LabelRules, Look, ViewTransform
 
-__all__ = ["CameraSpec", "LightSpec", "Recipe", "Rule"]
-
-
-class PlacementSpec(Strict):
-    """Where on the surface, or in the container, objects lie, and how."""
-
-    mode: Annotated[
-        Literal["scatter", "grid", "pile", "roll", "shelve", "hang"],
-        Field(
-            description="scatter: apart from each other in resting poses; grid: one in each cell, with jitter; pile: "
-            "poured in by physics; roll: thrown by physics, as dice are; shelve: in rows on the boards of a shelf; "
-            "hang: from the pegs of a pegboard"
-        ),
-    ] = "scatter"
-    area: Annotated[
-        tuple[Positive, Positive], Field(description="width and depth of the area for object centres, metres")
-    ] = Field(default=(0.3, 0.2), validate_default=True)
-    density: Annotated[Literal["uniform", "center"], Field(description="center: denser towards the middle")] = "uniform"
-    pose: Annotated[
-        Pose,
-        Field(
-            description="stable: on any face it can rest on, as likely as when dropped; upright: as modelled. "
-            "An asset's own `pose` comes first"
-        ),
-    ] = "stable"
-    gap: Annotated[float, Field(ge=0.0001, le=1, description="smallest distance between objects, metres")] = 0.0005
-    attempts: Annotated[
-        int,
-        Field(ge=1, le=10000, description="tries per object before placement fails; the second half ignores `density`"),
-    ] = 500
+__all__ = ["CameraSpec", "LightSpec", "PlacementSpec", "Recipe", "Rule"]
 
 
 #: Rounding a scaled image to whole pixels may squeeze it by so much.

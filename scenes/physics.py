@@ -216,6 +216,10 @@ def _drag(model: mujoco.MjModel, slide_per_s: float, turn_per_s: float) -> Vec:
     return np.hstack([slide, turn_per_s * model.body_inertia[1:]]).ravel()
 
 
+#: MuJoCo would write its warnings into a file in the current folder. A step that explodes ends as `Unsettled` anyway.
+mujoco.set_mju_user_warning(lambda message: None)
+
+
 def _run(model: mujoco.MjModel, data: mujoco.MjData, seconds: float) -> None:
     mujoco.mj_step(model, data, nstep=max(1, round(seconds / STEP_S)))
 

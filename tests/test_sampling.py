@@ -41,7 +41,8 @@ def test_a_scene_survives_json() -> None:
 def test_every_draw_is_recorded_with_its_quantile() -> None:
     """The value of each parameter is its distribution's at the recorded quantile, and a fixed one has none."""
     recipe = make()
-    other = ("world.sky.", "world.colour", "lights.0.offset_m.")  # of worlds and lights that this recipe has not
+    # Of worlds, lights and placement modes that this recipe has not.
+    other = ("world.sky.", "world.colour", "lights.0.offset_m.", "placement.stack_height", "placement.carriers")
     for index in range(8):
         scene = sample(recipe, index)
         assert {path for path in drawable(recipe) if not path.startswith(other)} < set(scene.parameters)

@@ -5,8 +5,9 @@ Both folders are COCO with the same categories. The photographs are cut in two h
 which is the order in which they were taken: bursts show the same dice in the same places, so halves that interleave
 would test on near-duplicates of the training images. A detector is trained on each half and tested on the other; the
 synthetic one is tested on the same halves and on all photographs. All have the same network, augmentation, number of
-optimiser steps and seeds; nothing is chosen on test images. AP as COCO's evaluation of boxes has it; class-agnostic
-AP50 keeps one detection at each place and ignores its class. Exit code 1 if the synthetic mean AP50 is the lower one.
+optimiser steps and seeds. Steps, crop size and augmentation were chosen while looking at the photographs. AP as COCO's
+evaluation of boxes has it; class-agnostic AP50 keeps one detection at each place and ignores its class. Exit code 1 if
+the synthetic mean AP50 is the lower one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,4 +128,4 @@ def pictures(source: Source, materials: Iterable[Any]) -> tuple[Path, ...]:
 def hashes(source: Source, others: Iterable[Path]) -> dict[str, str]:
     """Path below the source's folder → sha256 of each other file that was read."""
     base = source.path.parent
-    return {str(p.relative_to(base)): remember(p).sha256 for p in sorted(others)}
+    return {os.path.relpath(p.resolve(), base.resolve()): remember(p).sha256 for p in sorted(others)}

@@ -139,7 +139,7 @@ def test_what_is_too_large_is_refused() -> None:
 
 def test_a_heap_that_will_not_hold_is_redrawn_and_then_refused() -> None:
     """More than a tray can hold falls out again and again: the error counts the tries and says what happened last."""
-    low = {**TRAY, "x_m": 0.05, "y_m": 0.05, "height_m": 0.005, "corner_m": 0.002}
+    low = {**TRAY, "x_m": 0.05, "y_m": 0.05, "height_m": 0.01, "corner_m": 0.002}
     ball = build("sphere", {"radius_m": 0.01})
     with pytest.raises(PlacementError, match=r"dropped 25 objects \d+ times and no pile will do; the last: object"):
         pile(0, 0, "test", [Body(ball, 1.0)] * 25, Drop(tumble_s=0.1), interior("tray", low))

@@ -10,6 +10,7 @@ from ..errors import AssetError
 from .families_glossy import GLOSSY
 from .families_metals import METALS
 from .families_natural import NATURAL
+from .families_patterned import PATTERNED
 from .families_polymers import POLYMERS
 from .material import RGB, FileRef, Material
 from .material_values import Family, Palette, Range
@@ -19,7 +20,7 @@ __all__ = ["FAMILIES", "Family", "Palette", "Range", "material", "material_rand"
 #: Seeds are drawn below this bound, so that they survive JSON readers that keep numbers as 32-bit integers.
 SEED_BOUND = 2**31
 
-FAMILIES: dict[str, Family] = {**METALS, **NATURAL, **POLYMERS, **GLOSSY}
+FAMILIES: dict[str, Family] = {**METALS, **NATURAL, **POLYMERS, **GLOSSY, **PATTERNED}
 
 
 def material(family: str, values: Mapping[str, float | RGB], seed: int, texture: FileRef | None = None) -> Material:

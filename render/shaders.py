@@ -14,6 +14,7 @@ from .shader_glossy import acrylic, felt, marbled, speckled
 from .shader_graph import Graph
 from .shader_metals import black_oxide, brass, brushed_steel, cast_steel, painted_metal, zinc
 from .shader_natural import cardboard, concrete, fabric, paper, wood
+from .shader_patterned import belt, checker, cutting_mat, graph_paper, powder_coat, stripes, tiles
 from .shader_polymers import ceramic, glass, plastic, rubber, textured
 from .shader_print import printed
 
@@ -41,6 +42,13 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
     "marbled": marbled,
     "speckled": speckled,
     "felt": felt,
+    "checker": checker,
+    "stripes": stripes,
+    "cutting_mat": cutting_mat,
+    "graph_paper": graph_paper,
+    "tiles": tiles,
+    "powder_coat": powder_coat,
+    "belt": belt,
 }
 
 

@@ -17,8 +17,11 @@ import numpy as np
 from scenewright.assets.convex import convex_pieces
 from scenewright.assets.library import build, interior, rand
 from scenewright.scenes.arrange_pile import DROPS, OVERLAP_M, pile
+from scenewright.scenes.build import shape_mesh
 from scenewright.scenes.penetration import deepest
 from scenewright.scenes.physics import Body
+from scenewright.scenes.sample_container import PlacedContainer
+from scenewright.scenes.scene import Fixture, matrix
 
 KINDS = ("hex_bolt", "socket_screw", "nut", "washer", "gear", "bearing", "bracket", "spring", "die", "pipe_fitting")
 EACH = 3
@@ -40,7 +43,9 @@ def main() -> int:
     each = cutting / len(meshes) * 1e3
     print(f"{len(meshes)} assets into {pieces} convex pieces: {cutting:.2f} CPU s, {each:.0f} ms each")
     params = rand(np.random.default_rng(0), "bin", BIN)
-    inside, walls = interior("bin", params), build("bin", params)
+    ref, walls = shape_mesh("bin", params)
+    fixture = Fixture(name="bin", mesh=ref, materials={}, world_T_fixture=matrix(np.eye(4)))
+    inside = PlacedContainer(fixture, interior("bin", params))
     times, depths, redrawn, same = [], [], 0, True
     for k in range(args.piles):
         bodies = [Body(meshes[i], 1.0) for i in np.random.default_rng(k).integers(len(meshes), size=args.parts)]

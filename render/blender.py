@@ -179,7 +179,7 @@ def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int
     cycles.use_denoising = settings.denoise
     cycles.denoiser = "OPENIMAGEDENOISE"
     cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
-    cycles.denoising_prefilter, cycles.denoising_quality = "ACCURATE", "HIGH"
+    cycles.denoising_prefilter, cycles.denoising_quality = settings.prefilter.upper(), "HIGH"
     cycles.texture_limit_render = "OFF"
     # With one world and a few softboxes the tree chooses badly: 6 dB more noise where a softbox stands beside an HDRI.
     cycles.use_light_tree = False

@@ -18,7 +18,8 @@ def plastic(g: Graph, v: Values) -> Any:
     broad = g.noise(18, detail=4, rough=0.6)
     marks = scratches(g, v["wear"], width_mm=0.15)
     scuffed = (marks * 0.45 + broad.step(0.56, 0.75) * (0.10 * v["wear"])) * v["wear"]
-    tone = broad.step(0.3, 0.7).tint(dim(v["colour"], 0.90), dim(v["colour"], 1.06))
+    stained = 0.02 + 0.08 * v["wear"]  # pigment is even; hands and years are not
+    tone = broad.step(0.3, 0.7).tint(dim(v["colour"], 1 - stained), dim(v["colour"], 1 + 0.5 * stained))
     grime = g.cavity(2.5).step(0.3, 0.9) * (0.6 * v["wear"])
     skin = Skin(
         colour=grime.tint(
@@ -29,7 +30,7 @@ def plastic(g: Graph, v: Values) -> Any:
         height_mm=(mould - 0.5) * (0.035 * v["texture"]) + (broad - 0.5) * 0.08,
         more={"ior": 1.5},
     )
-    return finish(g, smudged(g, skin, 0.28), v["dust"])
+    return finish(g, smudged(g, skin, 0.08 + 0.3 * v["wear"]), v["dust"])
 
 
 def rubber(g: Graph, v: Values) -> Any:

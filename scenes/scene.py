@@ -190,7 +190,8 @@ class RenderSettings(Frozen):
     """How the picture is computed: `look` is the contrast of "agx", and "none" with "standard".
 
     A pixel gets at least `min_samples`, and more until Cycles estimates its noise below `noise_threshold` or it has
-    `samples`; with a threshold of 0 every pixel gets `samples`. A black body at `white_balance_k` looks white; a
+    `samples`; with a threshold of 0 every pixel gets `samples`. `prefilter` is what the denoiser does with its auxiliary
+    images: "accurate" costs as much again as the rest of it. A black body at `white_balance_k` looks white; a
     `white_balance_tint` above 0 takes green out of the picture. `Frame.linear` is before exposure and white balance.
     """
 
@@ -200,6 +201,7 @@ class RenderSettings(Frozen):
     min_samples: Annotated[int, Field(ge=0)] = 0
     noise_threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
     denoise: bool = True
+    prefilter: Literal["accurate", "fast"] = "accurate"
     view_transform: ViewTransform = "agx"
     look: Look = "none"
     exposure_ev: float = 0.0

@@ -190,9 +190,10 @@ class RenderSettings(Frozen):
     """How the picture is computed: `look` is the contrast of "agx", and "none" with "standard".
 
     A pixel gets at least `min_samples`, and more until Cycles estimates its noise below `noise_threshold` or it has
-    `samples`; with a threshold of 0 every pixel gets `samples`. `prefilter` is what the denoiser does with its images of
-    albedo and normals: "accurate" costs as much again as the rest of it. A black body at `white_balance_k` looks white;
-    a `white_balance_tint` above 0 takes green out of the picture. `Frame.linear` is before exposure and white balance.
+    `samples`; with a threshold of 0 every pixel gets `samples`. `prefilter` is what the denoiser does with its images
+    of albedo and normals: "accurate" costs as much again as the rest of it. A black body at `white_balance_k` looks
+    white; a `white_balance_tint` above 0 takes green out of the picture. `Frame.linear` is before exposure and white
+    balance.
     """
 
     engine: Literal["cycles", "flat"] = "cycles"

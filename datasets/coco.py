@@ -9,26 +9,18 @@ its group, and in no other.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from ..errors import DatasetError
 from ..scenes.license import License
-from .files import atomic_file
 from .records import DatasetInfo
 from .splits import SPLITS
+from .stream import CocoFile, damaged
 
-__all__ = ["OBJECTS", "SplitCounts", "annotation_id", "coco_path", "write_coco"]
-
-#: Bytes gathered before they are written: fewer mean more calls, and more no longer fit a core's cache (both measured).
-BUFFER = 1 << 18
+__all__ = ["OBJECTS", "SplitCounts", "annotation_id", "categories", "coco_path", "head", "image_entry", "write_coco"]
 
 #: One more than the largest object id (`SceneObject.id`), so that two images never share an annotation id.
 OBJECTS = 32768
@@ -63,54 +55,20 @@ def write_coco(records: Iterable[Json], info: DatasetInfo, folder: Path) -> dict
     `records` are as `records.record_dicts` gives them. Images without objects are kept. Gives the counts
     by split; DatasetError names the image whose record lacks something.
     """
+    top = head(info) | {"categories": categories(info.categories)}
     with ExitStack() as stack:
-        parts = {split: _Part(stack, coco_path(folder, split), info) for split in SPLITS}
+        parts = {split: CocoFile(stack, coco_path(folder, split), top) for split in SPLITS}
         for record in records:
-            index = record.get("index")
-            try:
+            with damaged(record.get("index")):
                 parts[record["split"]].add(_image(record, info.license), _annotations(record))
-            except (KeyError, TypeError, AttributeError, orjson.JSONEncodeError) as error:
-                raise DatasetError(
-                    f"the record of image {index} is damaged ({type(error).__name__}: {error}): validate the dataset, "
-                    "delete that record and run the same generate command again"
-                ) from error
         for part in parts.values():
             part.finish()
-        return {split: part.counts for split, part in parts.items()}
+        return {split: SplitCounts(part.images, part.annotations) for split, part in parts.items()}
 
 
-class _Part:
-    """One COCO file in the making. Images go straight to it; annotations wait in a nameless file and follow at the end.
-
-    Images carry their whole `generation` and with it most of the bytes, which this way are written once.
-    """
-
-    def __init__(self, stack: ExitStack, path: Path, info: DatasetInfo) -> None:
-        self.counts = SplitCounts()
-        self._file = stack.enter_context(atomic_file(path, BUFFER))
-        self._late = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115  # the stack closes it
-        head = {"info": _info(info), "licenses": _licenses(info.license), "categories": _categories(info.categories)}
-        self._file.write(orjson.dumps(head)[:-1] + b',\n"images":[')
-
-    def add(self, image: Json, annotations: list[Json]) -> None:
-        if annotations:
-            self._late.write(b",\n" if self.counts.annotations else b"\n")
-            self._late.write(memoryview(orjson.dumps(annotations))[1:-1])  # without the brackets, and without a copy
-        self._file.write(b",\n" if self.counts.images else b"\n")
-        self._file.write(orjson.dumps(image))
-        self.counts.annotations += len(annotations)
-        self.counts.images += 1
-
-    def finish(self) -> None:
-        self._file.write(b'],\n"annotations":[')
-        self._late.seek(0)
-        shutil.copyfileobj(self._late, self._file, BUFFER)
-        self._file.write(b"]}\n")
-
-
-def _info(info: DatasetInfo) -> Json:
-    """COCO's `info`, without a date: a date would make equal datasets differ."""
-    return {
+def head(info: DatasetInfo) -> Json:
+    """COCO's `info`, without a date, since a date would make equal datasets differ, and its `licenses`."""
+    about = {
         "description": info.name,
         "contributor": "scenewright",
         "seed": info.seed,
@@ -119,6 +77,7 @@ def _info(info: DatasetInfo) -> Json:
         "depth_unit_m": info.depth_unit_m,
         "versions": info.versions,
     }
+    return {"info": about, "licenses": _licenses(info.license)}
 
 
 def _licenses(licence: License | None) -> list[Json]:
@@ -126,11 +85,12 @@ def _licenses(licence: License | None) -> list[Json]:
     return [{"id": LICENSE, "name": licence.name, "url": licence.url}] if licence else []
 
 
-def _categories(names: Iterable[str]) -> list[Json]:
+def categories(names: Iterable[str]) -> list[Json]:
+    """COCO's categories, from 1 in the recipe's order."""
     return [{"id": i, "name": name, "supercategory": "object"} for i, name in enumerate(names, 1)]
 
 
-def _image(record: Json, licence: License | None) -> Json:
+def image_entry(record: Json, licence: License | None) -> Json:
     """COCO's image; `file_name` is relative to `images/`."""
     return {
         "id": record["index"] + 1,
@@ -138,8 +98,11 @@ def _image(record: Json, licence: License | None) -> Json:
         "width": record["width"],
         "height": record["height"],
         **({"license": LICENSE} if licence else {}),
-        "generation": _generation(record, record["scene"]),
     }
+
+
+def _image(record: Json, licence: License | None) -> Json:
+    return image_entry(record, licence) | {"generation": _generation(record, record["scene"])}
 
 
 def _generation(record: Json, scene: Json) -> Json:

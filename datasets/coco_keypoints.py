@@ -9,7 +9,6 @@ those of `instances_<split>.json`.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,15 +19,15 @@ import orjson
 from ..assets.skeletons import SKELETONS
 from ..errors import DatasetError
 from .coco import annotation_id
-from .files import atomic_file, read_bytes
+from .files import read_bytes
 from .records import DatasetInfo, indices, record_path
 from .splits import SPLITS
+from .stream import CocoFile, damaged
 
 __all__ = ["keypoints_path", "write_keypoints"]
 
 Json = dict[str, Any]
 HALF = 0.5
-CHUNK = 1 << 18
 
 
 def keypoints_path(folder: Path, split: str) -> Path:
@@ -45,24 +44,12 @@ def write_keypoints(folder: Path, info: DatasetInfo, target: Path) -> None:
     categories = _categories(folder, info)
     names = {c["id"]: c["keypoints"] for c in categories}
     with ExitStack() as stack:
-        files = {split: stack.enter_context(atomic_file(keypoints_path(target, split))) for split in SPLITS}
-        late = {split: stack.enter_context(tempfile.TemporaryFile()) for split in SPLITS}
-        for file in files.values():
-            file.write(b'{"categories":' + orjson.dumps(categories) + b',\n"images":[')
-        begun: dict[str, set[str]] = {split: set() for split in SPLITS}
+        files = {split: CocoFile(stack, keypoints_path(target, split), {"categories": categories}) for split in SPLITS}
         for record in _records(folder):
-            split, image, annotations = record["split"], _image(record), _annotations(record, names)
-            files[split].write((b",\n" if "image" in begun[split] else b"\n") + orjson.dumps(image))
-            begun[split].add("image")
-            for annotation in annotations:
-                late[split].write((b",\n" if "annotation" in begun[split] else b"\n") + orjson.dumps(annotation))
-                begun[split].add("annotation")
-        for split, file in files.items():
-            file.write(b'],\n"annotations":[')
-            late[split].seek(0)
-            while chunk := late[split].read(CHUNK):
-                file.write(chunk)
-            file.write(b"]}\n")
+            with damaged(record.get("index")):
+                files[record["split"]].add(_image(record), list(_annotations(record, names)))
+        for file in files.values():
+            file.finish()
 
 
 def _records(folder: Path) -> Iterator[Json]:

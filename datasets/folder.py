@@ -20,6 +20,7 @@ from ..scenes.recipe import Recipe
 from .coco import write_coco
 from .coco_keypoints import write_keypoints
 from .files import TEMPORARY, sweep
+from .panoptic import write_panoptic
 from .records import Counts, DatasetInfo, indices, iter_records, quarantined, read_info, record_dicts, write_info
 
 __all__ = ["export", "lock", "open_dataset"]
@@ -73,6 +74,8 @@ def export(folder: Path, info: DatasetInfo) -> DatasetInfo:
     splits = write_coco(record_dicts(folder), info, folder)
     if "keypoints" in info.outputs:
         write_keypoints(folder, info, folder)
+    if "panoptic" in info.outputs:
+        write_panoptic(record_dicts(folder), info, folder)
     counts = Counts(
         requested=info.counts.requested,
         images=len(indices(folder)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import chain
@@ -16,19 +16,22 @@ from pydantic import TypeAdapter, ValidationError
 from ..assets.files import STORED_NAME
 from ..assets.material import FileRef
 from ..errors import ScenewrightError
-from ..scenes.outputs import MAPS, map_names
+from ..scenes.outputs import MAPS, Output, map_names
 from .coco import coco_path
 from .coco_keypoints import keypoints_path
 from .files import TEMPORARY, inside
+from .panoptic import panoptic_path
 from .records import DatasetInfo, indices
 from .splits import SPLITS
 
-__all__ = ["Finding", "inventory"]
+__all__ = ["Finding", "derived_paths", "inventory"]
 
 #: What stands at the top of a dataset; the lock of a run that goes on, and the contact sheet where `contact` puts it.
 TOP = {
     "dataset.json", "images", "depth", "ids", "records", "annotations", "assets", "quarantine", "contact.png", ".lock",
 }  # fmt: skip
+#: Where the COCO file lies that an output asks for.
+DERIVED: dict[Output, Callable[[Path, str], Path]] = {"keypoints": keypoints_path, "panoptic": panoptic_path}
 IMAGE_NAME = re.compile(r"[0-9]{6}|[1-9][0-9]{6,}")
 RECIPE_FILES = TypeAdapter(dict[str, tuple[FileRef, ...]])
 RECIPE_LIBRARIES = TypeAdapter(dict[str, FileRef])
@@ -41,6 +44,12 @@ class Finding:
     severity: Literal["error", "warning"]
     path: str
     message: str
+
+
+def derived_paths(outputs: Iterable[Output]) -> list[Path]:
+    """The files below a dataset's folder that are written from all records, in a dataset with these outputs."""
+    extra = [kind for output, kind in DERIVED.items() if output in outputs]
+    return [kind(Path(), split) for kind in (coco_path, *extra) for split in SPLITS]
 
 
 def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
@@ -83,9 +92,7 @@ def _numbered(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
 
 
 def _annotations(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
-    known = {coco_path(folder, split).name for split in SPLITS}
-    if info is None or "keypoints" in info.outputs:
-        known |= {keypoints_path(folder, split).name for split in SPLITS}
+    known = {path.name for path in derived_paths(info.outputs if info else DERIVED)}
     for path in sorted((folder / "annotations").glob("*")):
         if path.name not in known and not _left(path):
             message = f"a foreign file: annotations/ holds {', '.join(sorted(known))}; move it elsewhere"

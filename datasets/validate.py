@@ -17,12 +17,13 @@ import numpy.typing as npt
 from ..errors import ScenewrightError
 from ..render.labels import InstanceLabel, left_out
 from ..render.rle import decode, encode_ids
-from .coco import coco_path, write_coco
-from .coco_keypoints import keypoints_path, write_keypoints
+from .coco import write_coco
+from .coco_keypoints import write_keypoints
 from .depth import decode_depth
 from .files import inside, read_bytes
-from .inventory import Finding, inventory
+from .inventory import Finding, derived_paths, inventory
 from .maps import decode as decode_map
+from .panoptic import write_panoptic
 from .png import decode_ids, decode_rgb, pixels_sha256
 from .records import (
     DatasetInfo,
@@ -252,8 +253,7 @@ def _info(folder: Path, info: DatasetInfo) -> Messages:
 
 def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
     """COCO files must be, byte for byte, what the records give; that includes ids, categories and counts."""
-    kinds = (coco_path, keypoints_path) if "keypoints" in info.outputs else (coco_path,)
-    paths = [kind(Path(), split) for kind in kinds for split in SPLITS]
+    paths = derived_paths(info.outputs)
     for path in paths:
         if not (folder / path).is_file():
             message = "is missing: run the same generate command again, it is written from the records"
@@ -263,6 +263,8 @@ def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
             counts = write_coco(record_dicts(folder), info, Path(fresh))
             if "keypoints" in info.outputs:
                 write_keypoints(folder, info, Path(fresh))
+            if "panoptic" in info.outputs:
+                write_panoptic(record_dicts(folder), info, Path(fresh))
         except ScenewrightError as error:
             if sound:  # otherwise the record's own finding says it better
                 yield Finding("error", "annotations", str(error))

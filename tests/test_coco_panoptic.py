@@ -45,10 +45,10 @@ def read_ids(path: Path) -> Ids:
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert picture is not None and picture.dtype == np.uint8
     blue, green, red = np.moveaxis(picture.astype(np.int64), 2, 0)
-    return red + 256 * green + 65536 * blue
+    return np.asarray(red + 256 * green + 65536 * blue)
 
 
-def annotations(folder: Path) -> list[tuple[Json, Json, Ids]]:
+def annotated(folder: Path) -> list[tuple[Json, Json, Ids]]:
     """Every annotation with its image and the ids of its PNG."""
     found = []
     for split in SPLITS:
@@ -84,7 +84,7 @@ def quality(truth: list[tuple[Json, Ids]], found: list[tuple[Json, Ids]]) -> flo
 def test_pngs_and_segments_say_the_same(folder: Path) -> None:
     """Ids of PNG and JSON are the same sets; area and tight box of each segment are those of its pixels; no crowds."""
     seen = 0
-    for image, annotation, ids in annotations(folder):
+    for image, annotation, ids in annotated(folder):
         assert ids.shape == (image["height"], image["width"])
         listed = {s["id"]: s for s in annotation["segments_info"]}
         assert len(listed) == len(annotation["segments_info"])
@@ -132,7 +132,7 @@ def test_colours_are_distinct_and_never_void(folder: Path) -> None:
 
 def test_panoptic_quality_against_itself(folder: Path) -> None:
     """The files score 1.0 against themselves, and less with one segment given to another category."""
-    truth = [(annotation, ids) for _, annotation, ids in annotations(folder)]
+    truth = [(annotation, ids) for _, annotation, ids in annotated(folder)]
     assert quality(truth, truth) == 1.0
     changed: list[Json] = orjson.loads(orjson.dumps([a for a, _ in truth]))
     first = changed[0]["segments_info"][0]

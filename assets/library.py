@@ -19,6 +19,7 @@ from .shapes import (
     bottle,
     bracket,
     can,
+    carton,
     die,
     gear,
     hammer,
@@ -54,6 +55,7 @@ BOTTLE_PARTS: dict[str, Weights] = {
     "label": {"paper": 1},
     "cap": {"painted_metal": 2, "plastic": 1},
 }
+CARTON_PARTS: dict[str, Weights] = {"body": {"printed": 1}, "tape": {"plastic": 1}}
 CAN_PARTS: dict[str, Weights] = {"body": {"painted_metal": 1}, "lid": BARE, "tab": BARE}
 DIE_PARTS: dict[str, Weights] = {"body": {"plastic": 1}, "pips": {"plastic": 1}}
 HAMMER_PARTS: dict[str, Weights] = {"handle": {"wood": 1}, "head": {"black_oxide": 2, "painted_metal": 1}}
@@ -67,6 +69,7 @@ SHAPES: dict[str, Shape] = {
     "box": Shape(primitives.BoxParams, primitives.box, primitives.box_rand, {"body": PLAIN}),
     "bracket": Shape(bracket.BracketParams, bracket.bracket, bracket.bracket_rand, {"body": SHEET}),
     "can": Shape(can.CanParams, can.can, can.can_rand, CAN_PARTS),
+    "carton": Shape(carton.CartonParams, carton.carton, carton.carton_rand, CARTON_PARTS),
     "cylinder": Shape(primitives.CylinderParams, primitives.cylinder, primitives.cylinder_rand, {"body": PLAIN}),
     "die": Shape(die.DieParams, die.die, die.die_rand, DIE_PARTS),
     "gear": Shape(

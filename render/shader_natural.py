@@ -104,7 +104,7 @@ def paper(g: Graph, v: Values) -> Any:
     fold = g.cells(75, feature="DISTANCE_TO_EDGE")
     crease = fold.step(0.012, 0.0) * v["creases"]
     tone = (cloud - 0.5) * 0.8 + (stain - 0.5) * (0.6 + v["wear"]) + (fibres - 0.5) * 0.5 + 0.5
-    clean = tone.clamped().tint(dim(v["colour"], 1.06), dim(v["colour"], 0.84))
+    clean = tone.clamped().tint(dim(v["colour"], 1.03), dim(v["colour"], 0.92))
     skin = Skin(
         colour=(crease * 0.3).tint(clean, dim(v["colour"], 0.6)),
         roughness=v["roughness"] + crease * 0.2,
@@ -166,7 +166,7 @@ def fabric(g: Graph, v: Values) -> Any:
     fade = g.noise(150, detail=3)
     shade = seen.lerp(0.5, on_top.lerp(shade_weft, shade_warp))
     thick = seen.lerp(0.5, on_top).lerp(slub_y, slub) * g.resolved(SLUB_MM / 1000)
-    yarn = shade * 0.5 + thick * 1.6 + (fade - 0.5) * 0.7
+    yarn = shade * 0.5 + thick * 1.6 + (fade - 0.5) * 0.3
     lit = (height * 0.55 + yarn * 0.55).clamped()
     skin = Skin(
         colour=lit.tint(dim(v["colour"], 0.40), dim(v["colour"], 1.30)),

@@ -105,7 +105,7 @@ def belt(g: Graph, v: Values) -> Any:
         height_mm=weave * 0.04,
         more={"ior": 1.52, "specular_ior_level": 0.4},
     )
-    return finish(g, smudged(g, skin, 0.15), v["dust"])
+    return finish(g, smudged(g, skin, 0.05), v["dust"])
 
 
 def _plane(g: Graph) -> tuple[Wire, Wire]:
@@ -124,7 +124,7 @@ def _ruled(g: Graph, u: Wire, w: Wire, pitch_mm: float, width_mm: float) -> Wire
 
 
 def _uneven(g: Graph, colour: RGB) -> Wire:
-    return g.noise(70, detail=3, rough=0.6).step(0.3, 0.7).tint(dim(colour, 0.9), dim(colour, 1.06))
+    return g.noise(70, detail=3, rough=0.6).step(0.3, 0.7).tint(dim(colour, 0.95), dim(colour, 1.03))
 
 
 def _printed(g: Graph, v: Values, ink: Wire) -> Any:

@@ -83,7 +83,8 @@ def rubbed(g: Graph, wear: float, reach_mm: float, break_up: Wire) -> Wire:
 def finish(g: Graph, skin: Skin, dust: float) -> Any:
     """The skin as a shader socket, dust on what faces up: a thin film, and single lint specks."""
     lying = g.up().step(0.1, 0.95)
-    film = g.noise(28.0, detail=2, rough=0.7).step(0.2, 0.8) * (0.25 * dust * dust)
+    # Dust falls evenly: what was wiped or touched differs by a third, not from nothing to all.
+    film = (g.noise(28.0, detail=2, rough=0.7).step(0.2, 0.8) * 0.3 + 0.35) * (0.25 * dust * dust)
     specks = g.noise(0.5, detail=0).step(0.77 - 0.05 * dust, 0.80) * (0.7 * dust)
     cover = lying * (film + specks)
     more = dict(skin.more)

@@ -47,6 +47,7 @@ ALONE: dict[str, dict[str, list[object]]] = {
         "spread": [0.15, 0.2, 0.3, 0.33],
         "ball": [0.7, 0.87],
     },
+    "carton": {"style": ["folding", "shipping"], "x_m": [0.015, 0.1, 2.0], "y_m": [0.015, 0.09], "z_m": [0.02, 2.0]},
     "gear": {
         "module_m": [1e-4, 0.0005, 0.005, 0.01],
         "teeth": [10, 14, 60],

@@ -14,7 +14,7 @@ SIDES = {"x_m": 0.12, "y_m": 0.08, "z_m": 0.2}
 
 @pytest.mark.parametrize("style", ["folding", "shipping"])
 def test_size_and_volume(style: str) -> None:
-    """A carton is closed and as large as asked, tape aside; seams and rounded edges take less than 1 % of its volume."""
+    """A carton is closed and as large as asked, tape aside; seams and rounded edges take less than 1 % of it."""
     mesh = build("carton", {"style": style, **SIDES})
     body = trimesh.Trimesh(mesh.vertices, mesh.faces[mesh.face_part == 0], process=False, validate=True)
     assert body.is_watertight

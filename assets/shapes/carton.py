@@ -111,8 +111,8 @@ def _saddle(x: float, z: float, down: float, bend: float, steps: int = 4) -> Poi
     """(N, 2) from the low end on the right over the top to the low end on the left, with bent corners."""
     turn = np.deg2rad(np.linspace(0, 90, steps + 1))
     corner = np.column_stack([np.cos(turn), np.sin(turn)]) * bend
-    right = corner + (x - bend, z - bend)
-    left = corner[::-1] * (-1, 1) + (-(x - bend), z - bend)
+    right = corner + np.array([x - bend, z - bend])
+    left = corner[::-1] * (-1, 1) + np.array([-(x - bend), z - bend])
     return np.concatenate([[[x, down]], right, left, [[-x, down]]])
 
 

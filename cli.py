@@ -7,17 +7,15 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from .errors import ScenewrightError, UsageError
+from .terminal import console, rendering, steps
 
 __all__ = ["app", "main"]
 
@@ -32,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(stderr=True, highlight=False)
 
 RecipeArg = Annotated[str, typer.Argument(help="A built-in recipe (see `scenewright recipes`) or a YAML file.")]
 Dataset = Annotated[Path, typer.Argument(help="Folder of a dataset, as given to --out.")]
@@ -74,7 +71,7 @@ def generate(
     loaded = _load(recipe, preset, size, set_)
     options = Options(workers=workers, device=device, timeout_s=timeout)
     try:
-        with _progress(count) as (begin, advance):
+        with rendering(count) as (begin, advance):
             result = run(loaded, count, out, seed=seed, options=options, progress=advance, begin=begin)
     except _Stopped:
         raise _Stopped(": finished images are kept, the same command goes on from here") from None
@@ -123,7 +120,7 @@ def preview(
     _check_picture(out)
     loaded, options = _small(_load(recipe, "draft", None, set_)), Options(device=device)
     with tempfile.TemporaryDirectory(prefix="scenewright-") as folder:
-        with _progress(4) as (begin, advance):
+        with rendering(4) as (begin, advance):
             result = run(loaded, 4, Path(folder), seed=seed, options=options, progress=advance, begin=begin)
         if not result.info.counts.images:
             raise typer.Exit(NOTHING)
@@ -166,6 +163,52 @@ def validate(dataset: Dataset, as_json: JsonOption = False) -> None:
         (console.print if as_json else print)(f"images in quarantine: {aside}")
     if findings:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    dataset: Dataset,
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="One of the formats above.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; an export that was stopped goes on there.")],
+    split: Annotated[
+        list[str] | None, typer.Option(metavar="SPLIT", help="train or val; repeatable. Default: both.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a dataset into the layout of another tool. The dataset stays as it is, and nothing is overwritten.
+
+    \b
+    coco-polygons  COCO with polygons, for readers that take no run lengths
+                   (Hugging Face's DETR): train/, val/, annotations/
+    rf-detr        the same as train/, valid/ and test/, each with its
+                   _annotations.coco.json; test is valid once more
+    yolo           images/, labels/, data.yaml: an outline for each object
+    yolo-detect    the same: a box for each object
+    panoptic       COCO panoptic where panopticapi looks for it: pictures,
+                   annotations/panoptic_train.json and its folder of PNGs;
+                   the recipe must ask for the output panoptic
+    bop            BOP's scenewise layout: train_pbr/, val_pbr/ with poses,
+                   masks, depth; models/ in mm, one for each different mesh
+
+    \b
+    Polygons run along the edges of pixels and lose nothing; a slit of no
+    width leads to each hole, and in yolo to each further part of an object.
+    bop refuses lenses, and writes no symmetries of models.
+    """
+    from .datasets.exporters.formats import export_dataset
+
+    try:
+        with steps("exporting") as progress:
+            result = export_dataset(dataset, to, out, split or (), progress)
+    except _Stopped:
+        raise _Stopped(": the same command goes on from here") from None
+    if as_json:
+        print(json.dumps(vars(result)))
+        return
+    images = ", ".join(f"{count} images of {name}" for name, count in result.images.items())
+    print(f"{out}: {images}, {result.annotations} annotations")
+    for note in result.notes:
+        console.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
 
 
 @app.command()
@@ -294,40 +337,6 @@ def _small(recipe: Any) -> Any:
     pixels = max(1, round(recipe.labels.min_pixels * size[0] * size[1] / (width * height)))
     changes = {"render": {"size": size}, "labels": {"min_pixels": pixels}}
     return recipe.model_copy(update={k: getattr(recipe, k).model_copy(update=v) for k, v in changes.items()})
-
-
-@contextmanager
-def _progress(count: int) -> Iterator[Any]:
-    """A bar on a terminal, a line for every tenth image elsewhere.
-
-    Gives two functions to call: with the number of images that are to be made, of `count` in all; and with each image.
-    """
-    bar = Progress(
-        TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
-        disable=not console.is_terminal,
-    )  # fmt: skip
-    with bar:
-        task = bar.add_task("images", total=None, rate="")
-
-        def begin(todo: int) -> None:
-            bar.update(task, total=todo)
-            if todo < count:
-                console.print(f"{todo} of {count} images are left to render")
-
-        def advance(outcome: Any) -> None:
-            bar.advance(task)
-            t = bar.tasks[0]
-            rate = f"{60 * t.completed / t.elapsed:.1f} images/min" if t.elapsed else ""
-            bar.update(task, rate=rate)
-            if not console.is_terminal and (t.completed % 10 == 0 or t.completed == t.total):
-                console.print(f"{t.completed:.0f}/{t.total:.0f} images, {rate}")
-            if outcome.status != "ok":
-                console.print(
-                    f"[red]image {outcome.index} {outcome.status}:[/] {escape(str(outcome.reason))}", soft_wrap=True
-                )
-
-        yield begin, advance
 
 
 def _check_picture(path: Path) -> None:

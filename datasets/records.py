@@ -250,9 +250,9 @@ def iter_records(folder: Path) -> Iterator[Record]:
     return (read_record(record_path(folder, index)) for index in indices(folder))
 
 
-def record_dicts(folder: Path) -> Iterator[dict[str, Any]]:
-    """All records, by index, as plain dicts: not checked and parsed no deeper than `skim` does, for fast exporters."""
-    for index in indices(folder):
+def record_dicts(folder: Path, chosen: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
+    """All records by index, or those chosen, as plain dicts: not checked and parsed no deeper than `skim` does."""
+    for index in indices(folder) if chosen is None else chosen:
         path = record_path(folder, index)
         try:
             record = skim(read_bytes(path))

@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial.distance import cdist
 
 from ..assets.mesh import Mesh
 from ..scenes.scene import Camera
-from .labels import InstanceLabel
+from .labels import Box, InstanceLabel
 
-__all__ = ["bop_camera", "bop_model", "bop_pose", "bop_visibility"]
+__all__ = ["bop_box", "bop_camera", "bop_model", "bop_pose", "bop_visibility"]
 
 MM = 1000.0
 HALF = 0.5
-#: Directions in which a model is measured for its diameter.
-DIRECTIONS = 256
+#: Points whose distances to all others are held at a time.
+ROWS = 512
 
 
 def bop_pose(label: InstanceLabel, obj_id: int | None = None) -> dict[str, Any]:
@@ -41,15 +43,43 @@ def bop_pose(label: InstanceLabel, obj_id: int | None = None) -> dict[str, Any]:
 def bop_visibility(label: InstanceLabel) -> dict[str, Any]:
     """An entry of `scene_gt_info.json`: boxes [x, y, w, h] unhidden and visible, [−1, −1, −1, −1] for none; pixels.
 
-    Pixels outside the image do not count here, as they do in BOP.
+    `px_count_all`, and with it `visib_fract`, count pixels up to one image size beyond each border, as the toolkit does
+    and `InstanceLabel.truncation` too. `bbox_obj` ends at the border here: `bop_box` gives the one that does not.
     """
+    seen = 1 - (label.truncation or 0.0)
+    pixels = round(label.amodal_area / seen) if seen else 0
     return {
         "bbox_obj": list(label.amodal_bbox or (-1, -1, -1, -1)),
         "bbox_visib": list(label.bbox or (-1, -1, -1, -1)),
-        "px_count_all": label.amodal_area,
+        "px_count_all": pixels,
         "px_count_visib": label.area,
-        "visib_fract": label.visibility,
+        "visib_fract": label.area / pixels if pixels else 0.0,
     }
+
+
+def bop_box(label: InstanceLabel, camera: Camera, model_mm: npt.NDArray[np.float64]) -> Box | None:
+    """BOP's `bbox_obj` [x, y, w, h], which follows an object up to one image size beyond each border; None: no pixel.
+
+    `model_mm` are (V, 3) vertices of its model. Inside the image it is the box of the amodal mask; across the border,
+    that box and all pixel centres between the outermost vertices, which may be a pixel more where a tip is thinner than
+    one. For a camera without a lens.
+    """
+    if label.amodal_bbox is None:
+        return None
+    x, y, w, h = label.amodal_bbox
+    if not label.truncation:
+        return label.amodal_bbox
+    pose, size = np.asarray(label.cam_T_object), np.array([camera.width, camera.height])
+    cam = model_mm / MM @ pose[:3, :3].T + pose[:3, 3]
+    if (cam[:, 2] > 0).all():
+        at = cam[:, :2] / cam[:, 2:] * [camera.fx, camera.fy] + [camera.cx, camera.cy]
+        ends = np.array([np.ceil(at.min(axis=0) - HALF), np.floor(at.max(axis=0) - HALF)])
+    else:  # it reaches behind the camera, and its image has no end
+        ends = np.array([-size, 2 * size - 1])
+    low = np.minimum([x, y], np.clip(ends[0], -size, size - 1))
+    high = np.maximum([x + w - 1, y + h - 1], np.clip(ends[1], 0, 2 * size - 1))
+    left, top, wide, tall = np.concatenate([low, high - low + 1]).astype(int).tolist()
+    return (left, top, wide, tall)
 
 
 def bop_camera(camera: Camera, depth_unit_m: float = 0.001) -> dict[str, Any]:
@@ -79,23 +109,10 @@ def bop_model(mesh: Mesh, scale: float = 1.0) -> tuple[npt.NDArray[np.float64], 
 
 
 def _diameter(points: npt.NDArray[np.float64]) -> float:
-    """The largest distance of two points: the widest of many directions, then that of its own farthest pair, and so on.
-
-    All pairs of a fine mesh would be a billion.
-    """
-    k = np.arange(DIRECTIONS) + 0.5
-    z, turn = k / DIRECTIONS, k * np.pi * (1 + 5**0.5)  # a half sphere, evenly (Fibonacci's lattice)
-    side = np.sqrt(1 - z**2)
-    best = 0.0
-    for toward in np.column_stack([side * np.cos(turn), side * np.sin(turn), z]):
-        found = _widest(points, toward)
-        while (length := float(np.linalg.norm(found))) > best:
-            best = length
-            found = _widest(points, found)
-    return best
-
-
-def _widest(points: npt.NDArray[np.float64], toward: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """From the least to the farthest point in a direction."""
-    along = points @ toward
-    return np.asarray(points[along.argmax()] - points[along.argmin()])
+    """The largest distance of two points, which both lie on the convex hull."""
+    try:
+        hull = ConvexHull(points)
+    except QhullError:  # a flat model has no volume: moved by a part in 10¹⁰ it has
+        hull = ConvexHull(points, qhull_options="QJ")
+    corners = points[hull.vertices]
+    return max(float(cdist(corners[k : k + ROWS], corners).max()) for k in range(0, len(corners), ROWS))

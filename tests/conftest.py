@@ -62,6 +62,17 @@ def made(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def parts_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bolts, mugs and clutter in a tray, some cut off by the border, with panoptic maps: to be read only."""
+    from .test_maps import parts
+
+    folder = tmp_path_factory.mktemp("parts") / "d"
+    changes = {"dataset": {"val_fraction": 0.5}, "labels": {"min_pixels": 30}, "camera": {"distance": 0.42}}
+    assert sw.generate(parts(outputs=["panoptic"], **changes), 6, folder).complete
+    return folder
+
+
 @pytest.fixture
 def dataset(made: Path, tmp_path: Path) -> Path:
     """A copy of it, to damage."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -14,25 +15,20 @@ import numpy.typing as npt
 import orjson
 import pytest
 
-import scenewright as sw
 from scenewright.datasets.coco import coco_path
 from scenewright.datasets.panoptic import panoptic_head, panoptic_path
 from scenewright.datasets.records import iter_records, read_info
 from scenewright.datasets.splits import SPLITS
 from scenewright.datasets.validate import validate
 
-from .test_maps import parts
-
 Json = dict[str, Any]
 Ids = npt.NDArray[np.int64]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("panoptic") / "d"
-    recipe = parts(outputs=["panoptic"], dataset={"val_fraction": 0.5}, labels={"min_pixels": 30})
-    assert sw.generate(recipe, 6, folder).complete
-    return folder
+def folder(parts_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, to damage."""
+    return Path(shutil.copytree(parts_set, tmp_path_factory.mktemp("panoptic") / "d"))
 
 
 def load(folder: Path, split: str) -> Json:

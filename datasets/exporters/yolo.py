@@ -1,0 +1,80 @@
+"""The layout that YOLO trains from: a text file per image, a line per object, classes from 0.
+
+::
+
+    images/train/000017.png
+    labels/train/000017.txt    yolo: class x1 y1 x2 y2 …; yolo-detect: class x_center y_center width height
+    data.yaml                  where the images are, and the names of the classes
+
+Numbers are shares of the image's width and height. An outline runs along the edges of pixels. YOLO has one outline per
+object and no holes: a slit of no width leads to each hole and to each further part (`outlines`), so that the outline
+encloses the mask's area exactly; how much of a narrow hole is left depends on how coarsely a trainer draws it. An image
+without objects has an empty file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from ..stream import damaged
+from .job import Job, Written
+from .outlines import one_polygon
+from .polygons import HoleCount, outlined
+
+__all__ = ["write_boxes", "write_outlines"]
+
+Json = dict[str, Any]
+
+#: Decimals of a share: a hundredth of a pixel in an image of 16384.
+DECIMALS = 7
+
+
+def write_outlines(job: Job) -> Written:
+    """Write the export with an outline of each object."""
+    holes = HoleCount()
+
+    def lines(record: Json) -> list[str]:
+        found, scale = outlined(record), (record["width"], record["height"])
+        for _, parts in found:
+            holes.add(parts)
+        return [_line(item, (one_polygon(parts) / scale).ravel().tolist()) for item, parts in found]
+
+    told = _write(job, lines)
+    told.notes += holes.notes(one_polygon=True)
+    return told
+
+
+def write_boxes(job: Job) -> Written:
+    """Write the export with the box of each object."""
+    return _write(job, lambda record: [_line(i, _box(i, record)) for i in record["instances"] if i["annotated"]])
+
+
+def _write(job: Job, lines: Callable[[Json], list[str]]) -> Written:
+    """Write pictures, the lines of each, and `data.yaml`.
+
+    That has no `path`: then its own folder is the root, wherever that is moved.
+    """
+    told = Written()
+    for split in job.indices:
+        for record in job.records(split):
+            with damaged(record.get("index")):
+                text, name = lines(record), record["image"].rpartition("/")[2]
+                job.copy(record["image"], job.out / "images" / split / name)
+            job.put((job.out / "labels" / split / name).with_suffix(".txt"), "".join(f"{s}\n" for s in text).encode())
+            told.annotations += len(text)
+    data = {split: f"images/{split}" for split in job.indices} | {"names": dict(enumerate(job.info.categories))}
+    job.put(job.out / "data.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True).encode())
+    return told
+
+
+def _box(item: Json, record: Json) -> list[float]:
+    """Middle and size, as shares of the image."""
+    (x, y, w, h), width, height = item["bbox"], record["width"], record["height"]
+    return [(x + w / 2) / width, (y + h / 2) / height, w / width, h / height]
+
+
+def _line(item: Json, shares: list[float]) -> str:
+    return " ".join([str(item["category_id"] - 1), *(f"{round(share, DECIMALS):.{DECIMALS}g}" for share in shares)])

@@ -223,7 +223,10 @@ def _check_timeout(seconds: float) -> None:
 def _files(scene: Scene) -> Iterable[Any]:
     refs: list[MeshRef] = [o.mesh for o in scene.objects]
     yield from (ref for r in refs for ref in (r.file, r.library) if ref is not None)
-    yield from (m.texture for o in scene.objects for m in o.materials.values() if m.texture is not None)
+    made = [m for o in scene.objects for m in o.materials.values()]
+    made += [m for fixture in scene.fixtures for m in fixture.materials.values()]
+    made += [scene.surface.material] if scene.surface is not None else []
+    yield from (ref for m in made if m.texture is not None for ref in m.texture.maps.values())
     if isinstance(scene.world.hdri, FileRef):
         yield scene.world.hdri
 

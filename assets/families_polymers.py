@@ -43,12 +43,4 @@ POLYMERS: dict[str, Family] = {
             "dust": dust(),
         }
     ),
-    "textured": Family(
-        {
-            "roughness": roughness(0.2, 0.9),
-            "wear": wear(0.2),
-            "dust": dust(0.1),
-        },
-        needs_texture=True,
-    ),
 }

@@ -15,16 +15,22 @@ __all__ = ["Family", "Palette", "Range", "dust", "roughness", "wear"]
 
 @dataclass(frozen=True)
 class Range:
-    """A number in [low, high], drawn uniformly."""
+    """A number in [low, high], drawn uniformly there, or in the narrower range `usual`."""
 
     low: float
     high: float
     default: float
     description: str
+    usual: tuple[float, float] | None = None
+
+    @property
+    def drawn(self) -> tuple[float, float]:
+        """The ends between which values are drawn."""
+        return self.usual or (self.low, self.high)
 
     def draw(self, rng: np.random.Generator) -> float:
-        """One value, uniform over the range."""
-        return float(rng.uniform(self.low, self.high))
+        """One value, uniform over what is drawn."""
+        return float(rng.uniform(*self.drawn))
 
     def check(self, name: str, value: float | RGB) -> float:
         """The value as a float; AssetError when it is a colour or outside the range."""
@@ -70,7 +76,7 @@ class Family:
 
     Attributes:
         values: its parameters by name.
-        needs_texture: the family is the picture that the mesh brings with it.
+        needs_texture: the family is pictures that the user brings.
     """
 
     values: Mapping[str, Range | Palette]

@@ -11,8 +11,9 @@ from .families_glossy import GLOSSY
 from .families_metals import METALS
 from .families_natural import NATURAL
 from .families_patterned import PATTERNED
+from .families_pictured import PICTURED
 from .families_polymers import POLYMERS
-from .material import RGB, FileRef, Material
+from .material import RGB, Material, Texture
 from .material_values import Family, Palette, Range
 
 __all__ = ["FAMILIES", "Family", "Palette", "Range", "material", "material_rand"]
@@ -20,10 +21,10 @@ __all__ = ["FAMILIES", "Family", "Palette", "Range", "material", "material_rand"
 #: Seeds are drawn below this bound, so that they survive JSON readers that keep numbers as 32-bit integers.
 SEED_BOUND = 2**31
 
-FAMILIES: dict[str, Family] = {**METALS, **NATURAL, **POLYMERS, **GLOSSY, **PATTERNED}
+FAMILIES: dict[str, Family] = {**METALS, **NATURAL, **POLYMERS, **GLOSSY, **PATTERNED, **PICTURED}
 
 
-def material(family: str, values: Mapping[str, float | RGB], seed: int, texture: FileRef | None = None) -> Material:
+def material(family: str, values: Mapping[str, float | RGB], seed: int, texture: Texture | None = None) -> Material:
     """A checked material; values that are not given take their defaults, so that the result is complete.
 
     Raises AssetError for an unknown family or value (naming the choices), a value outside its limits, a negative
@@ -34,7 +35,7 @@ def material(family: str, values: Mapping[str, float | RGB], seed: int, texture:
     if seed < 0:
         raise AssetError(f"a material's seed must be 0 or more, got {seed}")
     if spec.needs_texture != (texture is not None):
-        rule = "needs a texture image" if spec.needs_texture else "takes no texture image: use the family 'textured'"
+        rule = "needs a texture" if spec.needs_texture else "takes no texture: use the family 'textured'"
         raise AssetError(f"material family {family!r} {rule}")
     complete = {
         name: limit.check(f"{family}.{name}", values.get(name, limit.default)) for name, limit in spec.values.items()
@@ -43,7 +44,7 @@ def material(family: str, values: Mapping[str, float | RGB], seed: int, texture:
 
 
 def material_rand(
-    rng: np.random.Generator, family: str, given: Mapping[str, float | RGB], texture: FileRef | None = None
+    rng: np.random.Generator, family: str, given: Mapping[str, float | RGB], texture: Texture | None = None
 ) -> Material:
     """A material with the values in `given`, the others and the seed drawn.
 

@@ -75,7 +75,7 @@ def _placed(item: SceneObject) -> npt.NDArray[np.float64]:
 def _object_mesh(item: SceneObject, mesh: Mesh, pixel: float, libraries: dict[str, bpy.types.Mesh]) -> bpy.types.Mesh:
     """An object's mesh with its materials; `libraries` keeps what was taken from ingested files, by their hash."""
     materials = {
-        part: shaders.build(item.materials[part], locate, pixel)
+        part: shaders.build(item.materials[part], locate, pixel, item.scale)
         for part in mesh.part_names
         if item.materials[part].family != "own"
     }

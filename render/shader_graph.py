@@ -124,6 +124,10 @@ class Graph:
             self.feed(socket, value)
         return Wire(self, node.outputs["Vector"])
 
+    def scaled(self, vector: Wire, factor: Scalar) -> Wire:
+        """A vector times a number."""
+        return self.call("ShaderNodeVectorMath", {0: vector, "Scale": factor}, "Vector", operation="SCALE")
+
     def mix(self, kind: str, factor: Scalar, a: Scalar | Vec, b: Scalar | Vec) -> Wire:
         """A Mix node for "FLOAT" or "RGBA"."""
         # The node carries sockets for every type under one name: factor is 0; floats are 2 and 3, colours 6 and 7.

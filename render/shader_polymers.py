@@ -1,4 +1,4 @@
-"""Plastic, rubber, glass, ceramic, and surfaces that bring their own picture."""
+"""Plastic, rubber, glass and ceramic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from .shader_graph import Graph
 from .shader_wear import Skin, dim, finish, scratches, smudged
 
-__all__ = ["ceramic", "glass", "plastic", "rubber", "textured"]
+__all__ = ["ceramic", "glass", "plastic", "rubber"]
 
 Values = dict[str, Any]
 
@@ -89,12 +89,3 @@ def ceramic(g: Graph, v: Values) -> Any:
         more={"coat_weight": 1.0, "coat_roughness": v["roughness"] + marks * (0.3 * v["wear"]), "coat_ior": 1.52},
     )
     return finish(g, smudged(g, skin, 0.15), v["dust"])
-
-
-def textured(g: Graph, v: Values) -> Any:
-    """The mesh's own picture through the UV map "uv"; `v["image"]` is the loaded image."""
-    uv = g.call("ShaderNodeUVMap", {}, uv_map="uv")
-    picture = g.call("ShaderNodeTexImage", {"Vector": uv}, "Color", image=v["image"])
-    marks = scratches(g, v["wear"])
-    skin = Skin(colour=picture, roughness=v["roughness"] + marks * 0.15)
-    return finish(g, smudged(g, skin, 0.18), v["dust"])

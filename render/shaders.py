@@ -8,14 +8,16 @@ from typing import Any
 
 import bpy
 
-from ..assets.material import FileRef, Material
+from ..assets.material import FileRef, Material, Texture
 from ..assets.materials import material
+from ..errors import AssetError
 from .shader_glossy import acrylic, felt, marbled, speckled
 from .shader_graph import Graph
 from .shader_metals import black_oxide, brass, brushed_steel, cast_steel, painted_metal, zinc
 from .shader_natural import cardboard, concrete, fabric, paper, wood
 from .shader_patterned import belt, checker, cutting_mat, graph_paper, powder_coat, stripes, tiles
-from .shader_polymers import ceramic, glass, plastic, rubber, textured
+from .shader_pictured import Pictures, textured
+from .shader_polymers import ceramic, glass, plastic, rubber
 from .shader_print import printed
 
 __all__ = ["build"]
@@ -52,17 +54,18 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
 }
 
 
-def build(described: Material, locate: Callable[[FileRef], Path], pixel: float) -> Any:
+def build(described: Material, locate: Callable[[FileRef], Path], pixel: float, scale: float = 1.0) -> Any:
     """The `bpy.types.Material` of a description; the same description always gives the same nodes.
 
-    Patterns live in Object texture coordinates, so the mesh must be in metres. `locate` finds a texture's file;
-    `pixel` is how many metres of a surface one pixel of the camera sees from a metre away.
+    Patterns live in Object texture coordinates, so the mesh must be in metres. `locate` finds a texture's files;
+    `pixel` is how many metres of a surface one pixel of the camera sees from a metre away; `scale` is that of the
+    object, whatever which textures keep their size.
     Raises AssetError for what `assets.materials.material` refuses, and for a texture that Blender cannot read.
     """
     checked = material(described.family, described.values, described.seed, described.texture)
     values: dict[str, Any] = dict(checked.values)
     if checked.texture is not None:
-        values["image"] = bpy.data.images.load(str(locate(checked.texture)), check_existing=True)
+        values["pictures"] = _loaded(checked.texture, locate, scale)
     made = bpy.data.materials.new(checked.family)
     made.use_nodes = True
     made.node_tree.nodes.clear()
@@ -70,3 +73,26 @@ def build(described: Material, locate: Callable[[FileRef], Path], pixel: float) 
     surface = BUILDERS[checked.family](g, values)
     made.node_tree.links.new(surface, g.node("ShaderNodeOutputMaterial").inputs["Surface"])
     return made
+
+
+def _loaded(texture: Texture, locate: Callable[[FileRef], Path], scale: float) -> Pictures:
+    images: dict[str, bpy.types.Image] = {}
+    for role, ref in texture.maps.items():
+        images[role] = _image(ref, locate, is_colour=role == "colour")
+    return Pictures(texture, images, scale)
+
+
+def _image(ref: FileRef, locate: Callable[[FileRef], Path], is_colour: bool) -> bpy.types.Image:
+    """A picture in its colour space: once for all materials of a scene, but never one picture for both meanings."""
+    name = f"{ref.sha256[:40]} {'colour' if is_colour else 'data'}"  # Blender's names have 63 characters
+    known = bpy.data.images.get(name)
+    if known is not None:
+        return known
+    image = bpy.data.images.load(str(locate(ref)), check_existing=False)
+    if not image.size[0]:
+        raise AssetError(f"Blender cannot read {ref.name} as a texture: save it as PNG, JPEG or EXR")
+    image.name = name
+    image.alpha_mode = "NONE"
+    linear = "Linear Rec.709" if Path(ref.name).suffix.lower() == ".exr" else "sRGB"
+    image.colorspace_settings.name = linear if is_colour else "Non-Color"
+    return image

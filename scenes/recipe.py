@@ -22,8 +22,10 @@ from .recipe_placement import PlacementSpec
 from .recipe_sensor import SensorSpecs
 from .scene import LabelRules, Look, ViewTransform
 
-__all__ = ["CameraSpec", "LightSpec", "PlacementSpec", "Recipe", "Rule"]
+__all__ = ["TEXTURES", "CameraSpec", "LightSpec", "PlacementSpec", "Recipe", "Rule"]
 
+#: Before the name of a folder of texture maps in `Recipe.files`: a folder of panoramas may have the same name.
+TEXTURES = "textures/"
 
 #: Rounding a scaled image to whole pixels may squeeze it by so much.
 SQUEEZE = 0.005

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from ..assets.library import SHAPES
-from ..assets.material import Material
+from ..assets.material import Material, Texture
 from ..assets.materials import FAMILIES, Range, material_rand
 from ..assets.mesh import Mesh
 from ..assets.shape import Weights
+from ..assets.textures import textures_of
 from ..errors import AssetError
-from .distributions import Uniform
+from .distributions import Constant, Dist, Uniform
 from .object_draws import ObjectDraws, SurfaceDraws
-from .recipe import Recipe
-from .recipe_materials import OWN, MaterialSpec
+from .recipe import TEXTURES, Recipe
+from .recipe_materials import OWN, PLACED, MaterialSpec
 from .recipe_objects import AssetSpec
 from .rules import ImageDraws
 from .scene import Draw, Surface
@@ -48,6 +49,8 @@ def part_materials(
         spec, place = specs[which], f"{path}.materials.{key}.{which}"
         if spec.family == "printed" and mesh.uv is None:
             raise AssetError(f"{place}: 'printed' needs texture coordinates, which this mesh has not: unwrap it")
+        if spec.textures is not None and spec.mapping == "uv" and mesh.uv is None:
+            raise AssetError(f"{place}: this mesh has no texture coordinates: unwrap it, or use `mapping: box`")
         chosen[part] = _material(spec, place, f"{path}.materials.{part}.{which}", draws, part)
     return chosen
 
@@ -65,19 +68,39 @@ def _material(spec: MaterialSpec, path: str, own: str, draws: ObjectDraws, part:
     """
     if spec.family == OWN:
         return Material(family=OWN)
+    limits = FAMILIES[spec.family].values
     given = {name: draws(f"{path}.values.{name}", dist) for name, dist in spec.values.items()}
-    for name, limit in FAMILIES[spec.family].values.items():
-        if name not in given and isinstance(limit, Range):
-            given[name] = draws(f"{own}.values.{name}", Uniform(dist="uniform", low=limit.low, high=limit.high))
-    made = material_rand(draws.rng(f"material.{part}"), spec.family, given)  # type: ignore[arg-type]  # checked
+    fixed = {name: limits[name].default for name in PLACED} if spec.mapping == "uv" else {}
+    for name, limit in limits.items():
+        if name not in (*given, *fixed) and isinstance(limit, Range):
+            given[name] = draws(f"{own}.values.{name}", _usual_values(limit))
+    texture = None if spec.textures is None else _texture(spec, path, draws)
+    given |= fixed
+    made = material_rand(draws.rng(f"material.{part}"), spec.family, given, texture)  # type: ignore[arg-type]  # checked
     draws.draws |= {f"{own}.values.{name}": Draw(value=v) for name, v in made.values.items() if name not in given}
     return made
+
+
+def _usual_values(limit: Range) -> Dist:
+    low, high = limit.drawn
+    return Constant(value=low) if low == high else Uniform(dist="uniform", low=low, high=high)
+
+
+def _texture(spec: MaterialSpec, path: str, draws: ObjectDraws) -> Texture:
+    """The folder of maps, drawn; among several below it one is drawn too, as the value at `textures.folder`."""
+    assert spec.textures is not None
+    named = str(draws(f"{path}.textures", spec.textures))
+    found = textures_of(draws.image.recipe.files[TEXTURES + named], spec.normals, spec.mapping)
+    return found[draws.pick(f"{path}.textures.folder", [texture.name for texture in found])]
 
 
 def surface(recipe: Recipe, draw: ImageDraws) -> Surface:
     """The table."""
     which = draw.surface_material()
     draws, path = SurfaceDraws(draw, "surface"), f"surface.materials.{which}"
-    material = _material(recipe.surface.materials[which], path, path, draws, "all")
+    spec = recipe.surface.materials[which]
+    if spec.mapping == "uv":
+        raise AssetError(f"{path}: the surface has no texture coordinates: use `mapping: box`")
+    material = _material(spec, path, path, draws, "all")
     draw.draws |= draws.draws
     return Surface(size=(draw("surface.size.0"), draw("surface.size.1")), material=material)

@@ -99,7 +99,7 @@ ADDITIONS: dict[str, tuple[str, str]] = {
     "negative size": ("lights: [{}, {size: [1, -1]}]", "lights.1.size.1: must be above 0, got -1"),
     "unknown material": ("surface: {materials: wod}", "surface.materials: 'wod' is no material; choose from …wood"),
     "unknown material with weight": ("surface: {materials: {wod: 1}}", "surface.materials.wod: 'wod' is no material"),
-    "a material of a mesh": ("surface: {materials: textured}", "'textured' comes with a mesh that has a texture"),
+    "a material of a mesh": ("surface: {materials: textured}", "'textured' needs `textures`: a folder of texture maps"),
     "weight as text": ("surface: {materials: {wood: lots}}", "surface.materials.wood: must be a number, got 'lots'"),
     "all weights 0": ("surface: {materials: {wood: 0}}", "name at least one material with a weight above 0"),
     "a number for materials": ("surface: {materials: 3}", "must be a material, a list of them, or a mapping"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,9 +38,10 @@ ONE_SAMPLE = RenderSettings(preset="test", samples=1, denoise=False)
 
 
 @contextmanager
-def process(folder: Path, threads: int) -> Iterator[Cycles]:
-    """Cycles in a child process that renders one scene after the other."""
-    worker = Worker(MODULE, {"kind": "scene", "engine": "cycles", "device": "cpu", "threads": threads, "files": []})
+def process(folder: Path, threads: int, files: Iterable[Path] = ()) -> Iterator[Cycles]:
+    """Cycles in a child process that renders one scene after the other; `files` are those that scenes refer to."""
+    names = [str(path) for path in files]
+    worker = Worker(MODULE, {"kind": "scene", "engine": "cycles", "device": "cpu", "threads": threads, "files": names})
     try:
         assert worker.receive() == {"ready": True}
 

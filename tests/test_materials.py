@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scenewright.assets.material import FileRef, Material
+from scenewright.assets.material import FileRef, Material, Texture
 from scenewright.assets.materials import FAMILIES, Palette, Range, material, material_rand
 from scenewright.errors import AssetError
 
 PROBE = Path(__file__).parent / "data" / "shader_probe.py"
-PICTURE = FileRef(name="label.png", sha256="0" * 64)
+PICTURE = Texture(name="bark", maps={"colour": FileRef(name="bark/color.png", sha256="0" * 64)})
 
 
-def picture_for(family: str) -> FileRef | None:
+def picture_for(family: str) -> Texture | None:
     return PICTURE if FAMILIES[family].needs_texture else None
 
 
@@ -97,12 +97,12 @@ def test_palette_uses_every_colour() -> None:
         ("plastic", {"colour": (0.5, 0.5)}, 0, None, r"plastic\.colour must be a linear RGB triple"),
         ("plastic", {"colour": (0.5, 0.5, 2.0)}, 0, None, r"each from 0 to 1, got \(0\.5, 0\.5, 2\.0\)"),
         ("plastic", {}, -1, None, r"seed must be 0 or more, got -1"),
-        ("plastic", {}, 0, PICTURE, r"'plastic' takes no texture image: use the family 'textured'"),
-        ("textured", {}, 0, None, r"'textured' needs a texture image"),
+        ("plastic", {}, 0, PICTURE, r"'plastic' takes no texture: use the family 'textured'"),
+        ("textured", {}, 0, None, r"'textured' needs a texture"),
     ],
 )
 def test_bad_materials_are_explained(
-    family: str, values: dict[str, Any], seed: int, texture: FileRef | None, message: str
+    family: str, values: dict[str, Any], seed: int, texture: Texture | None, message: str
 ) -> None:
     """Every way to ask for a material that cannot be is an AssetError that names the rule, the value or the choices."""
     with pytest.raises(AssetError, match=message):

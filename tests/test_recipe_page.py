@@ -34,6 +34,9 @@ def test_the_examples_of_the_page_work(number: int, tmp_path: Path) -> None:
     trimesh.creation.box((0.03, 0.02, 0.02)).export(tmp_path / "cap.glb")
     (tmp_path / "my_panoramas").mkdir()
     cv2.imwrite(str(tmp_path / "my_panoramas" / "a.hdr"), np.ones((8, 16, 3), np.float32))
+    for name in ("oak", "felt"):
+        (tmp_path / "textures" / name).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "textures" / name / f"{name}_diff_1k.png"), np.full((8, 8, 3), 99, np.uint8))
     (tmp_path / "lamps.csv").write_text("kelvin\n3000\n4000\n")
     minimal = {"name": "t", "objects": {"count": 1, "assets": [{"category": "a", "shape": "nut"}]}}
     recipe = recipe_from_dict(merged(minimal, yaml.safe_load(EXAMPLES[number])), tmp_path)

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 
@@ -62,6 +64,10 @@ SHORT_FORMS: list[dict[str, Any]] = [
     {"camera": {"focal_mm": {"dist": "choice", "options": [35, 50], "weights": [1, 2]}}},
     {"dataset": {"license": {"name": "CC-BY-4.0", "url": "https://creativecommons.org/licenses/by/4.0/"}}},
 ]
+PICTURED: list[Any] = [
+    {"textures": "t", "values": {"tile_m": 0.5}},
+    [{"textures": {"dist": "choice", "options": {"t": 1}}, "mapping": "uv", "normals": "directx"}, "wood"],
+]
 WRONG: list[dict[str, Any]] = [
     {"camra": {}},
     {"version": 2},
@@ -74,6 +80,8 @@ WRONG: list[dict[str, Any]] = [
     {"objects": {"assets": []}},
     {"surface": {"materials": "wod"}},
     {"surface": {"materials": {"wood": "lots"}}},
+    {"surface": {"materials": [{"weight": 2}]}},
+    {"surface": {"materials": {"textures": "t", "mapping": "sphere"}}},
     {"labels": {"min_visibility": 2}},
     {"dataset": {"license": "CC0-1.0"}},
     {"dataset": {"license": {"url": "https://a.org"}}},
@@ -92,6 +100,17 @@ def test_the_schema_knows_what_the_loader_knows() -> None:
         with pytest.raises(RecipeError):
             recipe_from_dict({**RECIPE, **wrong}, Path())
         assert not accepts(schema, {**RECIPE, **wrong}, schema["$defs"]), wrong
+
+
+def test_the_schema_knows_textures(tmp_path: Path) -> None:
+    """A material may be a family or a folder of textures."""
+    (tmp_path / "t").mkdir()
+    cv2.imwrite(str(tmp_path / "t" / "t_color.png"), np.zeros((8, 8, 3), np.uint8))
+    schema = Recipe.model_json_schema()
+    for materials in PICTURED:
+        value = {**RECIPE, "surface": {"materials": materials}}
+        recipe_from_dict(value, tmp_path)
+        assert accepts(schema, value, schema["$defs"])
 
 
 def test_the_schema_describes_the_fields() -> None:

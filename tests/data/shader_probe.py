@@ -15,17 +15,20 @@ import bpy
 import cv2
 import numpy as np
 
-from scenewright.assets.material import FileRef
+from scenewright.assets.material import FileRef, Texture
 from scenewright.assets.materials import FAMILIES, material
 from scenewright.render.shaders import build
 
-PICTURE = FileRef(name="label.png", sha256="0" * 64)
+PICTURE = FileRef(name="checks_color.png", sha256="0" * 64)
 
 
 def built(family: str, seed: int, folder: Path) -> Any:
-    """The Blender material of a family's defaults."""
-    texture = PICTURE if FAMILIES[family].needs_texture else None
-    return build(material(family, {}, seed, texture), lambda ref: folder / ref.name, 0.001)
+    """The Blender material of a family's defaults; pictures lie by values, where other patterns lie by the seed."""
+    if not FAMILIES[family].needs_texture:
+        return build(material(family, {}, seed), lambda ref: folder / ref.name, 0.001)
+    texture = Texture(name="checks", maps={"colour": PICTURE, "roughness": PICTURE, "normal": PICTURE})
+    placed = material(family, {"tile_m": 0.03, "turn_deg": 30.0 * seed}, 0, texture)
+    return build(placed, lambda ref: folder / ref.name, 0.001)
 
 
 def unreached(tree: Any) -> list[str]:

@@ -10,13 +10,12 @@ pen, as OpenCV's `fillPoly` does, fills the slit one pixel wide.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from ...render.rle import decode
 
@@ -108,20 +107,27 @@ def _runs(there: npt.NDArray[np.bool_]) -> list[tuple[int, int, int]]:
 
 
 def _slit(rings: list[Ring]) -> Ring:
-    """Rings as one: each in turn is the one with a corner nearest to those that are joined already."""
-    whole, *rest = rings
-    near = [_nearest(ring, whole) for ring in rest]
-    while rest:
-        k = min(range(len(rest)), key=lambda n: near[n][0])
-        ring, (_, j, corner) = rest.pop(k), near.pop(k)
-        i = int(np.flatnonzero((whole == corner).all(axis=1))[0])
-        whole = np.concatenate([whole[: i + 1], ring[j:], ring[: j + 1], whole[i:]])
-        near = [min(old, _nearest(other, ring), key=lambda n: n[0]) for old, other in zip(near, rest, strict=True)]
-    return whole
+    """Rings as one, from the top down: a slit leads to the topmost corner of each from the nearest one of those above.
 
-
-def _nearest(ring: Ring, whole: Ring) -> tuple[float, int, Ring]:
-    """Smallest distance between corners of two rings; the number of the first ring's, and the other's x, y."""
-    distance, at = (np.asarray(found) for found in cKDTree(whole).query(ring))
-    j = int(np.argmin(distance))
-    return float(distance[j]), j, whole[at[j]]
+    A walk along the first ring makes a detour around each ring where its slit begins, and goes on there.
+    """
+    entries = [int(np.lexsort((ring[:, 0], ring[:, 1]))[0]) for ring in rings]
+    order = sorted(range(len(rings)), key=lambda k: (*rings[k][entries[k]][::-1].tolist(), -len(rings[k])))
+    corners = np.concatenate([np.roll(rings[k], -entries[k], axis=0) for k in order])
+    starts = np.cumsum([0] + [len(rings[k]) for k in order]).tolist()
+    slits: dict[int, list[int]] = {}
+    for k in range(1, len(rings)):
+        near = ((corners[: starts[k]] - corners[starts[k]]) ** 2).sum(axis=1)
+        slits.setdefault(int(near.argmin()), []).append(k)
+    walk: list[int] = []
+    ways: list[Iterator[int]] = [iter(range(starts[1]))]
+    while ways:
+        for corner in ways[-1]:
+            walk.append(corner)
+            detours = [[*range(starts[k], starts[k + 1]), starts[k], corner] for k in slits.pop(corner, [])]
+            if detours:
+                ways += map(iter, detours)
+                break
+        else:
+            ways.pop()
+    return corners[walk]

@@ -184,6 +184,7 @@ def export(
                    _annotations.coco.json; test is valid once more
     yolo           images/, labels/, data.yaml: an outline for each object
     yolo-detect    the same: a box for each object
+    label-studio   tasks_train.json to import, label_config.xml, images/
     panoptic       COCO panoptic where panopticapi looks for it: pictures,
                    annotations/panoptic_train.json and its folder of PNGs;
                    the recipe must ask for the output panoptic
@@ -192,7 +193,8 @@ def export(
 
     \b
     Polygons run along the edges of pixels and lose nothing; a slit of no
-    width leads to each hole, and in yolo to each further part of an object.
+    width leads to each hole, and in yolo and label-studio to each further
+    part of an object.
     bop refuses lenses, and writes no symmetries of models.
     """
     from .datasets.exporters.formats import export_dataset

@@ -17,7 +17,7 @@ from scenewright.errors import DatasetError, UsageError
 from . import synthetic
 from .commands import Run, content
 
-FLAT = ("coco-polygons", "rf-detr", "yolo", "yolo-detect")
+FLAT = ("coco-polygons", "label-studio", "rf-detr", "yolo", "yolo-detect")
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,15 @@ def test_the_help_tells_every_format() -> None:
 def test_a_stopped_export_goes_on(form: str, parts_set: Path, tmp_path: Path) -> None:
     """Stopped at any image and continued, an export has the same files as one that was not; the dataset stays."""
     before = content(parts_set)
-    whole = export_dataset(parts_set, form, tmp_path / "whole")
+    whole = export_dataset(parts_set, form, tmp_path / "whole/x")
     for count in (1, 3, 5):
         with pytest.raises(Stop):
-            export_dataset(parts_set, form, tmp_path / "parts", progress=stop_after(count))
-        assert json.loads((tmp_path / "parts/export.json").read_bytes())["complete"] is False
-    assert export_dataset(parts_set, form, tmp_path / "parts") == whole
-    assert content(tmp_path / "parts") == content(tmp_path / "whole")
+            export_dataset(parts_set, form, tmp_path / "parts/x", progress=stop_after(count))
+        assert json.loads((tmp_path / "parts/x/export.json").read_bytes())["complete"] is False
+    assert export_dataset(parts_set, form, tmp_path / "parts/x") == whole
+    assert content(tmp_path / "parts/x") == content(tmp_path / "whole/x")
     assert content(parts_set) == before
-    told = json.loads((tmp_path / "whole/export.json").read_bytes())
+    told = json.loads((tmp_path / "whole/x/export.json").read_bytes())
     assert told["complete"] and told["images"] == whole.images and sum(whole.images.values()) == 6
 
 
@@ -113,7 +113,11 @@ def test_an_export_in_a_dataset_is_refused(discs: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [
-        ("{discs} --to pascal --out {new}", 2, "'pascal' is no format: choose from bop, coco-polygons, panoptic, rf-"),
+        (
+            "{discs} --to pascal --out {new}",
+            2,
+            "'pascal' is no format: choose from bop, coco-polygons, label-studio, panop",
+        ),
         ("{discs} --to yolo --out {new} --split test", 2, "'test' is no split: choose from train, val"),
         ("{discs} --to yolo", 2, "Missing option '--out'"),
         ("{discs} --to panoptic --out {new}", 2, "has no panoptic maps: generate one with `outputs: [panoptic]`"),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import yaml
 from pycocotools.coco import COCO
 
+from scenewright.datasets.coco import annotation_id
 from scenewright.datasets.exporters.formats import export_dataset
 from scenewright.datasets.records import Record, iter_records
 from scenewright.render.labels import InstanceLabel
@@ -117,3 +121,28 @@ def test_an_image_without_objects_has_an_empty_file(tmp_path: Path) -> None:
     export_dataset(folder, "yolo", tmp_path / "x")
     (empty,) = (tmp_path / "x/labels").glob("*/000002.txt")
     assert empty.read_bytes() == b""
+
+
+def test_label_studio_gets_the_masks(parts_set: Path, records: list[Record], tmp_path: Path) -> None:
+    """Each region, in per cent, encloses its mask's area; its label, controls and picture are those of the files."""
+    export_dataset(parts_set, "label-studio", tmp_path / "my set")
+    root = ElementTree.parse(tmp_path / "my set/label_config.xml").getroot()
+    (polygons,), (shows,) = root.findall("PolygonLabels"), root.findall("Image")
+    assert [label.get("value") for label in polygons] == ["bolt", "mug"]
+    seen = 0
+    for split in ("train", "val"):
+        tasks = json.loads((tmp_path / f"my set/tasks_{split}.json").read_bytes())
+        for record, task in zip([r for r in records if r.split == split], tasks, strict=True):
+            place = unquote(task["data"]["image"].partition("/data/local-files/?d=")[2])
+            assert (tmp_path / place).read_bytes() == (parts_set / record.image).read_bytes()
+            regions = task["annotations"][0]["result"]
+            for item, region in zip(shown(record), regions, strict=True):
+                value, size = region["value"], (region["original_width"], region["original_height"])
+                assert (size, value["polygonlabels"], value["closed"]) == ((160, 120), [item.category], True)
+                assert (region["from_name"], region["to_name"]) == (polygons.get("name"), shows.get("name"))
+                points = np.array(value["points"]) * size / 100
+                np.testing.assert_allclose(points, np.rint(points), atol=1e-4)
+                assert doubled_area(np.rint(points).astype(int)) == 2 * item.area
+                assert int(region["id"]) == annotation_id(record.index, item.id)
+                seen += 1
+    assert seen > 10

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ..records import read_info
 from ..splits import SPLITS
-from . import bop, panoptic, polygons, yolo
+from . import bop, label_studio, panoptic, polygons, yolo
 from .job import Job, Progress, Written, close_job, open_job
 
 __all__ = ["FORMATS", "Export", "Format", "export_dataset"]
@@ -27,6 +27,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "bop": Format(bop.write, bop.check),
     "coco-polygons": Format(polygons.write_coco_polygons),
+    "label-studio": Format(label_studio.write),
     "panoptic": Format(panoptic.write, panoptic.check),
     "rf-detr": Format(polygons.write_rf_detr),
     "yolo": Format(yolo.write_outlines),

@@ -7,8 +7,8 @@
 
 Polygons run along the edges of pixels, one for each part of an object, with a slit to each of its holes (`outlines`):
 pycocotools gives the exact mask for them. Ids, boxes and areas are those of `instances_<split>.json`; the images carry
-no `generation` and the annotations no `attributes`. RF-DETR calls `val` "valid" and evaluates on a "test" at the end,
-which a dataset has not: `test` holds the images of `val` again, and its score says nothing more than that of `valid`.
+no `generation` and the annotations no `attributes`. RF-DETR calls `val` "valid", and its own test wants a "test", which
+a dataset has not: `test` holds the images of `val` again, and its score says nothing more than that of `valid`.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@
 
 Numbers are shares of the image's width and height. An outline runs along the edges of pixels. YOLO has one outline per
 object and no holes: a slit of no width leads to each hole and to each further part (`outlines`), so that the outline
-encloses the mask's area exactly; how much of a narrow hole is left depends on how coarsely a trainer draws it. An image
-without objects has an empty file.
+encloses the mask's area exactly. Ultralytics draws outlines with OpenCV's `fillPoly`, whose pen is a pixel wide: that
+makes any mask about half a pixel larger all around, and fills the slits. An image without objects has an empty file.
 """
 
 from __future__ import annotations

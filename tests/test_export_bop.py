@@ -18,6 +18,7 @@ from scipy import ndimage
 from scipy.spatial.distance import pdist
 
 import scenewright as sw
+from scenewright.datasets.exporters import bop as bop_format
 from scenewright.datasets.exporters.bop_models import ply
 from scenewright.datasets.exporters.formats import export_dataset
 from scenewright.datasets.records import Record, iter_records
@@ -227,6 +228,18 @@ def test_a_cube_has_the_normals_of_its_corners(tmp_path: Path) -> None:
     assert trimesh.Trimesh(points, faces).volume == pytest.approx(1000)
     again = trimesh.load(tmp_path / "cube.ply")
     assert np.asarray(again.vertices).shape == (8, 3)
+
+
+def test_a_scene_is_a_thousand_indices(parts_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scene and image number are quotient and remainder of the index, here by 4, whatever the splits."""
+    monkeypatch.setattr(bop_format, "SCENE_IMAGES", 4)
+    export_dataset(parts_set, "bop", tmp_path)
+    for record in iter_records(parts_set):
+        scene, image = divmod(record.index, 4)
+        place = tmp_path / f"{record.split}_pbr/{scene:06d}"
+        assert (place / f"rgb/{image:06d}.png").read_bytes() == (parts_set / record.image).read_bytes()
+        assert str(image) in json.loads((place / "scene_gt.json").read_bytes())
+    assert sum(1 for _ in tmp_path.glob("*_pbr/*/rgb/*")) == 6
 
 
 def small(recipe: Path, folder: Path, *changes: str) -> Path:

@@ -33,6 +33,7 @@ POLYMERS: dict[str, Family] = {
             "smudges": Range(0.0, 1.0, 0.4, "fingerprints and dried drops"),
             "dust": dust(),
         },
+        transmission=1.0,
     ),
     "ceramic": Family(
         {

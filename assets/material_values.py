@@ -77,10 +77,12 @@ class Family:
     Attributes:
         values: its parameters by name.
         needs_texture: the family is pictures that the user brings.
+        transmission: share of the light that enters it and is not scattered there: what is behind can be seen.
     """
 
     values: Mapping[str, Range | Palette]
     needs_texture: bool = False
+    transmission: float = 0.0
 
 
 def roughness(low: float, high: float) -> Range:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -72,6 +72,10 @@ class Mesh:
     def extents(self) -> npt.NDArray[np.float64]:
         """(3,) size of the axis-aligned box in the object frame, metres."""
         return np.asarray(np.ptp(self.vertices, axis=0), dtype=np.float64)
+
+    def within(self, parts: Collection[str]) -> npt.NDArray[np.bool_]:
+        """(F,) which faces belong to the named parts."""
+        return np.isin(self.face_part, [k for k, name in enumerate(self.part_names) if name in parts])
 
     @property
     def nbytes(self) -> int:

@@ -75,6 +75,7 @@ def head(info: DatasetInfo) -> Json:
         "recipe_sha256": info.recipe_sha256,
         "depth_format": info.depth_format,
         "depth_unit_m": info.depth_unit_m,
+        "transparency": info.transparency,
         "versions": info.versions,
     }
     return {"info": about, "licenses": _licenses(info.license)}

@@ -61,6 +61,7 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         depth_format=recipe.dataset.depth_format,
         depth_unit_m=recipe.dataset.depth_unit_mm / 1000 if recipe.dataset.depth_format == "png" else 1.0,
         license=recipe.dataset.license,
+        transparency=recipe.labels.transparency,
         notes=tuple(mesh_notes(recipe)),
         versions=versions,
         counts=counts,

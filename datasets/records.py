@@ -29,7 +29,7 @@ from ..render.labels import InstanceLabel, Verification
 from ..render.panoptic import StuffLabel
 from ..scenes.license import License
 from ..scenes.outputs import MapName, Output, map_names
-from ..scenes.scene import Scene, digest
+from ..scenes.scene import Scene, Transparency, digest
 from .files import read_bytes, write_bytes_atomic
 from .skim import skim
 
@@ -143,7 +143,8 @@ class DatasetInfo(Stored):
     settings; `size` is (width, height) in pixels; `depth_unit_m` is how many
     metres a value of 1 in a depth image means: the step of "png", 1 for "exr"; `stuff_categories` follow the categories
     in semantic maps; `outputs` are the annotations that the recipe asks for; `license` is of the images, where the
-    recipe states one; `notes` say what is odd about its mesh files (`scenes.notes`).
+    recipe states one; `transparency` is its policy for glass (`LabelRules`); `notes` say what is odd about its mesh
+    files (`scenes.notes`).
     """
 
     schema_version: Literal[1] = 1
@@ -160,6 +161,7 @@ class DatasetInfo(Stored):
     depth_format: DepthFormat = "png"
     depth_unit_m: Annotated[float, Field(gt=0)]
     license: License | None = None
+    transparency: Transparency | dict[str, Transparency] = "solid"
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = {}
     counts: Counts

@@ -1,4 +1,4 @@
-"""A `Scene` as Blender scenes: one for the picture, one for its labels. The only writer of Blender's state."""
+"""A `Scene` as the Blender scene that gives the picture; `label_scene` makes the one for its labels from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..scenes.surface import surface_mesh
 from . import cameras, lights, motion, shaders
 from .ingest_library import append
 
-__all__ = ["build", "build_labels", "clear", "color_management"]
+__all__ = ["build", "clear", "color_management"]
 
 LOOKS = {
     "none": "None",
@@ -89,56 +89,6 @@ def _object_mesh(item: SceneObject, mesh: Mesh, pixel: float, libraries: dict[st
         if part in materials:
             data.materials[slot] = materials[part]
     return data
-
-
-def build_labels(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
-    """The same objects before the same camera, made for one sample through each pixel's centre.
-
-    No lens blur, no filter, no world; without materials every surface is opaque. Objects of the same mesh are instances
-    of one BVH here, and nothing has sharp edges, along which Cycles would split the mesh: 300 parts of 3.3 million
-    triangles, 139 of them different, take 1.1 CPU s instead of 3.1.
-    """
-    target = bpy.data.scenes.new("labels")
-    shared: dict[str, bpy.types.Mesh] = {}
-    bodies = {obj.id: obj for obj in scene.objects}
-    for item in beauty.collection.objects:
-        if item.type == "MESH" and not cameras.is_portal(item):
-            name = meshes[item.pass_index].sha256 if item.pass_index in meshes else item.name
-            if name not in shared:
-                shared[name] = _bare(item.data)
-            twin = item.copy()
-            twin.data = shared[name]
-            if item.animation_data is not None:
-                motion.freeze(twin, _placed(bodies[item.pass_index]))
-            target.collection.objects.link(twin)
-    cameras.add_twin(target, beauty, scene.camera)
-    for field in ("threads_mode", "threads"):
-        setattr(target.render, field, getattr(beauty.render, field))
-    _label_settings(target)
-    target.view_layers[0].use_pass_normal = "normals" in scene.outputs
-    return target
-
-
-def _bare(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
-    """The geometry alone, in arrays that both share, each triangle flat: normals are to be geometric."""
-    data = mesh.copy()
-    data.polygons.foreach_set("use_smooth", np.zeros(len(data.polygons), bool))
-    data.materials.clear()
-    for name in ("sharp_edge", "custom_normal"):
-        if name in data.attributes:
-            data.attributes.remove(data.attributes[name])
-    return data
-
-
-def _label_settings(target: bpy.types.Scene) -> None:
-    target.render.engine = "CYCLES"
-    # On a GPU these few rays cost less than moving the scene there a second time would.
-    target.cycles.device = "CPU"
-    target.cycles.samples, target.cycles.use_adaptive_sampling, target.cycles.use_denoising = 1, False, False
-    target.cycles.max_bounces = 0
-    target.cycles.pixel_filter_type, target.cycles.filter_width = "BOX", 0.01
-    layer = target.view_layers[0]
-    layer.use_pass_combined, layer.use_pass_z, layer.use_pass_object_index = False, True, True
 
 
 def _add(target: bpy.types.Scene, name: str, data: bpy.types.ID) -> bpy.types.Object:

@@ -14,7 +14,7 @@ from ..assets.mesh import Mesh
 from ..errors import RenderError
 from ..scenes.ids import split_ids
 from ..scenes.scene import Scene
-from . import blender, passes
+from . import blender, label_scene, passes
 from .devices import select
 from .frame import Frame
 from .normals import to_camera
@@ -48,7 +48,7 @@ class Engine:
                 target = blender.build(scene, meshes)
                 self.configure(target)
                 rgb, hdr = passes.picture(target, Path(folder), linear)
-                raw, depth, world = passes.labels(blender.build_labels(target, scene, meshes), Path(folder))
+                raw, depth, world = passes.labels(label_scene.build(target, scene, meshes), Path(folder))
                 blender.clear()
         except (RuntimeError, OSError) as e:  # what bpy's operators, OpenEXR and the disk raise
             raise RenderError(f"Blender failed: {str(e).strip() or type(e).__name__}") from e

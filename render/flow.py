@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..assets.mesh import Mesh
+from ..scenes.bodies import bodies
 from ..scenes.cameras import image, pixel_directions
 from ..scenes.motion import scene_after
-from ..scenes.rays import bodies, solids
+from ..scenes.rays import solids
 from ..scenes.scene import Scene
 from ..scenes.sight import Sight
 from .geometry import lengthened
@@ -62,7 +63,7 @@ def flow(
         inside = ((at >= 0) & (at < [camera.width, camera.height])).all(axis=2)
     sight = Sight(there[inside].astype(np.float32))
     for _, solid in solids(later, meshes):
-        sight.look(solid.points, solid.faces)
+        solid.hide(sight)
     seen = np.zeros(raw_ids.shape, bool)
     seen[inside] = sight.clear(HIDES * np.linalg.norm(there[inside], axis=1))
     return (at - np.stack([x, y], axis=2)).astype(np.float32), seen
@@ -75,9 +76,9 @@ def _moved(
     """(h, w, 3) points in the later camera's frame, each moved with its body; the background only turns."""
     world_t_cam, cam_t_world = np.linalg.inv(scene.camera.extrinsics), later.camera.extrinsics
     out = points @ (cam_t_world @ world_t_cam)[:3, :3].T
-    for (raw_id, _, _, before), (_, _, _, after) in zip(bodies(scene, meshes), bodies(later, meshes), strict=True):
-        there = np.nonzero(raw_ids == raw_id)
-        step = cam_t_world @ after @ np.linalg.inv(before) @ world_t_cam
+    for before, after in zip(bodies(scene, meshes), bodies(later, meshes), strict=True):
+        there = np.nonzero(raw_ids == before.raw_id)
+        step = cam_t_world @ after.pose @ np.linalg.inv(before.pose) @ world_t_cam
         out[there] = points[there] @ step[:3, :3].T + step[:3, 3]
     return np.asarray(out)
 

@@ -42,11 +42,11 @@ SEEN_PIXELS = 4
 #: Fields that COCO has no place of its own for.
 ATTRIBUTES = (
     "visibility", "truncation", "amodal_bbox", "amodal_area", "amodal_rle", "distance_m", "cam_T_object", "size_m",
-    "keypoints_px", "box3d_m", "box3d_px",
+    "keypoints_px", "box3d_m", "box3d_px", "see_through",
 )  # fmt: skip
 
-#: Those that a label has only when the scene's `outputs` ask for them.
-OPTIONAL = ("box3d_m", "box3d_px")
+#: Those that a label has only when the scene's `outputs` ask for them, or where there are such parts.
+OPTIONAL = ("box3d_m", "box3d_px", "see_through")
 
 
 class InstanceLabel(BaseModel):
@@ -70,6 +70,8 @@ class InstanceLabel(BaseModel):
             own included (`scenes.rays.RayView.in_sight`).
         box3d_m: the eight corners of its box in the camera frame, metres, in the order of `boxes3d`; `box3d_px` their
             pixels, None for one without an image. Both None unless the scene's `outputs` name "boxes3d".
+        see_through: parts of its mesh that do not count in anything above, for they are transparent and the policy for
+            its category is to look through them (`LabelRules`); None where there are none.
         annotated: whether COCO gets it; `left_out` says why not.
     """
 
@@ -93,6 +95,7 @@ class InstanceLabel(BaseModel):
     left_out: str | None
     box3d_m: tuple[Vec3, ...] | None = None
     box3d_px: tuple[tuple[float, float] | None, ...] | None = None
+    see_through: tuple[str, ...] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -245,6 +248,7 @@ def _instance(
         keypoints_px=_keypoints(scene.camera, item, mesh, rays),
         annotated=reason is None,
         left_out=reason,
+        see_through=item.see_through or None,
         **box,
     )
 

@@ -40,9 +40,10 @@ def picture(
 def labels(
     target: bpy.types.Scene, folder: Path
 ) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """What a `build_labels` scene shows: (h, w) raw ids (`scenes.ids`), (h, w) depth in metres, inf where nothing is.
+    """What a scene of `label_scene.build` shows: (h, w) raw ids (`scenes.ids`) and (h, w) depth in metres.
 
-    And (h, w, 3) normals of the triangles in the world, 0 where nothing is; None when the scene was built without.
+    Depth is inf where nothing is. And (h, w, 3) normals of the triangles in the world, 0 where nothing is, or None when
+    the scene was built without.
     """
     passes = channels(target, render(target), folder / "labels.exr")
     ids, depth = passes["IndexOB.X"], passes["Depth.Z"]

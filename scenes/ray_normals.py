@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..assets.mesh import Mesh
+from .bodies import bodies
 from .cameras import pixel_directions
 from .ids import join_ids
-from .rays import RayView, bodies
+from .rays import RayView
 from .scene import Scene
 
 __all__ = ["ray_normals"]
@@ -25,10 +26,10 @@ def ray_normals(scene: Scene, meshes: Mapping[int, Mesh], view: RayView) -> npt.
         raise ValueError("normals need cast(…, triangles=True)")
     raw, turn = join_ids(view.ids, view.stuff), scene.camera.extrinsics[:3, :3]
     out = np.zeros((*raw.shape, 3))
-    for raw_id, mesh, _, pose in bodies(scene, meshes):
-        there = np.nonzero(raw == raw_id)
-        a, b, c = mesh.vertices[mesh.faces[view.triangle[there]]].transpose(1, 0, 2)
-        out[there] = np.cross(b - a, c - a) @ (turn @ pose[:3, :3]).T
+    for body in bodies(scene, meshes):
+        there = np.nonzero(raw == body.raw_id)
+        a, b, c = body.mesh.vertices[body.mesh.faces[view.triangle[there]]].transpose(1, 0, 2)
+        out[there] = np.cross(b - a, c - a) @ (turn @ body.pose[:3, :3]).T
     length = np.linalg.norm(out, axis=2, keepdims=True)
     out /= np.where(length > 0, length, 1)
     away = np.einsum("hwk,hwk->hw", out, pixel_directions(scene.camera)) > 0  # the inside of an open mesh

@@ -16,15 +16,14 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 
 from ..assets.mesh import Mesh
-from .build import scene_mesh
+from .bodies import bodies
 from .cameras import image
-from .ids import OBJECTS, SURFACE, fixture_id, split_ids
+from .ids import OBJECTS, split_ids
 from .pixel_rays import Box, PixelRays, Points, pixel_rays
 from .scene import Camera, Scene
 from .sight import Sight
-from .surface import surface_mesh
 
-__all__ = ["AmodalMask", "RayView", "Solid", "bodies", "cast", "solids"]
+__all__ = ["AmodalMask", "RayView", "Solid", "cast", "solids"]
 
 #: First row, and from there on (rows, w) distances, in lengths of the rays' directions, and faces where they are asked.
 Band = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.int32] | None]
@@ -67,7 +66,8 @@ class RayView:
             the camera, at 90° or more from the axis, has a depth of 0 or less.
         amodal: object id → its mask alone.
         in_sight: object id → (K,) which of its mesh's key points lie in the image with no surface before them, the
-            object's own included, by more than `ON_SURFACE`. A point inside the material is out of sight.
+            object's own included, by more than `ON_SURFACE`. A point inside the material is out of sight. Parts that
+            are looked through hide nothing.
         triangle: (h, w) int32 face of the seen mesh, −1 where nothing is; None when it was not asked for.
     """
 
@@ -91,27 +91,18 @@ def cast(scene: Scene, meshes: Mapping[int, Mesh], triangles: bool = False) -> R
     for raw_id, solid in solids(scene, meshes):
         box = view.box(solid.points) if raw_id <= OBJECTS else (0, 0, camera.width, camera.height)
         mask = _cover(raw_id, box, solid.trace(view, box, triangles), seen)
-        points.sight.look(solid.points, solid.faces)
+        solid.hide(points.sight)
         if raw_id <= OBJECTS:
             amodal[raw_id] = mask
     ids, stuff = split_ids(seen.ids)
     return RayView(ids, stuff, view.depth(seen.far), amodal, points.in_sight(), seen.triangle)
 
 
-def bodies(scene: Scene, meshes: Mapping[int, Mesh]) -> Iterator[tuple[int, Mesh, float, npt.NDArray[np.float64]]]:
-    """Raw id, mesh, scale and (4, 4) world pose of everything that can be seen: objects first, in their order."""
-    for item in scene.objects:
-        yield item.id, meshes[item.id], item.scale, item.pose
-    if scene.surface is not None:
-        yield SURFACE, surface_mesh(scene.surface), 1.0, np.eye(4)
-    for k, fixture in enumerate(scene.fixtures):
-        yield fixture_id(k), scene_mesh(fixture.mesh), 1.0, fixture.pose
-
-
 def solids(scene: Scene, meshes: Mapping[int, Mesh]) -> Iterator[tuple[int, Solid]]:
     """Raw id and geometry in the camera frame of all `bodies`."""
-    for raw_id, mesh, scale, pose in bodies(scene, meshes):
-        yield raw_id, Solid(_to_camera(mesh.vertices * scale @ pose[:3, :3].T + pose[:3, 3], scene.camera), mesh.faces)
+    for body in bodies(scene, meshes):
+        world = body.mesh.vertices * body.scale @ body.pose[:3, :3].T + body.pose[:3, 3]
+        yield body.raw_id, Solid(_to_camera(world, scene.camera), body.mesh.faces, body.met)
 
 
 @dataclass(frozen=True)
@@ -160,10 +151,15 @@ def _key_points(scene: Scene, meshes: Mapping[int, Mesh]) -> _KeyPoints:
 
 @dataclass(frozen=True)
 class Solid:
-    """A mesh in the camera frame: (V, 3) points in metres, (F, 3) faces."""
+    """A mesh in the camera frame: (V, 3) points in metres, (F, 3) faces, and (F,) which of them rays do not pass."""
 
     points: Points
     faces: npt.NDArray[np.int32]
+    met: npt.NDArray[np.bool_]
+
+    def hide(self, sight: Sight) -> None:
+        """Enter it as something that may hide points."""
+        sight.look(self.points, self.faces[self.met])
 
     def trace(self, view: PixelRays, box: Box, triangles: bool) -> Iterator[Band]:
         """The box's rows from top to bottom, band by band: distances along the rays, inf where the solid is missed.
@@ -173,7 +169,7 @@ class Solid:
         x0, y0, x1, y1 = box
         if x0 >= x1 or y0 >= y1:
             return
-        reached = np.flatnonzero(view.in_reach(self.points, self.faces))
+        reached = np.flatnonzero(view.in_reach(self.points, self.faces) & self.met)
         faces = self.faces[reached]
         if len(faces) == 0:
             return

@@ -194,6 +194,17 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
+    def _policies(self) -> Recipe:
+        clutter = [c for a in (self.distractors.assets if self.distractors else ()) for c in a.categories]
+        known = dict.fromkeys([*self.category_names, *clutter, *self.stuff_names[1:]])
+        named = () if isinstance(self.labels.transparency, str) else self.labels.transparency
+        for name in named:
+            if name not in known:
+                rule = "the surface is always solid" if name == "surface" else f"there is no category {name!r}"
+                raise ValueError(f"labels.transparency: {rule}; choose from {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
     def _classes(self) -> Recipe:
         classes = len(self.category_names) + len(self.stuff_names)
         if classes > CLASSES and {"semantic", "panoptic"} & set(self.outputs):

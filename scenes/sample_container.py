@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..assets.containers.interior import Interior
 from ..assets.fixtures import FIXTURES
 from ..assets.library import interior, rand
+from ..assets.transparency import transparent_parts
 from .build import shape_mesh
 from .object_draws import SurfaceDraws
 from .recipe import Recipe
@@ -52,7 +53,9 @@ def container(recipe: Recipe, draw: ImageDraws) -> PlacedContainer | None:
     pose = np.eye(4)
     pose[:2, :2] = [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]
     pose[:3, 3] = draw("container.offset_m.0"), draw("container.offset_m.1"), inside.foot_m
+    clear = transparent_parts(made) if recipe.labels.sees_through(spec.kind) else ()
     fixture = Fixture(
-        name=spec.kind, mesh=ref, materials=made, world_T_fixture=matrix(pose), parameters=draws.draws
+        name=spec.kind, mesh=ref, materials=made, world_T_fixture=matrix(pose), see_through=clear,
+        parameters=draws.draws,
     )  # fmt: skip
     return PlacedContainer(fixture, inside)

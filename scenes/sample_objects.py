@@ -12,6 +12,7 @@ from ..assets.ingested import MESH_SUFFIX
 from ..assets.library import rand
 from ..assets.material import Material
 from ..assets.mesh import Mesh
+from ..assets.transparency import transparent_parts
 from .arrange import Placing, arrange
 from .build import file_mesh, shape_mesh
 from .object_draws import ObjectDraws
@@ -49,6 +50,7 @@ def objects(recipe: Recipe, draw: ImageDraws, inside: PlacedContainer | None = N
             id=k + 1, category=names[k], mesh=d.ref, materials=d.materials,
             category_id=recipe.category_names.index(names[k]) + 1 if d.labelled else 0,
             scale=d.item.scale, world_T_object=matrix(poses[k]), velocity_m_s=velocity, spin_rad_s=spin,
+            see_through=transparent_parts(d.materials) if recipe.labels.sees_through(names[k]) else (),
             parameters=d.draws.draws,
         )
         for k, d in enumerate(drawn)

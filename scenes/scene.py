@@ -30,6 +30,7 @@ __all__ = [
     "SceneObject",
     "Surface",
     "Timing",
+    "Transparency",
     "ViewTransform",
     "World",
     "digest",
@@ -40,6 +41,7 @@ __all__ = [
 Vec3 = tuple[float, float, float]
 Value = float | int | str | bool | RGB
 ViewTransform = Literal["agx", "standard"]
+Transparency = Literal["solid", "see_through"]
 Look = Literal["none", "medium_high_contrast", "high_contrast"]
 
 
@@ -92,7 +94,8 @@ class SceneObject(Frozen):
     """One object. `id` is its value in the id image (1, 2, …); `category_id` 0 marks a distractor, never labelled.
 
     `world_T_object` is its pose at the middle of this image's exposure; `scenes.motion` says where it is a little
-    earlier or later.
+    earlier or later. `see_through` names the parts of its mesh that the rays of both label engines pass as if they were
+    not there (`LabelRules.transparency`).
     """
 
     id: Annotated[int, Field(ge=1, le=OBJECTS)]
@@ -104,6 +107,7 @@ class SceneObject(Frozen):
     world_T_object: Matrix4
     velocity_m_s: Vec3 = (0.0, 0.0, 0.0)
     spin_rad_s: Vec3 = (0.0, 0.0, 0.0)
+    see_through: tuple[str, ...] = ()
     parameters: dict[str, Draw] = {}
 
     @property
@@ -115,13 +119,14 @@ class SceneObject(Frozen):
 class Fixture(Frozen):
     """What objects lie in, stand on or hang from: a bin, a shelf, a conveyor. Both engines see it, nothing labels it.
 
-    Its raw id is `ids.fixture_id` of its position among the scene's fixtures.
+    Its raw id is `ids.fixture_id` of its position among the scene's fixtures; `see_through` as an object's.
     """
 
     name: str
     mesh: MeshRef
     materials: dict[str, Material]
     world_T_fixture: Matrix4
+    see_through: tuple[str, ...] = ()
     parameters: dict[str, Draw] = {}
 
     @property
@@ -211,10 +216,29 @@ class RenderSettings(Frozen):
 
 
 class LabelRules(Frozen):
-    """An object below either limit stays in the record and is left out of COCO."""
+    """An object below either limit stays in the record and is left out of COCO.
+
+    `transparency` is the policy for glass, one for all categories or one for each that is named (others are solid).
+    "solid": an object is labelled as if it were opaque, and hides what is behind it. "see_through": labels, depth and
+    all maps are what an opaque camera would see, which knows no glass: parts that are transparent
+    (`assets.transparency`) are not there, straight rays go on to what is behind. What refraction displaces in the
+    picture they do not follow. The kind of a container is a category too; the surface is always solid.
+    """
 
     min_pixels: Annotated[int, Field(ge=1)] = 1
     min_visibility: Annotated[float, Field(ge=0, le=1)] = 0.0
+    transparency: Annotated[
+        Transparency | dict[str, Transparency],
+        Field(
+            description="solid: glass is labelled, and hides what is behind it; see_through: transparent parts are "
+            "not labelled, what is behind them is; one for all categories, or by category (container kinds too)"
+        ),
+    ] = "solid"
+
+    def sees_through(self, category: str) -> bool:
+        """Whether the transparent parts of a category's objects do not count."""
+        policy = self.transparency
+        return (policy if isinstance(policy, str) else policy.get(category, "solid")) == "see_through"
 
 
 class Scene(Frozen):

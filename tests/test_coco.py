@@ -127,6 +127,7 @@ def test_categories_and_info(folder: Path) -> None:
             "recipe_sha256",
             "depth_format",
             "depth_unit_m",
+            "transparency",
             "versions",
         }
         assert part["licenses"] == [] and not any("license" in image for image in part["images"])

@@ -14,13 +14,14 @@ import pytest
 from scenewright.assets.mesh import Mesh
 from scenewright.render.flat import FlatEngine
 from scenewright.render.flow import flow, from_steps, to_steps
+from scenewright.scenes.bodies import bodies
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.cameras import image, pixel_directions
 from scenewright.scenes.ids import join_ids
 from scenewright.scenes.lenses import BrownConrady
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.motion import scene_after
-from scenewright.scenes.rays import RayView, bodies, cast
+from scenewright.scenes.rays import RayView, cast
 from scenewright.scenes.sample import sample
 from scenewright.scenes.scene import Scene
 
@@ -62,15 +63,15 @@ def painted(scene: Scene, meshes: Mapping[int, Mesh], view: RayView, raw: Arrays
     """(h, w) waves that are fixed to the surfaces, where rays meet the planes of triangles: no depth image, no flow."""
     toward, out = pixel_directions(scene.camera), np.zeros(raw.shape)
     assert view.triangle is not None
-    for raw_id, mesh, scale, pose in bodies(scene, meshes):
-        there = np.nonzero(raw == raw_id)
-        pose = scene.camera.extrinsics @ pose
+    for body in bodies(scene, meshes):
+        there, mesh, scale = np.nonzero(raw == body.raw_id), body.mesh, body.scale
+        pose = scene.camera.extrinsics @ body.pose
         start, ahead = -pose[:3, :3].T @ pose[:3, 3], toward[there] @ pose[:3, :3]
         a, b, c = (mesh.vertices[mesh.faces[view.triangle[there]]] * scale).transpose(1, 0, 2)
         normal = np.cross(b - a, c - a)
         t = np.einsum("nk,nk->n", a - start, normal) / np.einsum("nk,nk->n", ahead, normal)
         own = start + ahead * t[:, None]
-        out[there] = 128 + 60 * np.sin(own @ [63, 45, 27] + raw_id) + 50 * np.sin(own @ [-39, 57, -48])
+        out[there] = 128 + 60 * np.sin(own @ [63, 45, 27] + body.raw_id) + 50 * np.sin(own @ [-39, 57, -48])
     return out
 
 

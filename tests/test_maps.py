@@ -25,11 +25,12 @@ from scenewright.render.geometry import points
 from scenewright.render.labels import InstanceLabel, label
 from scenewright.render.panoptic import from_colors, panoptic, segments, stuff_labels, to_colors
 from scenewright.render.semantic import semantic
+from scenewright.scenes.bodies import bodies
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.cameras import image
 from scenewright.scenes.lenses import BrownConrady, Fisheye
 from scenewright.scenes.load import recipe_from_dict
-from scenewright.scenes.rays import RayView, bodies, cast
+from scenewright.scenes.rays import RayView, cast
 from scenewright.scenes.recipe import Recipe
 from scenewright.scenes.sample import sample
 from scenewright.scenes.scene import Scene
@@ -79,10 +80,10 @@ def hits(scene: Scene, meshes: Mapping[int, Mesh], rays: RayView) -> Arrays:
 
     toward, out = pixel_directions(scene.camera), np.full((*rays.ids.shape, 3), np.nan)
     assert rays.triangle is not None
-    for raw_id, mesh, scale, pose in bodies(scene, meshes):
-        there = np.nonzero(rays.ids == raw_id)
-        corners = mesh.vertices[mesh.faces[rays.triangle[there]]] * scale
-        pose = scene.camera.extrinsics @ pose
+    for body in bodies(scene, meshes):
+        there = np.nonzero(rays.ids == body.raw_id)
+        corners = body.mesh.vertices[body.mesh.faces[rays.triangle[there]]] * body.scale
+        pose = scene.camera.extrinsics @ body.pose
         a, b, c = (corners @ pose[:3, :3].T + pose[:3, 3]).transpose(1, 0, 2)
         normal = np.cross(b - a, c - a)
         t = np.einsum("nk,nk->n", a, normal) / np.einsum("nk,nk->n", toward[there], normal)

@@ -18,7 +18,7 @@ from common import Stopwatch, blender_quiet, size, table  # type: ignore[import-
 
 from scenewright import pipeline
 from scenewright.datasets import folder as folders
-from scenewright.render import blender, engine, passes
+from scenewright.render import blender, engine, label_scene, passes
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.load import load
 from scenewright.scenes.sample import sample
@@ -31,7 +31,7 @@ STAGES = (
     (passes, "labels", LABELS),
     (passes, "render", "{}: Cycles"),
     (blender, "build", "build in Blender"),
-    (blender, "build_labels", LABELS),
+    (label_scene, "build", LABELS),
     (blender, "clear", "build in Blender"),
     (pipeline, "cast", "ray cast"),
     (pipeline, "label", "labels, RLE"),

@@ -37,10 +37,10 @@ def crowd(objects: int, image: tuple[int, int]) -> Scene:
 
 def label_render(watch: Stopwatch, scene: Scene, meshes: dict[int, Mesh]) -> Frame:
     """Render the scene with one sample; only what comes after the picture is charged."""
-    from scenewright.render import blender, engine, passes
+    from scenewright.render import engine, label_scene, passes
 
     cycles = engine.Engine("cpu")
-    for module, name in ((blender, "build_labels"), (passes, "labels")):
+    for module, name in ((label_scene, "build"), (passes, "labels")):
         watch.watch(module, name, "label render")
     with watch.stage("picture"):
         frame = cycles.render(scene.replace(render=RenderSettings(samples=1, denoise=False)), meshes)

@@ -229,6 +229,8 @@ def _files(scene: Scene) -> Iterable[Any]:
     yield from (ref for m in made if m.texture is not None for ref in m.texture.maps.values())
     if isinstance(scene.world.hdri, FileRef):
         yield scene.world.hdri
+    if scene.backplate is not None:
+        yield scene.backplate.image
 
 
 # --- the worker's side -----------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from .datasets.records import (
     write_quarantine,
     write_record,
 )
-from .datasets.splits import split_of
+from .datasets.splits import split_group, split_of
 from .errors import DatasetError
 from .render.frame import Frame
 from .render.ingester import ingest
@@ -148,7 +148,7 @@ def store(
         maps=map_paths(scene.index, scene.outputs),
         width=scene.camera.width,
         height=scene.camera.height,
-        split=split_of(info.seed, scene.group, info.val_fraction),
+        split=split_of(info.seed, split_group(scene, info.split_by), info.val_fraction),
         scene=scene,
         instances=instances,
         verification=verification,

@@ -58,6 +58,7 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         settings=recipe.render.model_dump(mode="json", exclude={"size"}),
         size=recipe.render.size,
         val_fraction=recipe.dataset.val_fraction,
+        split_by=recipe.dataset.split_by,
         depth_format=recipe.dataset.depth_format,
         depth_unit_m=recipe.dataset.depth_unit_mm / 1000 if recipe.dataset.depth_format == "png" else 1.0,
         license=recipe.dataset.license,

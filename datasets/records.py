@@ -142,9 +142,9 @@ class DatasetInfo(Stored):
     `recipe` is the checked recipe as plain JSON, and `recipe_sha256` its `recipe_digest`; `settings` are the render
     settings; `size` is (width, height) in pixels; `depth_unit_m` is how many
     metres a value of 1 in a depth image means: the step of "png", 1 for "exr"; `stuff_categories` follow the categories
-    in semantic maps; `outputs` are the annotations that the recipe asks for; `license` is of the images, where the
-    recipe states one; `transparency` is its policy for glass (`LabelRules`); `notes` say what is odd about its mesh
-    files (`scenes.notes`).
+    in semantic maps; `split_by` says what the splits never part; `outputs` are the annotations that the recipe asks
+    for; `license` is of the images, where the recipe states one; `transparency` is its policy for glass
+    (`LabelRules`); `notes` say what is odd about its mesh files (`scenes.notes`).
     """
 
     schema_version: Literal[1] = 1
@@ -158,6 +158,7 @@ class DatasetInfo(Stored):
     settings: dict[str, Any]
     size: tuple[int, int]
     val_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
+    split_by: Literal["scene", "backplate"] = "scene"
     depth_format: DepthFormat = "png"
     depth_unit_m: Annotated[float, Field(gt=0)]
     license: License | None = None

@@ -5,14 +5,22 @@ from __future__ import annotations
 import hashlib
 
 from ..errors import UsageError
+from ..scenes.scene import Scene
 
-__all__ = ["SPLITS", "split_of"]
+__all__ = ["SPLITS", "split_group", "split_of"]
 
 SPLITS = ("train", "val")
 
 
-def split_of(seed: int, group: int, val_fraction: float = 0.2) -> str:
-    """ "train" or "val" for one group: an image, or all frames and views of one scene, which must not be parted.
+def split_group(scene: Scene, split_by: str) -> int | str:
+    """What must not be parted: the scene's group, or with "backplate" all that stands before one photograph."""
+    if split_by == "backplate" and scene.backplate is not None:
+        return scene.backplate.image.sha256
+    return scene.group
+
+
+def split_of(seed: int, group: int | str, val_fraction: float = 0.2) -> str:
+    """ "train" or "val" for one group (`split_group`), whose images must not be parted.
 
     A larger fraction moves images to "val" and never back.
     """

@@ -41,7 +41,7 @@ from .records import (
     record_path,
     scene_sha256,
 )
-from .splits import SPLITS, split_of
+from .splits import SPLITS, split_group, split_of
 
 __all__ = ["Finding", "validate"]
 
@@ -143,7 +143,7 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
             ", ".join(f"{n} {v.get(n, 'unknown')}" for n in changed) for v in (record.versions, info.versions)
         )
         yield f"was made with {then}, dataset.json says {said}: delete the record and render the image again"
-    wanted = split_of(info.seed, record.scene.group, info.val_fraction)
+    wanted = split_of(info.seed, split_group(record.scene, info.split_by), info.val_fraction)
     if record.split != wanted:
         yield f"is in split {record.split!r}, its hash says {wanted!r}: restore the record"
 

@@ -17,7 +17,7 @@ from ..scenes.build import scene_mesh
 from ..scenes.ids import SURFACE, fixture_id
 from ..scenes.scene import RenderSettings, Scene, SceneObject
 from ..scenes.surface import surface_mesh
-from . import cameras, lights, motion, shaders
+from . import cameras, catcher, lights, motion, shaders
 from .ingest_library import append
 
 __all__ = ["build", "clear", "color_management"]
@@ -50,9 +50,10 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
         item.matrix_world = mathutils.Matrix(_placed(obj).tolist())
         item.pass_index = obj.id
     if scene.surface is not None:
-        mesh = surface_mesh(scene.surface)
-        slab = _mesh("surface", mesh, {"body": shaders.build(scene.surface.material, locate, pixel)})
-        _add(target, "surface", slab).pass_index = SURFACE
+        plain = scene.backplate is None
+        look = shaders.build(scene.surface.material, locate, pixel) if plain else catcher.table(scene)
+        slab = _add(target, "surface", _mesh("surface", surface_mesh(scene.surface), {"body": look}))
+        slab.pass_index = SURFACE
     for k, fixture in enumerate(scene.fixtures):
         mesh = scene_mesh(fixture.mesh)
         materials = {part: shaders.build(fixture.materials[part], locate, pixel) for part in mesh.part_names}
@@ -63,6 +64,8 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     lights.set_world(target, scene.world)
     cameras.add(target, scene.camera)
     _settings(target, scene.render, _noise_seed(scene))
+    if scene.backplate is not None:
+        catcher.catch(target, target.collection.objects["surface"])
     motion.expose(target, scene)
     return target
 

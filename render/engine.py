@@ -15,9 +15,11 @@ from ..errors import RenderError
 from ..scenes.ids import split_ids
 from ..scenes.scene import Scene
 from . import blender, label_scene, passes
+from .composite import behind, over, tidy_shadow
 from .devices import select
 from .frame import Frame
 from .normals import to_camera
+from .sensor_display import to_8_bits
 from .view import view
 
 __all__ = ["Engine"]
@@ -47,14 +49,18 @@ class Engine:
             with tempfile.TemporaryDirectory() as folder:
                 target = blender.build(scene, meshes)
                 self.configure(target)
-                rgb, hdr = passes.picture(target, Path(folder), linear)
+                if scene.backplate is None:
+                    rgb, hdr = passes.picture(target, Path(folder), linear)
+                else:
+                    hdr = _before_photograph(target, scene, Path(folder))
+                    rgb = to_8_bits(view(scene, hdr))
                 raw, depth, world = passes.labels(label_scene.build(target, scene, meshes), Path(folder))
                 blender.clear()
         except (RuntimeError, OSError) as e:  # what bpy's operators, OpenEXR and the disk raise
             raise RenderError(f"Blender failed: {str(e).strip() or type(e).__name__}") from e
         ids, stuff = split_ids(raw)
         normals = None if world is None else to_camera(world, scene.camera)
-        return Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, normals=normals, linear=hdr)
+        return Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, normals=normals, linear=hdr if linear else None)
 
     def view(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """`view.view`: the picture of linear light that effects of a sensor have changed.
@@ -73,3 +79,9 @@ class Engine:
         target.cycles.denoising_use_gpu = self._selected.device != "cpu"
         if self.threads is not None:
             target.render.threads_mode, target.render.threads = "FIXED", self.threads
+
+
+def _before_photograph(target: bpy.types.Scene, scene: Scene, folder: Path) -> npt.NDArray[np.float32]:
+    """(h, w, 3) linear light of the objects before the scene's photograph, which the exposure is to leave as it is."""
+    rgba, shadow, noisy = passes.caught(target, folder)
+    return over(rgba, tidy_shadow(shadow, noisy), behind(scene) * np.float32(2.0**-scene.render.exposure_ev))

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from ..assets.backplates import linear_to_srgb
 from ..assets.mesh import Mesh
 from ..scenes.ray_normals import ray_normals
 from ..scenes.rays import cast
 from ..scenes.scene import Camera, Scene
+from .composite import behind
 from .frame import Frame
 
 __all__ = ["FlatEngine"]
@@ -25,10 +27,16 @@ class FlatEngine:
     device = "none"
 
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
-        """Grey by the angle between surface and view, tinted by object id; `linear` is the same picture before sRGB."""
+        """Grey by the angle between surface and view, tinted by object id, over the scene's photograph if it has one.
+
+        `linear` is the same picture before sRGB.
+        """
         wanted = "normals" in scene.outputs
         view = cast(scene, meshes, triangles=wanted)
         shade = _facing(view.depth_m, scene.camera)[..., None] * _tint(view.ids)
+        if scene.backplate is not None:
+            covered = (view.ids > 0) | (view.stuff > 1)
+            shade = np.where(covered[..., None], shade, linear_to_srgb(behind(scene)) ** 2.2)
         return Frame(
             rgb=np.rint(255 * shade ** (1 / 2.2)).astype(np.uint8), ids=view.ids, stuff=view.stuff,
             depth_m=view.depth_m, normals=ray_normals(scene, meshes, view) if wanted else None,

@@ -37,7 +37,7 @@ def build(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> 
         if data is None:
             continue
         twin = item.copy()
-        twin.data = data
+        twin.data, twin.is_shadow_catcher = data, False
         if body and item.animation_data is not None:
             motion.freeze(twin, body.placed)
         target.collection.objects.link(twin)

@@ -13,7 +13,7 @@ import OpenEXR
 
 from ..errors import RenderError
 
-__all__ = ["channels", "labels", "picture", "render", "save"]
+__all__ = ["caught", "channels", "labels", "picture", "render", "save"]
 
 NOTHING_M = 1e9  # Cycles writes 1e10 into the depth of pixels that see nothing
 
@@ -35,6 +35,19 @@ def picture(
         return rgb, None
     combined = channels(target, result, folder / "beauty.exr")["Combined"]
     return rgb, np.ascontiguousarray(combined[..., :3], dtype=np.float32)
+
+
+def caught(
+    target: bpy.types.Scene, folder: Path
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """What a scene with a shadow catcher shows, linear: the objects, (h, w, 4) premultiplied by their cover.
+
+    And what they do to the catcher's light, (h, w, 3), as a factor: denoised, and as it was before.
+    """
+    passes = channels(target, render(target), folder / "caught.exr")
+    shadow = passes["Shadow Catcher"][..., :3]
+    noisy = passes.get("Noisy Shadow Catcher", shadow)[..., :3]
+    return passes["Combined"], shadow, noisy
 
 
 def labels(

@@ -8,24 +8,25 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ..assets.fixtures import FIXTURES
 from ..assets.material import FileRef
-from .distributions import Dist, spelled_out
+from .distributions import Dist, Expr, spelled_out
 from .license import License
 from .limits import LARGEST, Strict, between, words
 from .outputs import Output
+from .recipe_backplate import BackplateSpec
 from .recipe_camera import CameraSpec
 from .recipe_container import ContainerSpec
 from .recipe_lights import LightSpec, WorldSpec
 from .recipe_materials import Materials
-from .recipe_motion import MotionSpec
+from .recipe_motion import STILL, MotionSpec
 from .recipe_objects import AssetSpec, ObjectsSpec
 from .recipe_placement import PlacementSpec
 from .recipe_sensor import SensorSpecs
 from .scene import LabelRules, Look, ViewTransform
 
-__all__ = ["TEXTURES", "CameraSpec", "LightSpec", "PlacementSpec", "Recipe", "Rule"]
+__all__ = ["BACKPLATES", "TEXTURES", "CameraSpec", "LightSpec", "PlacementSpec", "Recipe", "Rule"]
 
-#: Before the name of a folder of texture maps in `Recipe.files`: a folder of panoramas may have the same name.
-TEXTURES = "textures/"
+#: Before the names of such folders in `Recipe.files`: a folder of panoramas may have the same name.
+TEXTURES, BACKPLATES = "textures/", "backplates/"
 
 #: Rounding a scaled image to whole pixels may squeeze it by so much.
 SQUEEZE = 0.005
@@ -95,6 +96,10 @@ class DatasetSpec(Strict):
         License | None, Field(description="of the images, for COCO and dataset.json; default: none is stated")
     ] = None
     val_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
+    split_by: Annotated[
+        Literal["scene", "backplate"],
+        Field(description="backplate: all images before one photograph go to the same split"),
+    ] = "scene"
     depth_format: Annotated[
         Literal["png", "exr"], Field(description="png: 16 bits in steps of `depth_unit_mm`; exr: float32 metres")
     ] = "png"
@@ -139,6 +144,9 @@ class Recipe(Strict):
     surface: SurfaceSpec = SurfaceSpec()
     container: Annotated[
         ContainerSpec | None, Field(description="what the objects lie in, stand on or hang from; default: the surface")
+    ] = None
+    backplate: Annotated[
+        BackplateSpec | None, Field(description="a photograph in place of the surface and what is around")
     ] = None
     world: WorldSpec = WorldSpec()
     lights: tuple[LightSpec, ...] = ()
@@ -212,6 +220,26 @@ class Recipe(Strict):
                 f"a semantic map has eight bits and holds {CLASSES} classes, this recipe has {classes}: "
                 "merge categories, or leave semantic and panoptic out of `outputs`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _photograph(self) -> Recipe:
+        """What would change the photograph, or move the camera before it."""
+        if self.backplate is None:
+            if self.dataset.split_by == "backplate":
+                raise ValueError("dataset.split_by: backplate needs a `backplate`; leave it out to split by scene")
+            return self
+        kept = {"view_transform": "standard", "white_balance_k": 6500, "white_balance_tint": 0}
+        for name, value in kept.items():
+            dist = getattr(self.render, name)
+            if not isinstance(dist, Expr) and any(v != value for v in dist.values()):
+                raise ValueError(
+                    f"a backplate comes out as it went in only with render.{name}: {value}, got "
+                    f"{', '.join(map(str, dist.values()))}"
+                )
+        if self.camera.stereo is not None or self.motion.camera != STILL:
+            moving = "camera.stereo" if self.camera.stereo is not None else "motion.camera"
+            raise ValueError(f"a backplate is one view from one place: leave {moving} out")
         return self
 
     @property

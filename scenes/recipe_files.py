@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..assets.backplates import backplate_files
 from ..assets.files import remember
 from ..assets.hdris import BUILT_IN, check_hdri, hdri_files
 from ..assets.ingested import INGESTED, Ingest, Source, user_mesh
@@ -15,7 +16,8 @@ from ..assets.mesh_files import DEFAULTS
 from ..assets.mesh_sources import brings_materials
 from ..assets.textures import texture_files
 from ..errors import AssetError
-from .recipe import TEXTURES, Recipe
+from .distribution import Distribution
+from .recipe import BACKPLATES, TEXTURES, Recipe
 from .recipe_materials import OWN, MaterialSpec
 from .recipe_objects import AssetSpec
 from .rules import rule_distribution
@@ -32,7 +34,8 @@ def recipe_files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[Files, dic
         AssetError, ValueError: naming the place in the recipe, the file and what is wrong with it.
     """
     files, libraries = _mesh_files(recipe, base, ingest)
-    return files | _hdri_files(recipe, base) | _texture_files(recipe, base), libraries
+    files |= _hdri_files(recipe, base) | _texture_files(recipe, base) | _backplate_files(recipe, base)
+    return files, libraries
 
 
 def _mesh_files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[Files, dict[str, FileRef]]:
@@ -51,16 +54,31 @@ def _mesh_files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[Files, dict
 
 def _hdri_files(recipe: Recipe, base: Path) -> Files:
     found: Files = {}
-    hdris = {"world.hdri": recipe.world.hdri} | {
-        f"rules.{i}.set.world.hdri": rule_distribution(recipe, "world.hdri", i)
-        for i, rule in enumerate(recipe.rules)
-        if "world.hdri" in rule.set
-    }
-    for where, dist in hdris.items():
+    for where, dist in _anywhere(recipe, "world.hdri", recipe.world.hdri).items():
         for name in map(str, dist.values()):
             if name not in BUILT_IN and name not in found:
                 with _named(where):
                     found[name] = _panoramas(base, name)
+    return found
+
+
+def _anywhere(recipe: Recipe, path: str, own: Distribution) -> dict[str, Distribution]:
+    """All distributions that a path can have, by where they stand: the recipe's own, and those of rules."""
+    return {path: own} | {
+        f"rules.{i}.set.{path}": rule_distribution(recipe, path, i)
+        for i, rule in enumerate(recipe.rules)
+        if path in rule.set
+    }
+
+
+def _backplate_files(recipe: Recipe, base: Path) -> Files:
+    found: Files = {}
+    dists = {} if recipe.backplate is None else _anywhere(recipe, "backplate.images", recipe.backplate.images)
+    for where, dist in dists.items():
+        for name in map(str, dist.values()):
+            if BACKPLATES + name not in found:
+                with _named(where):
+                    found[BACKPLATES + name] = backplate_files(base / name, recipe.render.size)
     return found
 
 

@@ -11,6 +11,7 @@ from .load import recipe_sha256
 from .motion import scene_after
 from .recipe import Recipe
 from .rules import ImageDraws
+from .sample_backplate import backplate
 from .sample_camera import camera, right_view
 from .sample_container import container
 from .sample_materials import surface
@@ -42,16 +43,17 @@ def sample(recipe: Recipe, index: int, seed: int = 0, anew: Mapping[str, int] | 
     Raises:
         RecipeError: a computed value is impossible, or `anew` names nothing that is drawn.
         PlacementError: the objects do not fit.
-        AssetError: a mesh, HDRI or texture cannot be used.
+        AssetError: a mesh, HDRI, texture or photograph cannot be used.
     """
     place = place_of(recipe, index)
     draw = ImageDraws(recipe, seed, place.group, anew)
     try:
-        inside, taken = container(recipe, draw), camera(recipe, draw)
+        inside, taken, plate = container(recipe, draw), camera(recipe, draw), backplate(recipe, draw)
         parts: dict[str, Any] = {
             "objects": objects(recipe, draw, inside),
             "fixtures": (inside.fixture,) if inside else (),
-            "surface": surface(recipe, draw),
+            "surface": surface(recipe, draw, plate is not None),
+            "backplate": plate,
             "world": world(recipe, draw),
             "camera": taken,
             "lights": lights(draw, taken),

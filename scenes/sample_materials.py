@@ -94,8 +94,11 @@ def _texture(spec: MaterialSpec, path: str, draws: ObjectDraws) -> Texture:
     return found[draws.pick(f"{path}.textures.folder", [texture.name for texture in found])]
 
 
-def surface(recipe: Recipe, draw: ImageDraws) -> Surface:
-    """The table."""
+def surface(recipe: Recipe, draw: ImageDraws, photographed: bool = False) -> Surface:
+    """The table; one that is `photographed` has the looks of a backplate."""
+    size = draw("surface.size.0"), draw("surface.size.1")
+    if photographed:
+        return Surface(size=size, material=Material(family="backplate"))
     which = draw.surface_material()
     draws, path = SurfaceDraws(draw, "surface"), f"surface.materials.{which}"
     spec = recipe.surface.materials[which]
@@ -103,4 +106,4 @@ def surface(recipe: Recipe, draw: ImageDraws) -> Surface:
         raise AssetError(f"{path}: the surface has no texture coordinates: use `mapping: box`")
     material = _material(spec, path, path, draws, "all")
     draw.draws |= draws.draws
-    return Surface(size=(draw("surface.size.0"), draw("surface.size.1")), material=material)
+    return Surface(size=size, material=material)

@@ -15,10 +15,12 @@ from .ids import FIXTURES, OBJECTS
 from .lenses import Lens
 from .outputs import Output
 from .scene_lights import AreaLight, Light, Matrix4, World
+from .scene_surface import Backplate, Surface
 from .sensor import Sensor
 
 __all__ = [
     "AreaLight",
+    "Backplate",
     "Camera",
     "Draw",
     "Fixture",
@@ -133,14 +135,6 @@ class Fixture(Frozen):
     def pose(self) -> npt.NDArray[np.float64]:
         """(4, 4) rigid transform from the fixture's frame (metres) to the world."""
         return np.asarray(self.world_T_fixture, dtype=np.float64)
-
-
-class Surface(Frozen):
-    """The table that objects stand on: the plane z = 0, `size` (x, y) metres, rounded edge, `thickness` metres."""
-
-    size: tuple[float, float]
-    thickness: float = 0.03
-    material: Material
 
 
 class Camera(Frozen):
@@ -260,6 +254,7 @@ class Scene(Frozen):
     categories: tuple[str, ...]
     stuff_categories: tuple[str, ...] = ()
     surface: Surface | None
+    backplate: Backplate | None = None
     world: World
     lights: tuple[Light, ...] = ()
     fixtures: Annotated[tuple[Fixture, ...], Field(max_length=FIXTURES)] = ()

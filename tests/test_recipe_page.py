@@ -37,6 +37,8 @@ def test_the_examples_of_the_page_work(number: int, tmp_path: Path) -> None:
     for name in ("oak", "felt"):
         (tmp_path / "textures" / name).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "textures" / name / f"{name}_diff_1k.png"), np.full((8, 8, 3), 99, np.uint8))
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "table.jpg"), np.full((300, 400, 3), 180, np.uint8))
     (tmp_path / "lamps.csv").write_text("kelvin\n3000\n4000\n")
     minimal = {"name": "t", "objects": {"count": 1, "assets": [{"category": "a", "shape": "nut"}]}}
     recipe = recipe_from_dict(merged(minimal, yaml.safe_load(EXAMPLES[number])), tmp_path)

@@ -6,6 +6,7 @@ the dataset itself, so the records are the only progress there is, and killing a
 
 from __future__ import annotations
 
+import ctypes
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -254,9 +255,20 @@ def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
             outcome = produce(recipe, info, request["index"], folder, engine)
             return {"status": outcome.status, "reason": outcome.reason}
 
-        return {"index": request["index"], **_guard(make), "rss": psutil.Process().memory_info().rss}
+        return {"index": request["index"], **_guard(make), "rss": _resident()}
 
     return handle
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds, once the C library has given back the freed blocks that it keeps.
+
+    glibc keeps them in pieces between images of different size: at 640×640 that had grown to a third of a worker.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None  # glibc alone has it
+    if trim is not None:
+        trim(0)
+    return int(psutil.Process().memory_info().rss)
 
 
 def _render_scene(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:

@@ -165,7 +165,8 @@ class Recipe(Strict):
     ] = ()
     dataset: DatasetSpec = DatasetSpec()
     rules: tuple[Rule, ...] = ()
-    #: Files that the recipe names, by the text in the recipe; filled when it is loaded.
+    #: Files that the recipe names, by the text in the recipe (folders of textures and photographs after the words
+    #: `TEXTURES` and `BACKPLATES`); filled when it is loaded.
     files: Annotated[dict[str, tuple[FileRef, ...]], Field(json_schema_extra={"readOnly": True})] = Field(
         default_factory=dict
     )

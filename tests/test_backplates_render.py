@@ -23,6 +23,7 @@ from scenewright.scenes.ids import join_ids
 from scenewright.scenes.lenses import BrownConrady
 from scenewright.scenes.rays import cast
 from scenewright.scenes.scene import Backplate, RenderSettings, Scene, SceneObject, Surface, World, matrix
+from scenewright.scenes.sensor import Exposure, Sensor
 
 from .test_engines import Cycles, process
 
@@ -78,13 +79,14 @@ def far(scene: Scene, frame: Frame, pixels: int = 24) -> npt.NDArray[np.bool_]:
 LENS = BrownConrady(k1=-0.2, k2=0.0, p1=0.0, p2=0.0, k3=0.0, k4=0.0, k5=0.0, k6=0.0)
 
 
-#: What differs in render settings and camera.
-CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "plain": ({}, {}),
-    "exposed": ({"exposure_ev": 1.5}, {}),
-    "not denoised": ({"denoise": False}, {}),
-    "through a lens": ({}, {"lens": LENS}),
-    "blurred": ({}, {"fstop": 1.4}),
+#: What differs in render settings, camera and sensor.
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Sensor]] = {
+    "plain": ({}, {}, ()),
+    "exposed": ({"exposure_ev": 1.5}, {}, ()),
+    "not denoised": ({"denoise": False}, {}, ()),
+    "through a lens": ({}, {"lens": LENS}, ()),
+    "blurred": ({}, {"fstop": 1.4}, ()),
+    "a sensor that works on light": ({"exposure_ev": -1.0}, {}, (Exposure(effect="exposure", ev=0.0),)),
 }
 
 
@@ -92,10 +94,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_the_photograph_comes_out_as_it_went_in(shop: Photographed, case: str) -> None:
     """Far from a small object every pixel is the photograph's within 1/255, whatever exposure or lens there is."""
     scene = scene_before(shop.image, edge_m=0.015)
-    render, camera = CASES[case]
+    render, camera, sensor = CASES[case]
     scene = scene.replace(
         # One sample of 64 that meets the object would be worth two levels.
-        render=scene.render.model_copy(update={"samples": 256, **render}), camera=scene.camera.model_copy(update=camera)
+        render=scene.render.model_copy(update={"samples": 256, **render}),
+        camera=scene.camera.model_copy(update=camera), sensor=sensor,
     )  # fmt: skip
     frame = shop.cycles(scene)
     away = far(scene, frame)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..assets.material import RGB, FileRef, Material
 from .ids import FIXTURES, OBJECTS
@@ -265,6 +265,12 @@ class Scene(Frozen):
     labels: LabelRules = LabelRules()
     outputs: tuple[Output, ...] = ()
     parameters: dict[str, Draw] = {}
+
+    @model_validator(mode="after")
+    def _caught(self) -> Scene:
+        if self.backplate is not None and self.surface is None:
+            raise ValueError("a backplate needs the surface that catches the shadows: give both, or neither")
+        return self
 
     def to_json(self) -> str:
         """The scene as JSON; `Scene.from_json` gives an equal scene back, floats included."""

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pydantic import ValidationError
 
 import scenewright as sw
 from scenewright.assets.backplates import backplate_files, crop_of, linear_to_srgb, plate, srgb_to_linear
@@ -138,6 +139,8 @@ def test_photographs_are_drawn_and_recorded(photos: Path) -> None:
         assert scene.parameters["backplate.images.file"].value == scene.backplate.image.name
         assert scene.surface.material.family == "backplate"
         assert type(scene).from_json(scene.to_json()) == scene
+    with pytest.raises(ValidationError, match="a backplate needs the surface that catches the shadows"):
+        scenes[0].replace(surface=None)
     plain = recipe_from_dict({**RECIPE, "render": {**RECIPE["render"], "view_transform": "standard"}}, photos)
     assert [sample(plain, i).objects for i in range(8)] == [scene.objects for scene in scenes]
 

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import orjson
@@ -32,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..errors import AssetError
 from .atomic import atomic_file
 from .cache import LIMIT_BYTES, Cache
+from .cutouts import Cutout, Opacity
 from .files import locate, remember
 from .material import FileRef
 from .mesh import Mesh
@@ -53,7 +55,7 @@ __all__ = [
 ]
 
 #: Raised whenever the same file would come out otherwise.
-VERSION = 1
+VERSION = 2
 MESH_SUFFIX = ".npz"
 #: Suffixes that `render.ingest` reads, with the unit and up axis of what it hands on where the recipe gives none. FBX
 #: and USD state their unit and axes, Blender brings them to metres with z up; a .blend's scene has a unit scale.
@@ -180,13 +182,15 @@ def pack(found: UserMesh, source: Source, others: Mapping[str, str]) -> bytes:
         "key": _key(source), "others": dict(others), "version": VERSION, "closed": found.is_closed,
         "consistent": found.is_consistent, "dropped": found.dropped_faces, "smooth": float(found.mesh.smooth_angle),
     }  # fmt: skip
-    names = {"parts": found.mesh.part_names, "own": sorted(found.own)}
+    opacity = found.opacity
+    names: dict[str, Any] = {"parts": found.mesh.part_names, "own": sorted(found.own), "clear": sorted(opacity.clear)}
+    names |= {"unclear": dict(opacity.unclear), "cutouts": {k: _facts(c) for k, c in opacity.cutouts.items()}}
     uv = np.zeros((0, 3, 2), np.float32) if found.mesh.uv is None else found.mesh.uv
     text = {name: np.frombuffer(orjson.dumps(what), np.uint8) for name, what in (("facts", facts), ("names", names))}
     target = io.BytesIO()
     np.savez_compressed(
         target, vertices=found.mesh.vertices.astype(np.float32), faces=found.mesh.faces,
-        face_part=found.mesh.face_part, uv=uv, **text,
+        face_part=found.mesh.face_part, uv=uv, **text, **{_alpha(k): c.alpha for k, c in opacity.cutouts.items()},
     )  # fmt: skip
     return target.getvalue()
 
@@ -215,18 +219,31 @@ def _read(ref: FileRef) -> UserMesh:
     try:
         with np.load(locate(ref), allow_pickle=False) as arrays:
             a = {name: arrays[name] for name in _ARRAYS}
-        facts, names = (orjson.loads(a[name].tobytes()) for name in ("facts", "names"))
+            facts, names = (orjson.loads(a[name].tobytes()) for name in ("facts", "names"))
+            cutouts = {k: Cutout(arrays[_alpha(k)], **what) for k, what in names.get("cutouts", {}).items()}
+        # Files that were ingested by version 1 say nothing of it: their scenes are older than the question.
+        unclear = names.get("unclear", dict.fromkeys(names["own"], "it was ingested by an older version"))
+        opacity = Opacity(frozenset(names.get("clear", ())), cutouts, unclear)
         mesh = Mesh(
             a["vertices"].astype(np.float64), a["faces"], a["face_part"], tuple(names["parts"]),
-            uv=a["uv"] if len(a["uv"]) else None, smooth_angle=facts["smooth"],
+            uv=a["uv"] if len(a["uv"]) else None, smooth_angle=facts["smooth"], cutouts=cutouts,
         )  # fmt: skip
-        found = UserMesh(mesh, facts["closed"], facts["consistent"], facts["dropped"], frozenset(names["own"]))
+        found = UserMesh(mesh, facts["closed"], facts["consistent"], facts["dropped"], frozenset(names["own"]), opacity)
     except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
         raise AssetError(f"{ref.name} is no ingested mesh ({error!r:.90}): restore it, or ingest it anew") from error
     for array in (mesh.vertices, mesh.faces, mesh.face_part, mesh.uv):
         if array is not None:
             array.setflags(write=False)
     return found
+
+
+def _alpha(part: str) -> str:
+    """The name of the array that holds a part's cut-out."""
+    return f"alpha {hashlib.sha256(part.encode()).hexdigest()}"
+
+
+def _facts(cutout: Cutout) -> dict[str, Any]:
+    return {k: v for k, v in vars(cutout).items() if k != "alpha"}
 
 
 def _both(made: Ingested) -> tuple[FileRef, FileRef]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import AssetError
+from .cutouts import Cutout
 
 __all__ = ["Mesh", "snap"]
 
@@ -41,6 +42,7 @@ class Mesh:
         part_names: names of the parts, for example ("body", "pips").
         uv: (F, 3, 2) float32, one texture coordinate per face corner, or None.
         keypoints: name → (3,) point in metres, object frame.
+        cutouts: name of a part → where it is there, by `uv`; a part that is not named has no holes.
         smooth_angle: radians; edges sharper than this are shaded as edges, the others as a smooth surface.
     """
 
@@ -51,6 +53,7 @@ class Mesh:
     uv: npt.NDArray[np.float32] | None = None
     keypoints: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     smooth_angle: float = np.deg2rad(30.0)
+    cutouts: Mapping[str, Cutout] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         v, f = self.vertices, self.faces
@@ -81,7 +84,8 @@ class Mesh:
     def nbytes(self) -> int:
         """Size of the arrays in memory, bytes."""
         arrays = (self.vertices, self.faces, self.face_part, self.uv)
-        return sum(array.nbytes for array in arrays if array is not None)
+        masks = sum(cutout.alpha.nbytes for cutout in self.cutouts.values())
+        return masks + sum(array.nbytes for array in arrays if array is not None)
 
     @cached_property
     def exact(self) -> bytes:
@@ -107,4 +111,6 @@ class Mesh:
         for name in sorted(self.keypoints):
             h.update(name.encode() + np.rint(np.asarray(self.keypoints[name]) / HASH_GRID_M).astype("<i8").tobytes())
         h.update(f"{self.smooth_angle:.6f}".encode())
+        for name in sorted(self.cutouts):
+            h.update(name.encode() + self.cutouts[name].sha256)
         return h.hexdigest()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ import trimesh
 
 from ..errors import AssetError
 from .cache import LIMIT_BYTES, Cache
+from .cutouts import Opacity
 from .files import locate, remember
 from .material import FileRef
 from .mesh import Mesh, snap
@@ -69,6 +70,7 @@ class UserMesh:
         is_consistent: neighbouring faces are wound the same way round.
         dropped_faces: number of triangles without area that were left out.
         own: the parts that bring a material of their own (ingested files only, see `assets.ingested`).
+        opacity: what these materials let through; its cut-outs are the mesh's.
     """
 
     mesh: Mesh
@@ -76,6 +78,7 @@ class UserMesh:
     is_consistent: bool
     dropped_faces: int
     own: frozenset[str] = frozenset()
+    opacity: Opacity = field(default_factory=Opacity)
 
 
 @dataclass(frozen=True)

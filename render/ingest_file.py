@@ -10,7 +10,7 @@ import bpy
 from ..assets.ingested import Source, pack
 from ..assets.mesh_files import Triangles, tidy
 from ..errors import AssetError
-from . import ingest_library, ingest_mesh, ingest_read
+from . import ingest_library, ingest_mesh, ingest_opacity, ingest_read
 
 __all__ = ["ingest"]
 
@@ -29,6 +29,7 @@ def ingest(request: dict[str, Any], target: Path) -> dict[str, Any]:
         content = ingest_read.read(source)
         found = ingest_mesh.triangles(content.collection, name)
         images = ingest_read.pictures(source, found.materials)
+        opacity = ingest_opacity.opacity(found)
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
         # Importers raise whatever a damaged file runs them into.
         cause = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
@@ -38,7 +39,7 @@ def ingest(request: dict[str, Any], target: Path) -> dict[str, Any]:
     unit_m, up = content.unit_m, content.up
     raw = Triangles(found.vertices @ content.to_file.T * unit_m, found.faces, found.uv, found.part, found.part_names)
     mesh, kept = tidy(raw, "m", up, name)
-    mesh = ingest_mesh.with_own(mesh, found)
+    mesh = ingest_mesh.with_own(mesh, found, opacity)
     others = ingest_read.hashes(source, {*content.others, *images})
     (target / "mesh.npz").write_bytes(pack(mesh, source, others))
     ingest_library.write(mesh.mesh, found.kept(kept, content.to_file, up), target / "library.blend", name)

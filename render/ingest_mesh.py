@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
+from ..assets.cutouts import Opacity
 from ..assets.mesh_files import MAX_TRIANGLES, UP_AXES, UserMesh
 from ..errors import AssetError
 from .ingest_blend import MAX_INSTANCES, images_of
@@ -124,10 +125,10 @@ def triangles(collection: Any, name: str) -> Evaluated:
     )  # fmt: skip
 
 
-def with_own(mesh: UserMesh, found: Evaluated) -> UserMesh:
-    """The mesh with its parts that have a material in the file."""
+def with_own(mesh: UserMesh, found: Evaluated, opacity: Opacity) -> UserMesh:
+    """The mesh with its parts that have a material in the file, and with what these let through."""
     own = {name for name, m in zip(found.part_names, found.materials, strict=True) if m is not None}
-    return replace(mesh, own=frozenset(own))
+    return replace(mesh, mesh=replace(mesh.mesh, cutouts=opacity.cutouts), own=frozenset(own), opacity=opacity)
 
 
 def _check_uv(pieces: list[_Piece], name: str) -> None:

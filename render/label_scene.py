@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 import bpy
 import numpy as np
-import numpy.typing as npt
 
 from ..assets.mesh import Mesh
 from ..scenes.bodies import Body, bodies
 from ..scenes.scene import Scene
-from . import cameras, motion
+from . import cameras, label_cutouts, motion
 
 __all__ = ["build"]
+
+#: Surfaces with holes that one ray may pass: as many as Cycles can count.
+LAYERS = 1024
 
 
 def build(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
@@ -30,7 +32,9 @@ def build(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> 
         if item.type != "MESH" or cameras.is_portal(item):
             continue
         body = known.get(item.pass_index)
-        name = f"{body.mesh.sha256} {body.see_through}" if body and item.pass_index in meshes else item.name
+        name = item.name
+        if body and item.pass_index in meshes:
+            name = f"{body.mesh.sha256} {body.see_through} {body.cut_out}"
         if name not in shared:
             shared[name] = _bare(item.data, body)
         data = shared[name]
@@ -57,8 +61,8 @@ def _bare(mesh: bpy.types.Mesh, body: Body | None) -> bpy.types.Mesh | None:
     met = body.met if body else np.ones(1, bool)
     if not met.any():
         return None
-    if body and not met.all():
-        return _part(body.mesh, met)
+    if body and (body.cut_out or not met.all()):
+        return label_cutouts.part(body, met)
     data = mesh.copy()
     data.polygons.foreach_set("use_smooth", np.zeros(len(data.polygons), bool))
     data.materials.clear()
@@ -68,27 +72,12 @@ def _bare(mesh: bpy.types.Mesh, body: Body | None) -> bpy.types.Mesh | None:
     return data
 
 
-def _part(mesh: Mesh, faces: npt.NDArray[np.bool_]) -> bpy.types.Mesh:
-    """Some faces of a mesh, flat, without materials."""
-    data = bpy.data.meshes.new("part")
-    corners = mesh.faces[faces].astype(np.int32)
-    data.vertices.add(len(mesh.vertices))
-    data.vertices.foreach_set("co", mesh.vertices.astype(np.float32).ravel())
-    data.loops.add(corners.size)
-    data.loops.foreach_set("vertex_index", corners.ravel())
-    data.polygons.add(len(corners))
-    data.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
-    data.polygons.foreach_set("use_smooth", np.zeros(len(corners), bool))
-    data.update(calc_edges=True)
-    return data
-
-
 def _settings(target: bpy.types.Scene) -> None:
     target.render.engine = "CYCLES"
     # On a GPU these few rays cost less than moving the scene there a second time would.
     target.cycles.device = "CPU"
     target.cycles.samples, target.cycles.use_adaptive_sampling, target.cycles.use_denoising = 1, False, False
-    target.cycles.max_bounces = 0
+    target.cycles.max_bounces, target.cycles.transparent_max_bounces = 0, LAYERS
     target.cycles.pixel_filter_type, target.cycles.filter_width = "BOX", 0.01
     layer = target.view_layers[0]
     layer.use_pass_combined, layer.use_pass_z, layer.use_pass_object_index = False, True, True

@@ -70,8 +70,8 @@ class InstanceLabel(BaseModel):
             own included (`scenes.rays.RayView.in_sight`).
         box3d_m: the eight corners of its box in the camera frame, metres, in the order of `boxes3d`; `box3d_px` their
             pixels, None for one without an image. Both None unless the scene's `outputs` name "boxes3d".
-        see_through: parts of its mesh that do not count in anything above, for they are transparent and the policy for
-            its category is to look through them (`LabelRules`); None where there are none.
+        see_through: parts of its mesh that do not count in anything above, or not where they have holes, for the policy
+            for its category is to look through them (`LabelRules`); None where there are none.
         annotated: whether COCO gets it; `left_out` says why not.
     """
 
@@ -248,7 +248,7 @@ def _instance(
         keypoints_px=_keypoints(scene.camera, item, mesh, rays),
         annotated=reason is None,
         left_out=reason,
-        see_through=item.see_through or None,
+        see_through=(*item.see_through, *item.cut_out) or None,
         **box,
     )
 

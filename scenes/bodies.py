@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..assets.cutouts import Gaps
 from ..assets.mesh import Mesh
 from .build import scene_mesh
 from .ids import SURFACE, fixture_id
@@ -27,6 +28,7 @@ class Body:
         scale: factor on the mesh.
         pose: (4, 4) rigid transform from its frame to the world; apply `scale` first.
         see_through: parts of the mesh that rays pass.
+        cut_out: parts whose holes rays pass (`Mesh.cutouts`).
     """
 
     raw_id: int
@@ -34,6 +36,17 @@ class Body:
     scale: float
     pose: npt.NDArray[np.float64]
     see_through: tuple[str, ...] = ()
+    cut_out: tuple[str, ...] = ()
+
+    @property
+    def gaps(self) -> Gaps | None:
+        """The holes in the mesh's faces; None where it has none."""
+        if not self.cut_out or self.mesh.uv is None:
+            return None
+        which = np.full(len(self.mesh.part_names), -1, np.int16)
+        which[[self.mesh.part_names.index(part) for part in self.cut_out]] = np.arange(len(self.cut_out))
+        cutouts = tuple(self.mesh.cutouts[part] for part in self.cut_out)
+        return Gaps(self.mesh.uv, which[self.mesh.face_part], cutouts)
 
     @property
     def placed(self) -> npt.NDArray[np.float64]:
@@ -49,7 +62,7 @@ class Body:
 def bodies(scene: Scene, meshes: Mapping[int, Mesh]) -> Iterator[Body]:
     """All bodies of a scene, objects first, in their order; `meshes` gives each object's mesh by id."""
     for item in scene.objects:
-        yield Body(item.id, meshes[item.id], item.scale, item.pose, item.see_through)
+        yield Body(item.id, meshes[item.id], item.scale, item.pose, item.see_through, item.cut_out)
     if scene.surface is not None:
         yield Body(SURFACE, surface_mesh(scene.surface), 1.0, np.eye(4))
     for k, fixture in enumerate(scene.fixtures):

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from embreex import rtcore_scene
-from embreex.mesh_construction import TriangleMesh
 
+from ..assets.cutouts import Gaps
 from ..assets.mesh import Mesh
 from .bodies import bodies
 from .cameras import image
@@ -22,6 +21,7 @@ from .ids import OBJECTS, split_ids
 from .pixel_rays import Box, PixelRays, Points, pixel_rays
 from .scene import Camera, Scene
 from .sight import Sight
+from .tracing import Tracer
 
 __all__ = ["AmodalMask", "RayView", "Solid", "cast", "solids"]
 
@@ -31,8 +31,6 @@ Band = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.int32] | None]
 #: Rays traced at once, in whole rows: 30 MB. A box may hold nine times the image, and what a band gives is kept only
 #: where it lies in the image.
 BAND_RAYS = 1 << 20
-#: Embree gives 1e37 for a ray that meets nothing.
-MISSED = 1e30
 #: A key point may lie so much below the surface and still be on it: in smallest extents of its object (facets and
 #: rounded edges), and in distances (single precision).
 ON_SURFACE = (0.05, 1e-5)
@@ -102,7 +100,7 @@ def solids(scene: Scene, meshes: Mapping[int, Mesh]) -> Iterator[tuple[int, Soli
     """Raw id and geometry in the camera frame of all `bodies`."""
     for body in bodies(scene, meshes):
         world = body.mesh.vertices * body.scale @ body.pose[:3, :3].T + body.pose[:3, 3]
-        yield body.raw_id, Solid(_to_camera(world, scene.camera), body.mesh.faces, body.met)
+        yield body.raw_id, Solid(_to_camera(world, scene.camera), body.mesh.faces, body.met, body.gaps)
 
 
 @dataclass(frozen=True)
@@ -151,15 +149,16 @@ def _key_points(scene: Scene, meshes: Mapping[int, Mesh]) -> _KeyPoints:
 
 @dataclass(frozen=True)
 class Solid:
-    """A mesh in the camera frame: (V, 3) points in metres, (F, 3) faces, and (F,) which of them rays do not pass."""
+    """A mesh in the camera frame: (V, 3) points in metres, (F, 3) faces, (F,) which of them rays do not pass, holes."""
 
     points: Points
     faces: npt.NDArray[np.int32]
     met: npt.NDArray[np.bool_]
+    gaps: Gaps | None = None
 
     def hide(self, sight: Sight) -> None:
         """Enter it as something that may hide points."""
-        sight.look(self.points, self.faces[self.met])
+        sight.look(self.points, self.faces[self.met], self.gaps and self.gaps.of(self.met))
 
     def trace(self, view: PixelRays, box: Box, triangles: bool) -> Iterator[Band]:
         """The box's rows from top to bottom, band by band: distances along the rays, inf where the solid is missed.
@@ -173,23 +172,17 @@ class Solid:
         faces = self.faces[reached]
         if len(faces) == 0:
             return
-        used = np.zeros(len(self.points), bool)
-        used[faces] = True
-        place = np.cumsum(used, dtype=np.int32) - 1
-        # Robust, because a ray along a shared edge must not slip through between two triangles.
-        tracer = rtcore_scene.EmbreeScene(robust=True)
-        TriangleMesh(tracer, self.points[used], place[faces])
+        tracer = Tracer(self.points, faces, self.gaps and self.gaps.of(reached))
         rows = max(1, BAND_RAYS // (x1 - x0))
         origins = np.zeros((min(rows, y1 - y0) * (x1 - x0), 3), np.float32)
         for top in range(y0, y1, rows):
             rays, blind = view.directions((x0, top, x1, min(top + rows, y1)))
             if triangles:
-                hits = tracer.run(origins[: len(rays)], rays, output=True)
-                far, face = hits["tfar"], reached[hits["primID"]].astype(np.int32).reshape(-1, x1 - x0)
+                far, hit = tracer.first_faces(rays, origins)
+                face = reached[hit].astype(np.int32).reshape(-1, x1 - x0)
             else:
-                far, face = tracer.run(origins[: len(rays)], rays, query="DISTANCE"), None
-            met = (far < MISSED) & ~blind
-            yield top, np.where(met, far, np.inf).astype(np.float32).reshape(-1, x1 - x0), face
+                far, face = tracer.first(rays, origins), None
+            yield top, np.where(blind, np.float32(np.inf), far).reshape(-1, x1 - x0), face
 
 
 def _cover(id_: int, box: Box, alone: Iterable[Band], seen: _Seen) -> AmodalMask:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from ..assets.backplates import backplate_files
 from ..assets.files import remember
 from ..assets.hdris import BUILT_IN, check_hdri, hdri_files
 from ..assets.ingested import INGESTED, Ingest, Source, user_mesh
-from ..assets.material import FileRef
+from ..assets.material import FileRef, Material
 from ..assets.mesh_files import DEFAULTS
 from ..assets.mesh_sources import brings_materials
 from ..assets.textures import texture_files
+from ..assets.transparency import transparent_parts
 from ..errors import AssetError
 from .distribution import Distribution
 from .recipe import BACKPLATES, TEXTURES, Recipe
@@ -47,6 +48,8 @@ def _mesh_files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[Files, dict
             if asset.path is not None:
                 with _named(f"{group}.assets.{i}.path"):
                     made = _meshes(_matches(base, asset.path), asset, ingest)
+                    if any(map(recipe.labels.sees_through, asset.categories)):
+                        _check_clarity(made, asset)
                     found[asset.own_key if any(made.values()) else asset.path] = tuple(made)
                     libraries |= {mesh.sha256: library for mesh, library in made.items() if library is not None}
     return found, libraries
@@ -138,6 +141,16 @@ def _meshes(paths: list[Path], asset: AssetSpec, ingest: Ingest) -> dict[FileRef
                 raise ValueError(f"materials: {part!r} of {path.name} has no material of its own; name another")
     asset.check_parts(paths[0].name if len(paths) == 1 else f"what {asset.path!r} names", parts)
     return made
+
+
+def _check_clarity(made: Iterable[FileRef], asset: AssetSpec) -> None:
+    """AssetError when labels are to look through a material of a file whose nodes do not tell what it lets through."""
+    for ref in made:
+        found = user_mesh(ref, asset.unit, asset.up)
+        given = asset.materials or {}
+        specs = {part: given.get(part, given.get("all", ())) for part in found.mesh.part_names if part in found.own}
+        kept = [part for part, choice in specs.items() if not choice or any(s.family == OWN for s in choice)]
+        transparent_parts({part: Material(family=OWN) for part in kept}, found.opacity)
 
 
 def _is_plain(path: Path, asset: AssetSpec) -> bool:

@@ -53,7 +53,7 @@ def container(recipe: Recipe, draw: ImageDraws) -> PlacedContainer | None:
     pose = np.eye(4)
     pose[:2, :2] = [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]
     pose[:3, 3] = draw("container.offset_m.0"), draw("container.offset_m.1"), inside.foot_m
-    clear = transparent_parts(made) if recipe.labels.sees_through(spec.kind) else ()
+    clear = transparent_parts(made).see_through if recipe.labels.sees_through(spec.kind) else ()
     fixture = Fixture(
         name=spec.kind, mesh=ref, materials=made, world_T_fixture=matrix(pose), see_through=clear,
         parameters=draws.draws,

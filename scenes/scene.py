@@ -97,7 +97,7 @@ class SceneObject(Frozen):
 
     `world_T_object` is its pose at the middle of this image's exposure; `scenes.motion` says where it is a little
     earlier or later. `see_through` names the parts of its mesh that the rays of both label engines pass as if they were
-    not there (`LabelRules.transparency`).
+    not there (`LabelRules.transparency`), `cut_out` those whose holes they pass (`Mesh.cutouts`).
     """
 
     id: Annotated[int, Field(ge=1, le=OBJECTS)]
@@ -110,6 +110,7 @@ class SceneObject(Frozen):
     velocity_m_s: Vec3 = (0.0, 0.0, 0.0)
     spin_rad_s: Vec3 = (0.0, 0.0, 0.0)
     see_through: tuple[str, ...] = ()
+    cut_out: tuple[str, ...] = ()
     parameters: dict[str, Draw] = {}
 
     @property

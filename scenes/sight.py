@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from embreex import rtcore_scene
-from embreex.mesh_construction import TriangleMesh
+
+from ..assets.cutouts import Gaps
+from .tracing import Tracer
 
 __all__ = ["Sight"]
 
@@ -21,8 +22,6 @@ NEAR_M = 1e-4
 CELLS = 4096
 #: Rounding of x/z in single precision; less than a cell.
 MARGIN = 1e-5
-#: Embree gives 1e37 for a ray that meets nothing.
-MISSED = 1e30
 
 
 class Sight:
@@ -42,8 +41,11 @@ class Sight:
         self._ahead = self.points[:, 2] > NEAR_M
         self._at = _plane(self.points)
 
-    def look(self, points: Points, faces: npt.NDArray[np.int32]) -> None:
-        """Enter a mesh, (V, 3) points in the camera frame and (F, 3) faces, as something that may hide."""
+    def look(self, points: Points, faces: npt.NDArray[np.int32], gaps: Gaps | None = None) -> None:
+        """Enter a mesh, (V, 3) points in the camera frame and (F, 3) faces, as something that may hide.
+
+        `gaps` are the holes in the faces.
+        """
         if not len(self.points):
             return
         whole = bool(points[:, 2].min() > NEAR_M)
@@ -52,16 +54,13 @@ class Sight:
             low, high = at.min(axis=0) - MARGIN, at.max(axis=0) + MARGIN
             chosen = np.flatnonzero(~self._ahead | ((self._at >= low) & (self._at <= high)).all(axis=1))
         if whole and self._ahead[chosen].all():
-            faces = faces[_before(self._at[chosen], at, faces)] if len(chosen) else faces[:0]
+            near = _before(self._at[chosen], at, faces) if len(chosen) else np.zeros(len(faces), bool)
+            faces, gaps = faces[near], gaps and gaps.of(near)
         if not len(chosen) or not len(faces):
             return
-        used = np.zeros(len(points), bool)
-        used[faces] = True
-        tracer = rtcore_scene.EmbreeScene(robust=True)
-        TriangleMesh(tracer, points[used], (np.cumsum(used, dtype=np.int32) - 1)[faces])
         targets = self.points[chosen]
-        far = tracer.run(np.zeros_like(targets), targets, query="DISTANCE")
-        self.nearest[chosen] = np.minimum(self.nearest[chosen], np.where(far < MISSED, far, np.inf))
+        far = Tracer(points, faces, gaps).first(targets, np.zeros_like(targets))
+        self.nearest[chosen] = np.minimum(self.nearest[chosen], far)
 
     def clear(self, tolerance_m: npt.ArrayLike) -> Bools:
         """(n,) whether no surface lies before a point by more than a tolerance, metres along the ray."""

@@ -14,11 +14,11 @@ import pytest
 import scenewright as sw
 from scenewright.assets.material import Material
 from scenewright.assets.mesh import Mesh
-from scenewright.assets.transparency import transparent_parts
+from scenewright.assets.transparency import Through, transparent_parts
 from scenewright.datasets.coco import coco_path
 from scenewright.datasets.records import read_info, read_record, record_path
 from scenewright.datasets.validate import validate
-from scenewright.errors import AssetError, RecipeError
+from scenewright.errors import RecipeError
 from scenewright.render.labels import compare, label
 from scenewright.render.nocs import nocs
 from scenewright.scenes.build import meshes_of
@@ -163,7 +163,7 @@ def test_policies_of_a_recipe() -> None:
         kinds = {o.category: o.see_through for o in scene.objects}
         assert kinds == {"bottle": expected, "die": ()}
         assert scene.labels.transparency == policy
-    assert transparent_parts({"a": Material(family="glass"), "b": Material(family="acrylic")}) == ("a",)
+    assert transparent_parts({"a": Material(family="glass"), "b": Material(family="acrylic")}) == Through(("a",))
 
 
 def test_a_container_of_glass() -> None:
@@ -249,9 +249,3 @@ def test_both_engines_agree_under_both_policies(cycles: Cycles) -> None:
     assert after.sum() > 200 and after.sum() < 0.7 * before.sum()
     assert (seen[0][~before] == seen[1][~before]).mean() > 0.9999
     assert (np.isin(seen[1], [o.id for o in solid.objects if o.category == "die"]) & before).sum() > 100
-
-
-def test_a_file_s_own_material_that_nothing_is_known_about() -> None:
-    """It is refused where labels would have to look through it, with what to do."""
-    with pytest.raises(AssetError, match="give that part one of the families"):
-        transparent_parts({"body": Material(family="own")})

@@ -65,7 +65,7 @@ def thing(i: int) -> dict[str, Any]:
                  "unit": None, "up": None, "sha256": "0" * 64},
         "materials": {"body": {"family": "zinc", "values": wear, "seed": 347877650 + i, "texture": None}},
         "scale": 1.0, "world_T_object": MATRIX, "velocity_m_s": [0.0, 0.0, 0.0], "spin_rad_s": [0.0, 0.0, 0.0],
-        "see_through": [],
+        "see_through": [], "cut_out": [],
         "parameters": {"objects.assets": {"value": 3, "quantile": 0.6712937014128374},
                        "objects.assets.3.params.size": {"value": "M6", "quantile": 0.11825764150153761},
                        "objects.assets.3.params.series": {"value": "normal", "quantile": None},

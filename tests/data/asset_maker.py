@@ -157,7 +157,65 @@ def reaching_out() -> None:
     save("linked.blend")
 
 
+def sheets() -> None:
+    """`sheet.blend`, `sheet.glb`: plates of 100 × 80 × 6 mm, each of a material that lets light through in its own way.
+
+    Upper and lower face (x and y are u and v) have a picture whose left half is transparent; sides are "rim".
+    """
+    empty()
+    picture = bpy.data.images.new("half", 8, 8, alpha=True)
+    picture.pixels = [v for _ in range(8) for x in range(8) for v in (0.1, 0.5, 0.1, float(x >= 4))]
+    picture.filepath_raw, picture.file_format = str(FOLDER / "half.png"), "PNG"
+    picture.save()
+    picture = bpy.data.images.load(str(FOLDER / "half.png"))
+    for name, make in (("mask", _mask), ("blend", _blend), ("glass", _glass), ("mix", _mix), ("noise", _noise)):
+        item = box(name, (0.1, 0.08, 0.006), collection(name))
+        item.data.materials.append(material(name, (0.8, 0.8, 0.8), picture=picture))
+        item.data.materials.append(material("rim", (0.5, 0.1, 0.1)))
+        make(item.data.materials[0].node_tree)
+        for face in item.data.polygons:
+            face.material_index = int(abs(face.normal.z) < 0.5)
+            for loop in face.loop_indices:
+                point = item.data.vertices[item.data.loops[loop].vertex_index].co
+                item.data.uv_layers[0].uv[loop].vector = (point.x / 0.1 + 0.5, point.y / 0.08 + 0.5)
+    save("sheet.blend")
+    for name in ("mask", "blend", "glass"):
+        for item in bpy.data.objects:
+            item.select_set(item.name == name)
+        bpy.ops.export_scene.gltf(filepath=str(FOLDER / f"sheet_{name}.glb"), use_selection=True)
+
+
+def _mask(tree: Any) -> None:
+    above = tree.nodes.new("ShaderNodeMath")
+    above.operation, above.inputs[1].default_value = "GREATER_THAN", 0.4
+    tree.links.new(tree.nodes["Image Texture"].outputs["Alpha"], above.inputs[0])
+    tree.links.new(above.outputs[0], tree.nodes["Principled BSDF"].inputs["Alpha"])
+
+
+def _blend(tree: Any) -> None:
+    tree.links.new(tree.nodes["Image Texture"].outputs["Alpha"], tree.nodes["Principled BSDF"].inputs["Alpha"])
+
+
+def _glass(tree: Any) -> None:
+    tree.nodes["Principled BSDF"].inputs["Transmission Weight"].default_value = 1.0
+
+
+def _mix(tree: Any) -> None:
+    """Transparent where alpha is high: the other way round."""
+    mix, clear = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeBsdfTransparent")
+    tree.links.new(tree.nodes["Image Texture"].outputs["Alpha"], mix.inputs[0])
+    tree.links.new(tree.nodes["Principled BSDF"].outputs[0], mix.inputs[1])
+    tree.links.new(clear.outputs[0], mix.inputs[2])
+    tree.links.new(mix.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
+
+
+def _noise(tree: Any) -> None:
+    noise = tree.nodes.new("ShaderNodeTexNoise")
+    tree.links.new(noise.outputs[0], tree.nodes["Principled BSDF"].inputs["Alpha"])
+
+
 if __name__ == "__main__":
+    sheets()
     part()
     kit()
     scripted()

@@ -18,7 +18,7 @@ from scipy.spatial import ConvexHull, QhullError
 from .cache import Cache
 from .mesh import Mesh, snap
 
-__all__ = ["MAX_PIECES", "convex_pieces"]
+__all__ = ["MAX_PIECES", "coarse_pieces", "convex_pieces"]
 
 Points = npt.NDArray[np.float64]
 
@@ -30,17 +30,30 @@ HOLLOW_M = 0.0008
 #: Points of a piece that are looked at for its hollowness.
 LOOKED_AT = 600
 CACHE_BYTES = 16 << 20
+#: A corner that lies less than this outside of a coarse hull is left out, metres.
+FLUSH_M = 1e-5
 
 #: Half of the 26 directions to the neighbours of a cell in a cube of cells: the other half are their opposites.
 _HALF = [d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)]
 DIRECTIONS = np.array([np.array(d) / np.linalg.norm(d) for d in _HALF])
 
 _cache: Cache[bytes, tuple[Points, ...]] = Cache(CACHE_BYTES, lambda pieces: sum(p.nbytes for p in pieces))
+_coarse: Cache[tuple[bytes, int], tuple[tuple[Points, float], ...]] = Cache(
+    CACHE_BYTES, lambda pieces: sum(p.nbytes for p, _ in pieces)
+)
 
 
 def convex_pieces(mesh: Mesh) -> tuple[Points, ...]:
     """(n, 3) hull corners of each piece, metres, object frame; a second call with the same mesh is cheap."""
     return _cache.get(mesh.exact, lambda: _decompose(mesh))
+
+
+def coarse_pieces(mesh: Mesh, limit: int) -> tuple[tuple[Points, float], ...]:
+    """Of each convex piece at most `limit` of its (n, 3) corners, and how far (metres) others are outside their hull.
+
+    Measured with 64: MuJoCo's own limit (`maxhullvert`) leaves corners of a spring 2.4 mm outside; this one 0.5 mm.
+    """
+    return _coarse.get((mesh.exact, limit), lambda: tuple(_coarsen(p, limit) for p in convex_pieces(mesh)))
 
 
 @dataclass(frozen=True)
@@ -162,3 +175,22 @@ def _corners(points: Points) -> Points:
         return np.asarray(snap(points[np.sort(ConvexHull(points).vertices)]))
     except QhullError:
         return np.unique(snap(points), axis=0)
+
+
+def _coarsen(corners: Points, limit: int) -> tuple[Points, float]:
+    """The outermost corners in a few directions, and then, in turns, those that lie farthest outside of their hull."""
+    if len(corners) <= limit:
+        return corners, 0.0
+    along = np.round(corners @ np.vstack([DIRECTIONS, -DIRECTIONS]).T, 9)
+    chosen = list(dict.fromkeys(np.argmax(along, axis=0).tolist()))
+    while True:
+        planes = ConvexHull(corners[chosen]).equations
+        outside = np.round(corners @ planes[:, :3].T + planes[:, 3], 9)
+        room = limit - len(chosen)
+        if room <= 0 or outside.max() < FLUSH_M:
+            return corners[np.sort(chosen)], max(float(outside.max()), 0.0)
+        farthest = outside.argmax(axis=0)
+        depth = outside[farthest, np.arange(len(farthest))]
+        order = np.argsort(-depth, kind="stable")
+        new = [k for k in dict.fromkeys(farthest[order][depth[order] >= FLUSH_M].tolist()) if k not in chosen]
+        chosen += new[: (room + 1) // 2]

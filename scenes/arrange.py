@@ -15,7 +15,7 @@ from .arrange_pile import DROPS, pile, table
 from .arrange_rows import grid, shelve
 from .arrange_stack import carry, group_item, stack
 from .build import scene_mesh
-from .physics import Body
+from .physics_model import Body
 from .placement import Area, Item, Placer
 from .recipe import PlacementSpec
 from .rules import ImageDraws, room_for_objects
@@ -147,9 +147,10 @@ def _drop(
     area = _area(draw, inside)
     where = inside or table((draw("surface.size.0"), draw("surface.size.1")), area)
     name = draw.named("placement.drop")
-    poses, redraws = pile(draw.seed, draw.index, name, bodies, replace(DROPS[spec.mode], area=area), where)
-    draw.draws["placement.redraws"] = Draw(value=redraws)
-    return poses
+    made = pile(draw.seed, draw.index, name, bodies, replace(DROPS[spec.mode], area=area), where)
+    draw.draws["placement.redraws"] = Draw(value=made.redraws)
+    draw.draws["placement.dropped_again"] = Draw(value=made.dropped_again)
+    return made.poses
 
 
 def _scatter(

@@ -12,12 +12,12 @@ import shapely
 
 from scenewright.assets.library import build
 from scenewright.errors import PlacementError, RecipeError
-from scenewright.scenes import physics
+from scenewright.scenes import physics_model
 from scenewright.scenes.arrange_pile import table
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.penetration import overlaps
-from scenewright.scenes.physics import Body, Drop
+from scenewright.scenes.physics_model import Body, Drop
 from scenewright.scenes.placement import Item
 from scenewright.scenes.sample import sample
 from scenewright.scenes.scene import Scene
@@ -46,13 +46,13 @@ def bottoms(made: Scene) -> list[float]:
 def drift(made: Scene) -> float:
     """How far the thing that moves most gets in a second of physics, metres."""
     things, poses = bodies(made), np.array([o.pose for o in made.objects])
-    model, chutes = physics._model(things, table((1.6, 1.2), (1.6, 1.2)), poses, Drop())
-    model.geom_contype[chutes] = model.geom_conaffinity[chutes] = 0
+    free = np.ones(len(things), dtype=bool)
+    model, _ = physics_model.build_model(things, table((1.6, 1.2), (1.6, 1.2)), poses, Drop(), free)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     start = data.xpos[1:].copy()
-    mujoco.mj_step(model, data, nstep=round(1 / physics.STEP_S))
-    return float(np.linalg.norm(data.xpos[1:] - start, axis=1).max() / physics.UNITS_PER_M)
+    mujoco.mj_step(model, data, nstep=round(1 / physics_model.STEP_S))
+    return float(np.linalg.norm(data.xpos[1:] - start, axis=1).max() / physics_model.UNITS_PER_M)
 
 
 def cube(side_m: float) -> Item:

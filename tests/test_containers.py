@@ -14,7 +14,7 @@ from scenewright.errors import PlacementError
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.penetration import overlaps
-from scenewright.scenes.physics import Body
+from scenewright.scenes.physics_model import Body
 from scenewright.scenes.sample import sample
 
 Vec = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ from scenewright.scenes.arrange_hang import SLIP_DEG, hang, upright
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.penetration import overlaps
-from scenewright.scenes.physics import Body
+from scenewright.scenes.physics_model import Body
 from scenewright.scenes.placement import Item
 from scenewright.scenes.recipe import Recipe
 from scenewright.scenes.sample import sample

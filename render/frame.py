@@ -17,6 +17,7 @@ class Frame:
     Attributes:
         rgb: (h, w, 3) uint8, display-referred sRGB.
         ids: (h, w) uint16, instance id of the first surface that the ray through the pixel's centre meets; 0 is none.
+            What labels look through (`LabelRules.transparency`) it does not meet.
         stuff: (h, w) uint8, where no object is: 1 the surface, 2 + k fixture k, 0 nothing (`scenes.ids.split_ids`).
         depth_m: (h, w) float32, metres along the optical axis to that surface; inf where the ray meets nothing.
         normals: (h, w, 3) float32, geometric normals in the camera frame (`render.normals`), or None when the scene's

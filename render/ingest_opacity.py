@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float32]
 THERE = np.float32(0.5)
 #: Alphas at which a function of alpha is looked at; what happens twice between two of them is not seen.
 LEVELS: Floats = np.linspace(0, 1, 4097, dtype=np.float32)
+MOST_STEPS = 1000
 #: Shaders that let nothing through, and that let all through.
 OPAQUE = {
     "BSDF_DIFFUSE", "BSDF_GLOSSY", "BSDF_METALLIC", "BSDF_SHEEN", "BSDF_TOON", "BSDF_TRANSLUCENT", "EMISSION",
@@ -51,10 +52,11 @@ class _UnreadError(Exception):
 
 @dataclass(frozen=True)
 class _Value:
-    """Values at `LEVELS` of the alpha of one picture, given by the node that reads it; None: the same at all."""
+    """A function of the alpha of one picture, given by the node that reads it; None: a constant. `size`: steps."""
 
     at: Callable[[Floats], Floats]
     picture: Any = None
+    size: int = 1
 
     @property
     def constant(self) -> float | None:
@@ -106,6 +108,8 @@ def _cutout(node: Any, least: float, inverted: bool, found: Evaluated) -> Cutout
     if found.uv is None or uv is None or not np.array_equal(found.uv, uv):
         raise _UnreadError(f"the picture {image.name!r} uses another UV map than the one that is active for rendering")
     w, h = image.size
+    if not w * h:
+        raise _UnreadError(f"the picture {image.name!r} is empty")
     texels = np.empty(w * h * 4, np.float32)
     image.pixels.foreach_get(texels)
     alpha = np.rint(texels[3::4].reshape(h, w).clip(0, 1) * 255).astype(np.uint8)
@@ -171,13 +175,16 @@ def _value(socket: Any) -> _Value:
 
 def _math(node: Any) -> _Value:
     done = _joined(MATH[node.operation], _value(node.inputs[0]), _value(node.inputs[1]))
-    return _Value(lambda x: done.at(x).clip(0, 1), done.picture) if node.use_clamp else done
+    return _Value(lambda x: done.at(x).clip(0, 1), done.picture, done.size) if node.use_clamp else done
 
 
 def _joined(how: Callable[[Floats, Floats], Floats], a: _Value, b: _Value) -> _Value:
     if a.picture is not None and b.picture is not None and a.picture != b.picture:
         raise _UnreadError("two pictures decide how much it lets through")
-    return _Value(lambda x: how(a.at(x), b.at(x)), a.picture if a.picture is not None else b.picture)
+    size = a.size + b.size + 1
+    if size > MOST_STEPS:  # a chain of forty nodes that each use the one before twice would never end
+        raise _UnreadError(f"more than {MOST_STEPS} steps decide how much it lets through")
+    return _Value(lambda x: how(a.at(x), b.at(x)), a.picture if a.picture is not None else b.picture, size)
 
 
 def _number(x: float) -> _Value:

@@ -74,6 +74,12 @@ def test_transmission_makes_a_part_clear(blends: Path, file: str) -> None:
     assert found.opacity.clear == {"glass"} and not found.opacity.cutouts and not found.opacity.unclear
 
 
+def test_nodes_that_would_never_end(blends: Path) -> None:
+    """Two to the power of forty steps are not tried: the file is read, and says why nobody can tell."""
+    found = read(blends, "sheet.blend", collection="chain")
+    assert found.opacity.unclear == {"chain": "more than 1000 steps decide how much it lets through"}
+
+
 def test_what_nodes_do_not_tell(blends: Path) -> None:
     """Alpha that noise decides is refused, with the reason, where labels are to look through it, and nowhere else."""
     asset = {"path": "sheet.blend", "collection": "noise"}

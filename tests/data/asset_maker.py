@@ -168,7 +168,14 @@ def sheets() -> None:
     picture.filepath_raw, picture.file_format = str(FOLDER / "half.png"), "PNG"
     picture.save()
     picture = bpy.data.images.load(str(FOLDER / "half.png"))
-    for name, make in (("mask", _mask), ("blend", _blend), ("glass", _glass), ("mix", _mix), ("noise", _noise)):
+    for name, make in (
+        ("mask", _mask),
+        ("blend", _blend),
+        ("glass", _glass),
+        ("mix", _mix),
+        ("noise", _noise),
+        ("chain", _chain),
+    ):
         item = box(name, (0.1, 0.08, 0.006), collection(name))
         item.data.materials.append(material(name, (0.8, 0.8, 0.8), picture=picture))
         item.data.materials.append(material("rim", (0.5, 0.1, 0.1)))
@@ -207,6 +214,18 @@ def _mix(tree: Any) -> None:
     tree.links.new(tree.nodes["Principled BSDF"].outputs[0], mix.inputs[1])
     tree.links.new(clear.outputs[0], mix.inputs[2])
     tree.links.new(mix.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
+
+
+def _chain(tree: Any) -> None:
+    """Forty nodes, each of which uses the one before twice."""
+    last = tree.nodes["Image Texture"].outputs["Alpha"]
+    for _ in range(40):
+        node = tree.nodes.new("ShaderNodeMath")
+        node.operation = "MULTIPLY"
+        tree.links.new(last, node.inputs[0])
+        tree.links.new(last, node.inputs[1])
+        last = node.outputs[0]
+    tree.links.new(last, tree.nodes["Principled BSDF"].inputs["Alpha"])
 
 
 def _noise(tree: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 import trimesh
 from scipy.spatial import ConvexHull
 
-from scenewright.assets.convex import MAX_PIECES, coarse_pieces, convex_pieces
+from scenewright.assets.convex import FINE_M, MAX_PIECES, coarse_pieces, convex_pieces
 from scenewright.assets.library import SHAPES, build, interior, rand
 from scenewright.errors import PlacementError
 from scenewright.scenes.arrange_pile import pile, table
@@ -53,10 +53,11 @@ def test_pieces_enclose_their_mesh(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(SHAPES))
 def test_coarse_pieces_say_what_they_leave_out(kind: str) -> None:
-    """A coarse piece has 64 corners at most, all of them its own, and no other lies farther outside than it says."""
+    """A coarse piece has 64 corners at most, or more where others lay far outside; no other is farther than it says."""
     mesh = build(kind, rand(np.random.default_rng(1), kind, {}))
     for piece, (corners, outside) in zip(convex_pieces(mesh), coarse_pieces(mesh, 64), strict=True):
-        assert len(corners) <= 64 and set(map(tuple, corners)) <= set(map(tuple, piece))
+        assert len(corners) <= 128 and set(map(tuple, corners)) <= set(map(tuple, piece))
+        assert len(corners) == 128 or outside <= FINE_M
         if len(piece) > 64:
             planes = ConvexHull(corners).equations
             assert (piece @ planes[:, :3].T + planes[:, 3]).max() <= outside + 1e-9

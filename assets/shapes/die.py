@@ -39,13 +39,22 @@ RIM_SLOPE = 0.55  # the drilled rim is broken at 29°, above the smooth angle, s
 
 
 class DieParams(Params):
-    """A die. Pips are spherical caps of `pip_m` radius at the face, `pip_depth_m` deep, `spread` of the side apart."""
+    """A die. Pips are spherical caps of `pip_m` radius at the face, `pip_depth_m` deep, `spread` of the side apart.
+
+    Many makers draw the rows of the six together and spread each out (`six_across` below 1, `six_along` above).
+    """
 
     size_m: Annotated[float, Field(ge=0.005, le=0.1, description="side; 16 mm is the common size")] = 0.016
     edge_m: Annotated[float, Field(gt=0, description="radius of edges and corners")] = 0.0018
     pip_m: Annotated[float, Field(gt=0, description="radius of a pip at the face")] = 0.0014
     pip_depth_m: Annotated[float, Field(gt=0, description="depth of a pip")] = 0.0007
     spread: Annotated[float, Field(ge=0.15, le=0.33, description="grid step of the pips, in sides")] = 0.25
+    six_along: Annotated[float, Field(ge=0.7, le=1.5, description="step in the two rows of the six, in grid steps")] = (
+        1.0
+    )
+    six_across: Annotated[float, Field(ge=0.6, le=1.3, description="half of what lies between them, in grid steps")] = (
+        1.0
+    )
     logo: Annotated[bool, Field(description="a maker's emblem around the one")] = False
     ball: Annotated[
         float,
@@ -61,18 +70,20 @@ class DieParams(Params):
         if self.edge_m >= self.size_m / 2:
             raise ValueError(f"edge_m {self.edge_m} must be under half of size_m {self.size_m}")
         step = self.spread * self.size_m
-        if step + 1.15 * self.pip_m > self.size_m / 2 - self.edge_m:
+        six = np.array([self.six_along, self.six_across]) * step
+        if max(step, *six) + 1.15 * self.pip_m > self.size_m / 2 - self.edge_m:
             raise ValueError("the pips run into the rounded edge: lower spread, pip_m or edge_m")
         if self.logo and 3.5 * self.pip_m > self.size_m / 2 - self.edge_m:
             raise ValueError(
                 f"the logo, 3.5 times pip_m {self.pip_m}, runs into the rounded edge: lower pip_m or edge_m"
             )
-        if np.sqrt(2) * step + self.pip_m > self.size_m * np.sqrt(self.ball**2 - 0.25):
+        if max(np.sqrt(2) * step, np.hypot(*six)) + self.pip_m > self.size_m * np.sqrt(self.ball**2 - 0.25):
             raise ValueError(
                 f"the ball of {self.ball} sides cuts the corner pips: lower spread or pip_m, or raise ball"
             )
-        if 2.4 * self.pip_m > step:
-            raise ValueError(f"pips of radius {self.pip_m} touch each other at a step of {step:.5f} m: lower pip_m")
+        nearest = min(np.sqrt(2) * step, six[0], 2 * six[1])
+        if 2.4 * self.pip_m > nearest:
+            raise ValueError(f"pips of radius {self.pip_m} touch each other at a step of {nearest:.5f} m: lower pip_m")
         return self
 
 
@@ -104,8 +115,9 @@ def _pip_places(p: DieParams) -> list[tuple[Points, tuple[int, int, int]]]:
     places = []
     for value, normal in NORMALS.items():
         frame = _facing(normal)
+        across, along = (p.six_across, p.six_along) if value == 6 else (1.0, 1.0)
         for i, j in PIPS[value]:
-            local = np.array([i * p.spread * p.size_m, j * p.spread * p.size_m, p.size_m / 2])
+            local = np.array([i * across * p.spread * p.size_m, j * along * p.spread * p.size_m, p.size_m / 2])
             places.append((frame @ local, normal))
     return places
 

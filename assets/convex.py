@@ -22,8 +22,8 @@ __all__ = ["FINE_M", "MAX_PIECES", "coarse_pieces", "convex_pieces"]
 
 Points = npt.NDArray[np.float64]
 
-#: Corners nearer than this to one plane enclose nothing, metres.
-FLAT_M = 1e-9
+#: Corners nearer than this to one plane are a face and no body; it is given a thickness. Metres.
+FLAT_M, FACE_M = 1e-9, 1e-4
 #: More pieces make contacts slower, and a part of a pile shows no more of its shape than this.
 MAX_PIECES = 8
 #: A piece may be hollow by this share of the mesh's largest extent, or by `HOLLOW_M` (metres) if that is more.
@@ -94,13 +94,19 @@ def _decompose(mesh: Mesh) -> tuple[Points, ...]:
         if cut is None:
             break
         pieces[worst : worst + 1] = [_piece(_clip(pieces[worst].triangles, *cut, side)) for side in (1, -1)]
-    corners = [_corners(piece.triangles.reshape(-1, 3)) for piece in pieces]
-    return tuple(c for c in corners if _thick(c))
+    return tuple(_corners(_thickened(piece.triangles)) for piece in pieces)
 
 
-def _thick(corners: Points) -> bool:
-    """Whether points span a body: a cut along a flat face leaves that face alone, which the piece beside it has too."""
-    return len(corners) > 3 and float(np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)[2]) > FLAT_M
+def _thickened(triangles: Points) -> Points:
+    """The corners (n, 3) of triangles; with copies `FACE_M` inside the body where all lie in one plane.
+
+    A cut along a flat face can leave that face alone, which no other piece encloses and MuJoCo takes for no body.
+    """
+    points = triangles.reshape(-1, 3)
+    if np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[2] > FLAT_M:
+        return points
+    outwards = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]).sum(axis=0)
+    return np.concatenate([points, points - FACE_M * outwards / np.linalg.norm(outwards)])
 
 
 def _piece(triangles: Points) -> _Piece:

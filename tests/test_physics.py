@@ -60,8 +60,8 @@ def test_pieces_enclose_their_mesh(kind: str) -> None:
     assert most_outside(mesh) < 1e-8
 
 
-def test_a_face_alone_is_no_piece() -> None:
-    """This die's emblem is cut along a flat face, which MuJoCo cannot take for a body: it is left out, nothing else."""
+def test_a_face_alone_becomes_a_piece() -> None:
+    """This die is cut along its face around the emblem: the face gets a thickness, and the pieces enclose the mesh."""
     mesh = build("die", EMBLEM)
     assert all(np.linalg.svd(piece - piece.mean(axis=0), compute_uv=False)[2] > 1e-6 for piece in convex_pieces(mesh))
     assert most_outside(mesh) < 1e-8

@@ -10,12 +10,10 @@ import numpy as np
 from ..assets.mesh import Mesh
 from ..scenes.bodies import Body, bodies
 from ..scenes.scene import Scene
+from ..scenes.tracing import LAYERS
 from . import cameras, label_cutouts, motion
 
 __all__ = ["build"]
-
-#: Surfaces with holes that one ray may pass: as many as Cycles can count.
-LAYERS = 1024
 
 
 def build(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:

@@ -11,14 +11,14 @@ from embreex.mesh_construction import TriangleMesh
 
 from ..assets.cutouts import Gaps
 
-__all__ = ["Tracer"]
+__all__ = ["LAYERS", "Tracer"]
 
 Floats = npt.NDArray[np.float32]
 #: Embree gives 1e37 for a ray that meets nothing.
 MISSED = 1e30
 #: Behind a hole a ray starts anew, so much farther; layers that lie nearer to each other than that are one.
 BEYOND = np.float32(1 + 4e-6)
-#: Cycles counts to the same number of transparent surfaces.
+#: How many surfaces with holes one ray may pass, in both engines: as many as Cycles can count.
 LAYERS = 1024
 
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ..coco import OBJECTS, categories, coco_path, head, image_entry
+from ..coco import annotation_id, categories, coco_path, head, image_entry
 from ..stream import CocoFile, damaged
 from .job import Job, Written
 from .outlines import Part, joined, parts_of
@@ -93,7 +93,7 @@ def _write(job: Job, places: Callable[[str], list[tuple[Path, Path]]]) -> Writte
 
 def _annotation(record: Json, item: Json, parts: list[Part]) -> Json:
     return {
-        "id": record["index"] * OBJECTS + item["id"], "image_id": record["index"] + 1,
+        "id": annotation_id(record["index"], item["id"]), "image_id": record["index"] + 1,
         "category_id": item["category_id"], "bbox": item["bbox"], "area": item["area"], "iscrowd": 0,
         "segmentation": [joined(part).ravel().tolist() for part in parts],
     }  # fmt: skip

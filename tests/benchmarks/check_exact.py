@@ -63,7 +63,8 @@ def read(folder: Path, limit: int | None) -> Iterator[tuple[Record, npt.NDArray[
 def alone(worker: Worker, scene: Scene, object_id: int, target: Path) -> Mask:
     """Cycles' mask of one object of a scene without all others."""
     only = tuple(o for o in scene.objects if o.id == object_id)
-    job = scene.replace(objects=only, surface=None, lights=(), render=RenderSettings(samples=1, denoise=False))
+    bare = scene.replace(objects=only, surface=None, fixtures=(), backplate=None, lights=())
+    job = bare.replace(render=RenderSettings(samples=1, denoise=False))
     worker.send({"scene": job.to_json(), "target": str(target), "linear": False})
     answer = worker.receive()
     if answer is None or answer["status"] != "ok":

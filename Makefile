@@ -31,10 +31,10 @@ bench: check
 	  run $(PY) tests/benchmarks/$$script.py; \
 	done; \
 	run $(PY) tests/benchmarks/bench_quality.py --images 4; \
-	for part in "hardware 70" "tabletop 30"; do \
+	for part in "hardware 30" "tabletop 20" "bin 12" "shelf 12" "conveyor 12" "pegboard 14"; do \
 	  folder=out/exact/$${part% *}; \
 	  run $(BIN)/scenewright generate $${part% *} --count $${part#* } --size 320x240 --preset draft --out $$folder; \
-	  run $(PY) tests/benchmarks/check_exact.py $$folder --alone 20; \
+	  run $(PY) tests/benchmarks/check_exact.py $$folder --alone 8; \
 	done; \
 	test -z "$$failed" || { echo "beyond a limit, or broken$$failed" >&2; exit 1; }
 

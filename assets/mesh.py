@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from ..errors import AssetError
 from .cutouts import Cutout
 
-__all__ = ["Mesh", "snap"]
+__all__ = ["Feature", "Mesh", "Region", "snap"]
 
 #: Vertices are hashed on this grid (metres), so that the last bits of a sine do not change a mesh's name.
 HASH_GRID_M = 1e-7
@@ -32,6 +33,30 @@ def snap(points: npt.ArrayLike, per_metre: float = GRID_PER_M) -> npt.NDArray[np
 
 
 @dataclass(frozen=True)
+class Feature:
+    """One thing on a part that can be missing, such as a tooth, a pip or a screw.
+
+    Attributes:
+        sort: what it is, for people: "tooth", "pip", "screw".
+        how: "cut": it is broken off where the frame's plane z = 0 lies; "fill": a recess that was never made, filled up
+            to that plane; "remove": a closed body of its own, left out.
+        frame: (4, 4) rigid, from the feature's frame to the mesh's, metres; z points out of the material.
+        size_m: width and height of what it takes up in the frame's x and y, centred.
+        reach_m: it lies within so much of the plane z = 0, on either side.
+    """
+
+    sort: str
+    how: Literal["cut", "fill", "remove"]
+    frame: npt.NDArray[np.float64]
+    size_m: tuple[float, float]
+    reach_m: float
+
+
+#: A region of a part that has a name: the corners of a box in the mesh's frame, metres.
+Region = tuple[tuple[float, float, float], tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
 class Mesh:
     """A triangle mesh in metres, in its object frame (right-handed, z up), origin at the centre of its bounding box.
 
@@ -44,6 +69,9 @@ class Mesh:
         keypoints: name → (3,) point in metres, object frame.
         cutouts: name of a part → where it is there, by `uv`; a part that is not named has no holes.
         smooth_angle: radians; edges sharper than this are shaded as edges, the others as a smooth surface.
+        face_defect: (F,) uint16, id of the defect that made or moved a face, 0 for sound ones; None without such faces.
+        nominal_m: (3,) size that the part was meant to have, where a defect has changed it; see `extents`.
+        features: what may be missing, by name; regions: named places, "thread" for example.
     """
 
     vertices: npt.NDArray[np.float64]
@@ -54,6 +82,10 @@ class Mesh:
     keypoints: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     smooth_angle: float = np.deg2rad(30.0)
     cutouts: Mapping[str, Cutout] = field(default_factory=dict)
+    face_defect: npt.NDArray[np.uint16] | None = None
+    nominal_m: tuple[float, float, float] | None = None
+    features: Mapping[str, Feature] = field(default_factory=dict)
+    regions: Mapping[str, Region] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         v, f = self.vertices, self.faces
@@ -70,10 +102,17 @@ class Mesh:
             raise AssetError("face_part must give every face an index into part_names")
         if self.uv is not None and self.uv.shape != (len(f), 3, 2):
             raise AssetError(f"uv must have shape ({len(f)}, 3, 2), got {self.uv.shape}")
+        if self.face_defect is not None and self.face_defect.shape != (len(f),):
+            raise AssetError(f"face_defect must have shape ({len(f)},), got {self.face_defect.shape}")
 
     @property
     def extents(self) -> npt.NDArray[np.float64]:
-        """(3,) size of the axis-aligned box in the object frame, metres."""
+        """(3,) size of the axis-aligned box in the object frame, metres; a damaged part's is that of the sound one.
+
+        Poses, boxes in space and normalised coordinates are about the part as it was meant to be.
+        """
+        if self.nominal_m is not None:
+            return np.asarray(self.nominal_m, dtype=np.float64)
         return np.asarray(np.ptp(self.vertices, axis=0), dtype=np.float64)
 
     def within(self, parts: Collection[str]) -> npt.NDArray[np.bool_]:
@@ -113,4 +152,6 @@ class Mesh:
         h.update(f"{self.smooth_angle:.6f}".encode())
         for name in sorted(self.cutouts):
             h.update(name.encode() + self.cutouts[name].sha256)
+        if self.face_defect is not None:
+            h.update(self.face_defect.astype("<u2").tobytes())
         return h.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..assets.defects.damage import damaged
 from ..assets.ingested import user_mesh
 from ..assets.library import build
 from ..assets.material import FileRef
@@ -53,5 +54,5 @@ def scene_mesh(ref: MeshRef) -> Mesh:
 
 
 def meshes_of(scene: Scene) -> dict[int, Mesh]:
-    """Object id → mesh (unscaled, object frame) of every object."""
-    return {o.id: scene_mesh(o.mesh) for o in scene.objects}
+    """Object id → mesh (unscaled, object frame) of every object, as its defects have left it."""
+    return {o.id: damaged(scene_mesh(o.mesh), o.defects) for o in scene.objects}

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..assets.defect import Defect
 from ..assets.material import RGB, FileRef, Material
 from .ids import FIXTURES, OBJECTS
 from .lenses import Lens
@@ -97,7 +98,8 @@ class SceneObject(Frozen):
 
     `world_T_object` is its pose at the middle of this image's exposure; `scenes.motion` says where it is a little
     earlier or later. `see_through` names the parts of its mesh that the rays of both label engines pass as if they were
-    not there (`LabelRules.transparency`), `cut_out` those whose holes they pass (`Mesh.cutouts`).
+    not there (`LabelRules.transparency`), `cut_out` those whose holes they pass (`Mesh.cutouts`). `mesh` is the sound
+    part; `defects` are applied to it in their order, and parts that they add have their material in `materials` too.
     """
 
     id: Annotated[int, Field(ge=1, le=OBJECTS)]
@@ -111,6 +113,7 @@ class SceneObject(Frozen):
     spin_rad_s: Vec3 = (0.0, 0.0, 0.0)
     see_through: tuple[str, ...] = ()
     cut_out: tuple[str, ...] = ()
+    defects: tuple[Defect, ...] = ()
     parameters: dict[str, Draw] = {}
 
     @property
@@ -210,6 +213,12 @@ class RenderSettings(Frozen):
     white_balance_tint: Annotated[float, Field(ge=-150, le=150)] = 0.0
 
 
+def _sound(item: SceneObject) -> SceneObject:
+    added = {d.new_part for d in item.defects}
+    kept = {part: m for part, m in item.materials.items() if part not in added}
+    return item.model_copy(update={"defects": (), "materials": kept})
+
+
 class LabelRules(Frozen):
     """An object below either limit stays in the record and is left out of COCO.
 
@@ -241,7 +250,8 @@ class Scene(Frozen):
 
     Images of one `group` show the same things: the frames of a sequence, and the `view` 0 (left) and 1 (right) of a
     stereo pair. Without either, group and index are the same. `stuff_categories` name the classes of what is no object,
-    and follow the categories in semantic and panoptic maps; `outputs` are the annotations beyond the usual ones.
+    and follow the categories in semantic and panoptic maps; `defect_categories` follow both. `outputs` are the
+    annotations beyond the usual ones.
     """
 
     schema_version: Literal[1] = 1
@@ -254,6 +264,7 @@ class Scene(Frozen):
     timing: Timing = Timing()
     categories: tuple[str, ...]
     stuff_categories: tuple[str, ...] = ()
+    defect_categories: tuple[str, ...] = ()
     surface: Surface | None
     backplate: Backplate | None = None
     world: World
@@ -276,6 +287,12 @@ class Scene(Frozen):
     def to_json(self) -> str:
         """The scene as JSON; `Scene.from_json` gives an equal scene back, floats included."""
         return self.model_dump_json()
+
+    @property
+    def twin(self) -> Scene:
+        """The same scene with all parts sound; this one where there is no defect."""
+        sound = tuple(o if not o.defects else _sound(o) for o in self.objects)
+        return self if sound == self.objects else self.model_copy(update={"objects": sound})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Scene:

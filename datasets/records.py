@@ -25,6 +25,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DatasetError
+from ..render.defect_labels import DefectLabel
 from ..render.labels import InstanceLabel, Verification
 from ..render.panoptic import StuffLabel
 from ..scenes.license import License
@@ -114,6 +115,7 @@ class Record(Stored):
     split: str
     scene: Scene
     instances: tuple[InstanceLabel, ...]
+    defects: tuple[DefectLabel, ...] = ()
     verification: Verification
     stuff: tuple[StuffLabel, ...] = ()
     depth_saturated: int = 0
@@ -190,9 +192,12 @@ def map_paths(index: int, outputs: Iterable[Output]) -> dict[MapName, str]:
     return {name: f"{name}/{index:06d}.png" for name in map_names(outputs)}
 
 
-def labels_sha256(instances: Iterable[InstanceLabel], stuff: Iterable[StuffLabel] = ()) -> str:
+def labels_sha256(
+    instances: Iterable[InstanceLabel], stuff: Iterable[StuffLabel] = (), defects: Iterable[DefectLabel] = ()
+) -> str:
     """Hash of all labels of one image, in their order."""
-    return hashlib.sha256(b"\n".join(i.model_dump_json().encode() for i in (*instances, *stuff))).hexdigest()
+    labels = (*instances, *stuff, *defects)
+    return hashlib.sha256(b"\n".join(i.model_dump_json().encode() for i in labels)).hexdigest()
 
 
 def scene_sha256(scene: Scene) -> str:

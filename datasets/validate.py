@@ -125,7 +125,7 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
         yield "its recipe hash is not its scene's: render it again"
     if record.hashes.scene != scene_sha256(scene):
         yield "its scene was changed after it was written (hash differs): restore the record or render it again"
-    if record.hashes.labels != labels_sha256(record.instances, record.stuff):
+    if record.hashes.labels != labels_sha256(record.instances, record.stuff, record.defects):
         yield "its labels were changed after they were written (hash differs): restore the record or render it again"
     if info is None:
         return

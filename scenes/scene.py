@@ -23,6 +23,7 @@ __all__ = [
     "AreaLight",
     "Backplate",
     "Camera",
+    "DefectRules",
     "Draw",
     "Fixture",
     "LabelRules",
@@ -245,6 +246,16 @@ class LabelRules(Frozen):
         return (policy if isinstance(policy, str) else policy.get(category, "solid")) == "see_through"
 
 
+class DefectRules(Frozen):
+    """A defect below either limit stays in the record and is left out of COCO.
+
+    `min_visible_fraction` is of its pixels: how many of them it changes beyond noise.
+    """
+
+    min_pixels: Annotated[int, Field(ge=1)] = 8
+    min_visible_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+
 class Scene(Frozen):
     """Everything that one picture and its labels depend on.
 
@@ -275,6 +286,7 @@ class Scene(Frozen):
     render: RenderSettings
     sensor: Sensor = ()
     labels: LabelRules = LabelRules()
+    defect_rules: DefectRules = DefectRules()
     outputs: tuple[Output, ...] = ()
     parameters: dict[str, Draw] = {}
 

@@ -19,6 +19,7 @@ from .datasets.files import write_bytes_atomic
 from .datasets.maps import encode as encode_map
 from .datasets.png import encode_ids, encode_rgb, pixels_sha256
 from .datasets.records import (
+    TWINS,
     DatasetInfo,
     Hashes,
     Record,
@@ -33,6 +34,7 @@ from .datasets.records import (
 )
 from .datasets.splits import split_group, split_of
 from .errors import DatasetError
+from .render.defect_facts import compare_defects, defect_labels
 from .render.frame import Frame
 from .render.ingester import ingest
 from .render.labels import InstanceLabel, Verification, compare, label
@@ -49,7 +51,8 @@ from .scenes.sample import sample
 from .scenes.scene import Scene
 
 __all__ = [
-    "Engine", "Outcome", "engine_for", "load", "photograph", "predict", "produce", "rerender", "store", "versions",
+    "Engine", "Outcome", "engine_for", "load", "photograph", "predict", "produce", "produce_twin", "rerender", "store",
+    "versions",
 ]  # fmt: skip
 
 #: Distributions whose code decides where something lies, what shape it has, or what colour a pixel gets.
@@ -68,6 +71,11 @@ class Engine(Protocol):
 
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
         """The frame of a scene; `meshes` by object id. It is as the renderer gives it, before the scene's sensor."""
+
+    def pair(
+        self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False, twin: bool = True
+    ) -> tuple[Frame, Frame | None]:
+        """As `render`, and the frame of the scene's `twin` where that is wanted and differs."""
 
     def view(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The view transform: (h, w, 3) scene-linear → sRGB from 0 to 1."""
@@ -110,9 +118,26 @@ def produce(recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine:
         ScenewrightError: the scene cannot be drawn, rendered or written; nothing that counts as an image is left then.
     """
     scene = sample(recipe, index, info.seed)
-    meshes = meshes_of(scene)
-    frame, replays = photograph(scene, meshes, engine)
+    meshes, twins = meshes_of(scene), bool(getattr(getattr(recipe, "defects", None), "twins", False))
+    frame, sound = engine.pair(scene, meshes, needs_linear(scene), twins)
+    if sound is not None:
+        _store_twin(scene.twin, sound, info, folder, engine)
+    frame, replays = _developed(frame, scene, engine)
     return store(scene, meshes, frame, info, folder, engine.device, replays)
+
+
+def produce_twin(info: DatasetInfo, index: int, folder: Path, engine: Engine) -> Outcome:
+    """Make the sound twin of a finished image that shows defects and has none, from its record.
+
+    It goes into the dataset `folder / TWINS`, under the same index.
+    """
+    twin = read_record(record_path(folder, index)).scene.twin
+    return _store_twin(twin, engine.render(twin, meshes_of(twin), needs_linear(twin)), info, folder, engine)
+
+
+def _store_twin(twin: Scene, frame: Frame, info: DatasetInfo, folder: Path, engine: Engine) -> Outcome:
+    frame, replays = _developed(frame, twin, engine)
+    return store(twin, meshes_of(twin), frame, info, folder / TWINS, engine.device, replays)
 
 
 def photograph(
@@ -123,7 +148,12 @@ def photograph(
     Raises:
         RenderError: the engine failed.
     """
-    frame = engine.render(scene, meshes, linear=linear or needs_linear(scene))
+    return _developed(engine.render(scene, meshes, linear or needs_linear(scene)), scene, engine, linear)
+
+
+def _developed(
+    frame: Frame, scene: Scene, engine: Engine, linear: bool = False
+) -> tuple[Frame, tuple[dict[str, Any], ...]]:
     frame, replays = develop(frame, scene, engine.view)
     return frame if linear else replace(frame, linear=None), replays
 
@@ -133,10 +163,11 @@ def store(
     replays: tuple[dict[str, Any], ...] = (),
 ) -> Outcome:  # fmt: skip
     """Label, verify and write a frame that `device` rendered; one whose labels are in doubt goes to quarantine."""
-    rays = cast(scene, meshes)
+    rays = cast(scene, meshes, triangles=any(o.defects for o in scene.objects))
     instances = label(scene, meshes, frame.ids, rays)
+    defects = defect_labels(scene, meshes, frame, rays)
     raw, ray_raw = join_ids(frame.ids, frame.stuff), join_ids(rays.ids, rays.stuff)
-    verification = compare(raw, ray_raw)
+    verification = compare_defects(compare(raw, ray_raw), scene, meshes, frame, rays)
     extra = maps(scene, meshes, frame, instances)
     stuff = stuff_labels(scene, from_colors(extra["panoptic"])) if "panoptic" in extra else ()
     depth, steps, saturated = encode_depth(frame.depth_m, info.depth_unit_m, info.depth_format)
@@ -151,6 +182,7 @@ def store(
         split=split_of(info.seed, split_group(scene, info.split_by), info.val_fraction),
         scene=scene,
         instances=instances,
+        defects=defects,
         verification=verification,
         stuff=stuff,
         depth_saturated=saturated,
@@ -161,7 +193,7 @@ def store(
             rgb=pixels_sha256(frame.rgb),
             ids=pixels_sha256(frame.ids),
             depth=pixels_sha256(steps),
-            labels=labels_sha256(instances, stuff),
+            labels=labels_sha256(instances, stuff, defects),
             recipe=info.recipe_sha256,
             scene=scene_sha256(scene),
             maps={name: pixels_sha256(stored) for name, stored in extra.items()},

@@ -12,6 +12,7 @@ complete, and everything else in the folder can be derived from the records.
     records/000017.json        Record
     annotations/               COCO, derived from the records
     quarantine/000017/         an image whose two label engines disagree; never exported
+    twins/                     a dataset of its own, of the same scenes without defects, under the same indices
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from .files import read_bytes, write_bytes_atomic
 from .skim import skim
 
 __all__ = [
+    "TWINS",
     "Counts",
     "DatasetInfo",
     "DepthFormat",
@@ -57,6 +59,10 @@ __all__ = [
     "write_quarantine",
     "write_record",
 ]
+
+
+#: The folder below a dataset that holds the sound twins of its images.
+TWINS = "twins"
 
 
 def _below(path: str) -> str:

@@ -10,17 +10,23 @@ import mathutils
 import numpy as np
 import numpy.typing as npt
 
+from ..assets.defects.patch import Mark, marks
 from ..assets.files import locate
 from ..assets.mesh import Mesh
+from ..errors import AssetError
 from ..scenes.black_body import black_body
 from ..scenes.build import scene_mesh
 from ..scenes.ids import SURFACE, fixture_id
 from ..scenes.scene import RenderSettings, Scene, SceneObject
 from ..scenes.surface import surface_mesh
 from . import cameras, catcher, lights, motion, shaders
+from .defect_image import attributes
 from .ingest_library import append
 
-__all__ = ["build", "clear", "color_management"]
+__all__ = ["build", "clear", "color_management", "repair"]
+
+#: Marks the meshes of objects with defects.
+DAMAGED = "damaged"
 
 LOOKS = {
     "none": "None",
@@ -46,7 +52,7 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     target, pixel = clear(), 1 / scene.camera.fx
     libraries: dict[str, bpy.types.Mesh] = {}
     for obj in scene.objects:
-        item = _add(target, f"object {obj.id}", _object_mesh(obj, meshes[obj.id], pixel, libraries))
+        item = _add(target, _name(obj), _object_mesh(obj, meshes[obj.id], pixel, libraries))
         item.matrix_world = mathutils.Matrix(_placed(obj).tolist())
         item.pass_index = obj.id
     if scene.surface is not None:
@@ -70,6 +76,22 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     return target
 
 
+def repair(target: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> None:
+    """Make a built scene that of `scene`, which is its twin: objects with defects get other meshes, nothing else moves.
+
+    `meshes` are those of the twin. This costs the shaders of these objects, and no second build of the scene.
+    """
+    libraries: dict[str, bpy.types.Mesh] = {}
+    for obj in scene.objects:
+        item = target.collection.objects[_name(obj)]
+        if DAMAGED in item.data:
+            item.data = _object_mesh(obj, meshes[obj.id], 1 / scene.camera.fx, libraries)
+
+
+def _name(item: SceneObject) -> str:
+    return f"object {item.id}"
+
+
 def _placed(item: SceneObject) -> npt.NDArray[np.float64]:
     """(4, 4) transform from an object's unscaled mesh to the world."""
     return np.asarray(item.pose @ np.diag([item.scale] * 3 + [1.0]))
@@ -77,13 +99,36 @@ def _placed(item: SceneObject) -> npt.NDArray[np.float64]:
 
 def _object_mesh(item: SceneObject, mesh: Mesh, pixel: float, libraries: dict[str, bpy.types.Mesh]) -> bpy.types.Mesh:
     """An object's mesh with its materials; `libraries` keeps what was taken from ingested files, by their hash."""
+    found = marks(mesh, item.defects)
     materials = {
-        part: shaders.build(item.materials[part], locate, pixel, item.scale)
+        part: shaders.build(item.materials[part], locate, pixel, item.scale, _on_part(found, mesh, part))
         for part in mesh.part_names
         if item.materials[part].family != "own"
     }
+    data = _look(item, mesh, materials, libraries)
+    if found:
+        attributes(data, found)
+        data[DAMAGED] = True
+    return data
+
+
+def _on_part(found: tuple[Mark, ...], mesh: Mesh, part: str) -> tuple[Mark, ...]:
+    """The defects of an object; none for a part on which none of them can show anything."""
+    here = mesh.within((part,))
+    return found if any((mark.open & here).any() for mark in found) else ()
+
+
+def _look(
+    item: SceneObject, mesh: Mesh, materials: Mapping[str, bpy.types.Material], libraries: dict[str, bpy.types.Mesh]
+) -> bpy.types.Mesh:
     if item.mesh.library is None:
         return _mesh(f"mesh {item.id}", mesh, materials)
+    if mesh.nominal_m is not None:
+        raise AssetError(
+            f"object {item.id}: defects that change the form need a mesh whose materials are Scenewright's, and this "
+            f"one brings its own from {item.mesh.file.name if item.mesh.file else 'a file'}: give it `materials`, or "
+            "leave these kinds out"
+        )
     if item.mesh.library.sha256 not in libraries:
         libraries[item.mesh.library.sha256] = append(locate(item.mesh.library), mesh)
     data = libraries[item.mesh.library.sha256].copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -12,13 +13,15 @@ import numpy.typing as npt
 
 from ..assets.mesh import Mesh
 from ..errors import RenderError
+from ..scenes.build import meshes_of
 from ..scenes.ids import split_ids
 from ..scenes.scene import Scene
-from . import blender, label_scene, passes
+from . import blender, label_scene, passes, probe
 from .composite import behind, over, tidy_shadow
 from .devices import select
 from .frame import Frame
 from .normals import to_camera
+from .probe_boxes import boxes
 from .sensor_display import to_8_bits
 from .view import view
 
@@ -45,22 +48,51 @@ class Engine:
         Raises:
             RenderError: Blender refused, or could not write its layers to the temporary folder.
         """
+        return self.pair(scene, meshes, linear, twin=False)[0]
+
+    def pair(
+        self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False, twin: bool = True
+    ) -> tuple[Frame, Frame | None]:
+        """As `render`, and the frame of the scene's `twin` where that is wanted and differs: one more render.
+
+        The Blender scene is built once. Objects with defects then get their sound meshes, between two small renders of
+        what defects change (`probe`).
+        """
         try:
             with tempfile.TemporaryDirectory() as folder:
-                target = blender.build(scene, meshes)
+                target, place = blender.build(scene, meshes), Path(folder)
                 self.configure(target)
-                if scene.backplate is None:
-                    rgb, hdr = passes.picture(target, Path(folder), linear)
-                else:
-                    hdr = _before_photograph(target, scene, Path(folder))
-                    rgb = to_8_bits(view(scene, hdr))
-                raw, depth, world = passes.labels(label_scene.build(target, scene, meshes), Path(folder))
+                frame, sound = self._frame(target, scene, meshes, linear, place), None
+                if frame.defects is not None:
+                    around = boxes(scene, frame.ids, frame.defects)
+                    marred, mended = probe.look(target, around, place), meshes_of(scene.twin)
+                    blender.repair(target, scene.twin, mended)
+                    change, noise = probe.change(scene, marred, probe.look(target, around, place))
+                    frame = replace(frame, change=change, noise=noise)
+                    if twin:
+                        sound = self._frame(target, scene.twin, mended, linear, place)
                 blender.clear()
         except (RuntimeError, OSError) as e:  # what bpy's operators, OpenEXR and the disk raise
             raise RenderError(f"Blender failed: {str(e).strip() or type(e).__name__}") from e
+        return frame, sound
+
+    def _frame(
+        self, target: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh], linear: bool, folder: Path
+    ) -> Frame:
+        """What a built Blender scene shows."""
+        if scene.backplate is None:
+            rgb, hdr = passes.picture(target, folder, linear)
+        else:
+            hdr = _before_photograph(target, scene, folder)
+            rgb = to_8_bits(view(scene, hdr))
+        labels = label_scene.build(target, scene, meshes)
+        raw, depth, world, bits = passes.labels(labels, folder)
+        bpy.data.scenes.remove(labels)
         ids, stuff = split_ids(raw)
         normals = None if world is None else to_camera(world, scene.camera)
-        return Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, normals=normals, linear=hdr if linear else None)
+        return Frame(
+            rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, normals=normals, defects=bits, linear=hdr if linear else None
+        )
 
     def view(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """`view.view`: the picture of linear light that effects of a sensor have changed.

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from ..assets.backplates import linear_to_srgb
 from ..assets.mesh import Mesh
+from ..scenes.build import meshes_of
+from ..scenes.defect_rays import defect_bits
 from ..scenes.ray_normals import ray_normals
 from ..scenes.rays import cast
 from ..scenes.scene import Camera, Scene
@@ -21,26 +23,44 @@ from .frame import Frame
 __all__ = ["FlatEngine"]
 
 
+#: Defects have this share of the light, a difference of so much ΔE.
+MARRED, DIFFERENCE = 0.5, 20.0
+
+
 class FlatEngine:
     """Gives frames of the same shape and meaning as Cycles does; its ids are the ray engine's own."""
 
     device = "none"
 
+    def pair(
+        self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False, twin: bool = True
+    ) -> tuple[Frame, Frame | None]:
+        """As `render`, and the frame of the scene's `twin` where that is wanted and differs."""
+        frame = self.render(scene, meshes, linear)
+        if frame.defects is None or not twin:
+            return frame, None
+        return frame, self.render(scene.twin, meshes_of(scene.twin), linear)
+
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
         """Grey by the angle between surface and view, tinted by object id, over the scene's photograph if it has one.
 
-        `linear` is the same picture before sRGB.
+        `linear` is the same picture before sRGB. Defects are darker, and said to be seen.
         """
-        wanted = "normals" in scene.outputs
-        view = cast(scene, meshes, triangles=wanted)
+        wanted, marred = "normals" in scene.outputs, any(o.defects for o in scene.objects)
+        view = cast(scene, meshes, triangles=wanted or marred)
         shade = _facing(view.depth_m, scene.camera)[..., None] * _tint(view.ids)
+        bits = defect_bits(scene, meshes, view) if marred else None
+        if bits is not None:
+            shade = np.where(bits[..., None] > 0, MARRED * shade, shade)
         if scene.backplate is not None:
             covered = (view.ids > 0) | (view.stuff > 1)
             shade = np.where(covered[..., None], shade, linear_to_srgb(behind(scene)) ** 2.2)
         return Frame(
             rgb=np.rint(255 * shade ** (1 / 2.2)).astype(np.uint8), ids=view.ids, stuff=view.stuff,
             depth_m=view.depth_m, normals=ray_normals(scene, meshes, view) if wanted else None,
-            linear=shade.astype(np.float32) if linear else None,
+            linear=shade.astype(np.float32) if linear else None, defects=bits,
+            change=None if bits is None else np.where(bits > 0, np.float32(DIFFERENCE), np.float32(0)),
+            noise=None if bits is None else np.zeros(bits.shape, np.float32),
         )  # fmt: skip
 
     def view(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

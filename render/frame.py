@@ -22,6 +22,10 @@ class Frame:
         depth_m: (h, w) float32, metres along the optical axis to that surface; inf where the ray meets nothing.
         normals: (h, w, 3) float32, geometric normals in the camera frame (`render.normals`), or None when the scene's
             `outputs` do not ask for them.
+        defects: (h, w) uint32, bit k is set where the surface belongs to the k-th defect of its object; None in a
+            scene without defects.
+        change: (h, w) float32, CIE76 ΔE*ab by which defects change the picture, 0 where nobody looked; `noise` is that
+            of its measurement. None in a scene without defects.
         linear: (h, w, 3) float32, scene-linear Rec.709 radiance, or None when it was not asked for.
     """
 
@@ -30,4 +34,7 @@ class Frame:
     stuff: npt.NDArray[np.uint8]
     depth_m: npt.NDArray[np.float32]
     normals: npt.NDArray[np.float32] | None = None
+    defects: npt.NDArray[np.uint32] | None = None
+    change: npt.NDArray[np.float32] | None = None
+    noise: npt.NDArray[np.float32] | None = None
     linear: npt.NDArray[np.float32] | None = None

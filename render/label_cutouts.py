@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..assets.cutouts import Cutout
+from ..assets.defects.patch import Mark
 from ..scenes.bodies import Body
+from .defect_image import attributes
+from .label_defects import add_bits, bits_material
 from .shader_graph import Graph
 
 __all__ = ["part"]
@@ -17,8 +20,11 @@ __all__ = ["part"]
 UV = "uv"
 
 
-def part(body: Body, met: npt.NDArray[np.bool_]) -> bpy.types.Mesh:
-    """The faces `met` of a body, flat; those that are cut out have a material with the holes, the others none."""
+def part(body: Body, met: npt.NDArray[np.bool_], found: tuple[Mark, ...] = ()) -> bpy.types.Mesh:
+    """The faces `met` of a body, flat; those that are cut out have a material with the holes, the others none.
+
+    Where there are defects, every face has a material that writes their bits.
+    """
     mesh, data = body.mesh, bpy.data.meshes.new("part")
     corners = mesh.faces[met].astype(np.int32)
     data.vertices.add(len(mesh.vertices))
@@ -28,18 +34,21 @@ def part(body: Body, met: npt.NDArray[np.bool_]) -> bpy.types.Mesh:
     data.polygons.add(len(corners))
     data.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
     data.polygons.foreach_set("use_smooth", np.zeros(len(corners), bool))
+    if found:
+        attributes(data, found, met)
+    bits = bits_material(found) if found else None
+    data.materials.append(bits)
     if body.gaps is not None:
         gaps = body.gaps.of(met)
         data.uv_layers.new(name=UV).uv.foreach_set("vector", gaps.uv.astype(np.float32).ravel())
         data.polygons.foreach_set("material_index", gaps.which.astype(np.int32) + 1)
-        data.materials.append(None)
         for cutout in gaps.cutouts:
-            data.materials.append(_material(cutout))
+            data.materials.append(_material(cutout, found))
     data.update(calc_edges=True)
     return data
 
 
-def _material(cutout: Cutout) -> bpy.types.Material:
+def _material(cutout: Cutout, found: tuple[Mark, ...]) -> bpy.types.Material:
     made = bpy.data.materials.new("cut-out")
     made.use_nodes = True
     made.node_tree.nodes.clear()
@@ -55,6 +64,8 @@ def _material(cutout: Cutout) -> bpy.types.Material:
     one, two = (clear, solid) if cutout.inverted else (solid, clear)
     either = g.call("ShaderNodeMixShader", {0: below, 1: one, 2: two})
     g.feed(g.node("ShaderNodeOutputMaterial").inputs["Surface"], either)
+    if found:
+        add_bits(g, found)
     return made
 
 

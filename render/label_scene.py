@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import bpy
 import numpy as np
 
+from ..assets.defects.patch import Mark, marks
 from ..assets.mesh import Mesh
 from ..scenes.bodies import Body, bodies
 from ..scenes.scene import Scene
 from ..scenes.tracing import LAYERS
-from . import cameras, label_cutouts, motion
+from . import cameras, label_cutouts, label_defects, motion
 
 __all__ = ["build"]
 
@@ -26,6 +27,7 @@ def build(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> 
     target = bpy.data.scenes.new("labels")
     shared: dict[str, bpy.types.Mesh | None] = {}
     known = {body.raw_id: body for body in bodies(scene, meshes)}
+    marked = {o.id: marks(meshes[o.id], o.defects) for o in scene.objects if o.defects}
     for item in beauty.collection.objects:
         if item.type != "MESH" or cameras.is_portal(item):
             continue
@@ -33,8 +35,10 @@ def build(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> 
         name = item.name
         if body and item.pass_index in meshes:
             name = f"{body.mesh.sha256} {body.see_through} {body.cut_out}"
+        found = marked.get(item.pass_index, ())
+        name += "".join(f" {mark.defect.id}" for mark in found)
         if name not in shared:
-            shared[name] = _bare(item.data, body)
+            shared[name] = _bare(item.data, body, found)
         data = shared[name]
         if data is None:
             continue
@@ -48,25 +52,30 @@ def build(beauty: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh]) -> 
         setattr(target.render, field, getattr(beauty.render, field))
     _settings(target)
     target.view_layers[0].use_pass_normal = "normals" in scene.outputs
+    if marked:
+        label_defects.add_pass(target)
     return target
 
 
-def _bare(mesh: bpy.types.Mesh, body: Body | None) -> bpy.types.Mesh | None:
+def _bare(mesh: bpy.types.Mesh, body: Body | None, found: tuple[Mark, ...]) -> bpy.types.Mesh | None:
     """The geometry that rays meet, each triangle flat: normals are to be geometric. None where they meet nothing.
 
-    A whole mesh stays in arrays that both scenes share.
+    A whole mesh stays in arrays that both scenes share. Its defects `found` get their bits.
     """
     met = body.met if body else np.ones(1, bool)
     if not met.any():
         return None
     if body and (body.cut_out or not met.all()):
-        return label_cutouts.part(body, met)
+        return label_cutouts.part(body, met, found)
     data = mesh.copy()
     data.polygons.foreach_set("use_smooth", np.zeros(len(data.polygons), bool))
     data.materials.clear()
     for name in ("sharp_edge", "custom_normal"):
         if name in data.attributes:
             data.attributes.remove(data.attributes[name])
+    if found:
+        data.polygons.foreach_set("material_index", np.zeros(len(data.polygons), np.int32))
+        data.materials.append(label_defects.bits_material(found))
     return data
 
 

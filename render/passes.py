@@ -12,6 +12,7 @@ import numpy.typing as npt
 import OpenEXR
 
 from ..errors import RenderError
+from .label_defects import PASS
 
 __all__ = ["caught", "channels", "labels", "picture", "render", "save"]
 
@@ -52,17 +53,20 @@ def caught(
 
 def labels(
     target: bpy.types.Scene, folder: Path
-) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+) -> tuple[
+    npt.NDArray[np.uint16], npt.NDArray[np.float32], npt.NDArray[np.float32] | None, npt.NDArray[np.uint32] | None
+]:
     """What a scene of `label_scene.build` shows: (h, w) raw ids (`scenes.ids`) and (h, w) depth in metres.
 
     Depth is inf where nothing is. And (h, w, 3) normals of the triangles in the world, 0 where nothing is, or None when
-    the scene was built without.
+    the scene was built without. And (h, w) bits of defects (`label_defects`), None in a scene without any.
     """
     passes = channels(target, render(target), folder / "labels.exr")
     ids, depth = passes["IndexOB.X"], passes["Depth.Z"]
     has = "Normal.X" in passes
     normals = np.stack([passes[f"Normal.{axis}"] for axis in "XYZ"], axis=2) if has else None
-    return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32), normals
+    bits = np.rint(passes[f"{PASS}.X"]).astype(np.uint32) if f"{PASS}.X" in passes else None
+    return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32), normals, bits
 
 
 def render(target: bpy.types.Scene) -> bpy.types.Image:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..assets.defects.patch import Mark
+
 __all__ = ["Graph", "Scalar", "Wire"]
 
 #: Patterns are shifted by up to this many periods: far enough never to overlap, near enough for 32-bit floats.
@@ -77,11 +79,12 @@ Scalar = float | Wire
 class Graph:
     """The node tree of one material. `seed` places its patterns; the n-th pattern made has the n-th offset.
 
-    `pixel` is the camera's: how many metres of a surface one pixel sees from a metre away.
+    `pixel` is the camera's: how many metres of a surface one pixel sees from a metre away. `marks` are the defects of
+    the object, which lie over its materials (`shader_defects`) and take no offset from them.
     """
 
-    def __init__(self, tree: Any, seed: int, pixel: float) -> None:
-        self.tree, self.pixel = tree, pixel
+    def __init__(self, tree: Any, seed: int, pixel: float, marks: tuple[Mark, ...] = ()) -> None:
+        self.tree, self.pixel, self.marks = tree, pixel, marks
         self._offsets = np.random.default_rng(seed)
         self._position: Wire | None = None
         self.flat = False
@@ -200,9 +203,10 @@ class Graph:
         """A random colour for every value of a vector (round it first)."""
         return self.call("ShaderNodeTexWhiteNoise", {"Vector": vector}, "Color")
 
-    def bump(self, height_mm: Wire) -> Wire:
-        """The normal of a surface raised by `height_mm`."""
-        return self.call("ShaderNodeBump", {"Strength": 1.0, "Distance": 0.001, "Height": height_mm}, "Normal")
+    def bump(self, height_mm: Wire, **below: Wire) -> Wire:
+        """The normal of a surface raised by `height_mm`; `Normal=` gives the one that it has already."""
+        inputs: dict[str, Scalar] = {"Strength": 1.0, "Distance": 0.001, "Height": height_mm, **below}
+        return self.call("ShaderNodeBump", inputs, "Normal")
 
     def up(self) -> Wire:
         """How far the surface faces up: the world normal's z, −1…1."""

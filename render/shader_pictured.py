@@ -16,6 +16,7 @@ from typing import Any
 import bpy
 
 from ..assets.material import Texture
+from .shader_defects import principled
 from .shader_graph import Graph, Scalar, Wire
 
 __all__ = ["Pictures", "textured"]
@@ -71,9 +72,8 @@ def textured(g: Graph, v: dict[str, Any]) -> Any:
     if occlusion is not None:
         shade = 1.0 + (occlusion - 1.0) * v["occlusion"]
         colour = g.scaled(colour, shade)
-    return g.principled(
-        base_color=colour, roughness=roughness, metallic=metallic, **_relief(g, v, pictures, sides, at, seen)
-    )
+    inputs = {"base_color": colour, "roughness": roughness, "metallic": metallic}
+    return principled(g, None, inputs | _relief(g, v, pictures, sides, at, seen))
 
 
 def _numbers(g: Graph, v: dict[str, Any], seen: Any) -> tuple[Wire | None, Scalar, Scalar]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import tau
 from typing import Any
 
+from .shader_defects import principled
 from .shader_graph import Graph, Scalar, Wire
 
 __all__ = ["Skin", "dim", "finish", "rubbed", "scratches", "smudged"]
@@ -91,11 +92,10 @@ def finish(g: Graph, skin: Skin, dust: float) -> Any:
     for name in ("coat_weight", "transmission_weight"):
         if name in more:
             more[name] = cover.lerp(more[name], 0.0)  # type: ignore[arg-type]  # weights are numbers
-    normal = {} if skin.height_mm is None else {"normal": g.bump(skin.height_mm)}
-    return g.principled(
-        base_color=cover.tint(skin.colour, DUST),
-        roughness=cover.lerp(skin.roughness, 0.9),
-        metallic=0.0 if skin.metallic == 0.0 else cover.lerp(skin.metallic, 0.0),
-        **normal,
+    inputs = {
+        "base_color": cover.tint(skin.colour, DUST),
+        "roughness": cover.lerp(skin.roughness, 0.9),
+        "metallic": 0.0 if skin.metallic == 0.0 else cover.lerp(skin.metallic, 0.0),
         **more,
-    )
+    }
+    return principled(g, skin.height_mm, inputs)

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 
+from ..assets.defects.patch import Mark
 from ..assets.material import FileRef, Material, Texture
 from ..assets.materials import material
 from ..errors import AssetError
@@ -54,12 +55,16 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
 }
 
 
-def build(described: Material, locate: Callable[[FileRef], Path], pixel: float, scale: float = 1.0) -> Any:
+def build(
+    described: Material, locate: Callable[[FileRef], Path], pixel: float, scale: float = 1.0,
+    marks: tuple[Mark, ...] = (),
+) -> Any:  # fmt: skip
     """The `bpy.types.Material` of a description; the same description always gives the same nodes.
 
     Patterns live in Object texture coordinates, so the mesh must be in metres. `locate` finds a texture's files;
     `pixel` is how many metres of a surface one pixel of the camera sees from a metre away; `scale` is that of the
-    object, whatever which textures keep their size.
+    object, whatever which textures keep their size. `marks` are the defects of its object, for whose faces the mesh
+    needs the attributes of `defect_image.attributes`.
     Raises AssetError for what `assets.materials.material` refuses, and for a texture that Blender cannot read.
     """
     checked = material(described.family, described.values, described.seed, described.texture)
@@ -69,7 +74,7 @@ def build(described: Material, locate: Callable[[FileRef], Path], pixel: float, 
     made = bpy.data.materials.new(checked.family)
     made.use_nodes = True
     made.node_tree.nodes.clear()
-    g = Graph(made.node_tree, checked.seed, pixel)
+    g = Graph(made.node_tree, checked.seed, pixel, marks)
     surface = BUILDERS[checked.family](g, values)
     made.node_tree.links.new(surface, g.node("ShaderNodeOutputMaterial").inputs["Surface"])
     return made

@@ -1,0 +1,87 @@
+"""How much defects change a picture: small renders around them, with and without, in two patterns of noise.
+
+The same seed gives both pictures of a pair the same noise where nothing changes. What the two pairs agree on is the
+change, and by how much they differ is the noise. Neither is denoised, for a denoiser spreads a change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..scenes.scene import Scene
+from . import passes
+from .probe_boxes import Box
+from .view import view
+
+__all__ = ["Probe", "change", "look"]
+
+Floats = npt.NDArray[np.float32]
+#: Samples of each small render.
+SAMPLES = 16
+#: Added to the noise seed of a scene for each pattern.
+PATTERNS = (1, 2)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was seen in a box: (h, w, 3) linear light for each noise pattern."""
+
+    box: Box
+    light: tuple[Floats, ...]
+
+
+def look(target: bpy.types.Scene, boxes: list[Box], folder: Path) -> list[Probe]:
+    """Render parts of a built scene; its settings are as before afterwards."""
+    cycles, render = target.cycles, target.render
+    kept = cycles.samples, cycles.seed, cycles.use_adaptive_sampling, cycles.use_denoising
+    w, h = render.resolution_x, render.resolution_y
+    cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = SAMPLES, False, False
+    render.use_border = render.use_crop_to_border = True
+    try:
+        return [Probe(box, _light(target, box, (w, h), kept[1], folder)) for box in boxes]
+    finally:
+        render.use_border = render.use_crop_to_border = False
+        cycles.samples, cycles.seed, cycles.use_adaptive_sampling, cycles.use_denoising = kept
+
+
+def _light(
+    target: bpy.types.Scene, box: Box, size: tuple[int, int], seed: int, folder: Path
+) -> tuple[Floats, ...]:  # fmt: skip
+    x0, y0, x1, y1 = box
+    render = target.render
+    # Blender rounds a border's ends to pixels, and its y goes up.
+    render.border_min_x, render.border_max_x = (x0 + 0.01) / size[0], (x1 + 0.01) / size[0]
+    render.border_min_y, render.border_max_y = (size[1] - y1 + 0.01) / size[1], (size[1] - y0 + 0.01) / size[1]
+    out = []
+    for pattern in PATTERNS:
+        target.cycles.seed = (seed + pattern) % (1 << 31)
+        light = passes.channels(target, passes.render(target), folder / "probe.exr")["Combined"][..., :3]
+        assert light.shape[:2] == (y1 - y0, x1 - x0), (light.shape, box)
+        out.append(light)
+    return tuple(out)
+
+
+def change(scene: Scene, marred: list[Probe], sound: list[Probe]) -> tuple[Floats, Floats]:
+    """(h, w) CIE76 ΔE*ab between two states of a scene, as its view transform shows them, and (h, w) its noise.
+
+    Both are of 3 × 3 pixels' mean, and 0 outside the boxes. Where boxes overlap the later one counts.
+    """
+    shape = (scene.camera.height, scene.camera.width)
+    delta, noise = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for a, b in zip(marred, sound, strict=True):
+        x0, y0, x1, y1 = a.box
+        pairs = [_lab(scene, p) - _lab(scene, q) for p, q in zip(a.light, b.light, strict=True)]
+        mean, spread = sum(pairs) / len(pairs), (pairs[0] - pairs[1]) / 2
+        delta[y0:y1, x0:x1] = np.linalg.norm(cv2.blur(mean, (3, 3)), axis=2)
+        noise[y0:y1, x0:x1] = np.linalg.norm(cv2.blur(spread, (3, 3)), axis=2)
+    return delta, noise
+
+
+def _lab(scene: Scene, light: Floats) -> Floats:
+    return np.asarray(cv2.cvtColor(view(scene, light), cv2.COLOR_RGB2Lab), np.float32)

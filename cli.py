@@ -105,6 +105,37 @@ def _say(what: str, images: Sequence[int], remedy: str) -> None:
 
 
 @app.command()
+def twins(
+    dataset: Dataset,
+    workers: Annotated[int, typer.Option(min=1, help="Render processes; the cores are divided between them.")] = 1,
+    device: DeviceOption = "auto",
+    timeout: TimeoutOption = 1800.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Render the images that show defects once more, without them, into the dataset's folder twins/.
+
+    The same scene, the same noise: a pair differs by the defect and the light that it throws. Stopped, it goes on.
+    """
+    from .farm import Options, add_twins
+
+    options = Options(workers=workers, device=device, timeout_s=timeout)
+    try:
+        with rendering(0) as (begin, advance):
+            result = add_twins(dataset, options, advance, begin)
+    except _Stopped:
+        raise _Stopped(": finished twins are kept, the same command goes on from here") from None
+    there = len(result.present)
+    if as_json:
+        failed = {str(i): reason for i, reason in sorted(result.failed.items())}
+        print(json.dumps({"twins": there, "rendered": result.rendered, "failed": failed}))
+    else:
+        print(f"{result.folder}: {there} twins ({result.rendered} new)")
+    if not result.complete:
+        _say_what_is_missing(result, there + result.missing)
+        raise typer.Exit(PARTIAL if there else NOTHING)
+
+
+@app.command()
 def preview(
     recipe: RecipeArg,
     out: Annotated[Path, typer.Option(help="PNG or JPEG file to write.")] = Path("out/preview.png"),

@@ -20,8 +20,9 @@ import psutil
 from .assets.files import add_folder, locate, remember
 from .assets.material import FileRef
 from .datasets.files import sweep
-from .datasets.folder import export, lock, open_dataset
+from .datasets.folder import check_versions, export, lock, open_dataset
 from .datasets.records import (
+    TWINS,
     DatasetInfo,
     DepthFormat,
     image_paths,
@@ -34,7 +35,7 @@ from .datasets.records import (
     record_path,
 )
 from .errors import DatasetError, RenderError, ScenewrightError, UsageError
-from .pipeline import Engine, engine_for, photograph, produce, versions
+from .pipeline import Engine, engine_for, photograph, produce, produce_twin, versions
 from .render.devices import Device
 from .render.frame import Frame
 from .render.supervisor import Limits, Outcome, Supervisor
@@ -45,7 +46,7 @@ from .scenes.outputs import Output
 from .scenes.recipe import Recipe
 from .scenes.scene import MeshRef, Scene
 
-__all__ = ["Options", "Result", "generate", "render_scene"]
+__all__ = ["Options", "Result", "add_twins", "generate", "render_scene"]
 
 MODULE = "scenewright.farm"
 RECYCLE_IMAGES = 400
@@ -104,6 +105,11 @@ class Result:
     quarantined: tuple[int, ...] = ()
 
     @property
+    def present(self) -> list[int]:
+        """Indices of all finished images in the folder."""
+        return indices(self.folder)
+
+    @property
     def missing(self) -> int:
         """How many images that this run was asked for are not there."""
         return len(self.failed) + len(self.quarantined)
@@ -149,11 +155,51 @@ def generate(
         finally:
             sweep(folder)  # what a worker was writing when it was stopped
         info = export(folder, info)
-    bad = tuple(i for i in quarantined(folder) if i < count)
-    rendered = len(todo) - len(lost) - len(set(bad) & set(todo))
+    return _result(info, folder, todo, lost, [i for i in quarantined(folder) if i < count])
+
+
+def _result(
+    info: DatasetInfo, folder: Path, todo: Sequence[int], lost: dict[int, Outcome], aside: Sequence[int]
+) -> Result:
+    rendered = len(todo) - len(lost) - len(set(aside) & set(todo))
     failed = {i: outcome.reason or "" for i, outcome in sorted(lost.items())}
     impossible = tuple(i for i in failed if lost[i].status == "impossible")
-    return Result(info, folder, rendered, failed, impossible, bad)
+    return Result(info, folder, rendered, failed, impossible, tuple(aside))
+
+
+def add_twins(
+    out: str | Path, options: Options | None = None, progress: Progress | None = None,
+    begin: Callable[[int], None] | None = None,
+) -> Result:  # fmt: skip
+    """Render the sound twin of every image in the dataset `out` that shows defects and has none yet.
+
+    They make up a dataset of their own in its folder `twins/`, where an image has the index of the one that it is the
+    twin of. `progress` and `begin` are as for `generate`.
+
+    Raises:
+        DatasetError: no dataset, one whose recipe knows no defects, one of other versions, or it cannot be written.
+        RenderError: workers do not start.
+    """
+    folder, options = Path(out), options or Options()
+    info = read_info(folder)
+    if not info.recipe.get("defects"):
+        raise DatasetError(f"the recipe of {folder} has no defects, so all its images are sound: nothing has a twin")
+    with lock(folder):
+        check_versions(info.versions, versions(), folder)
+        having = [
+            i for i in indices(folder) if any(o.defects for o in read_record(record_path(folder, i)).scene.objects)
+        ]
+        place = folder / TWINS
+        done = {i for i in indices(place) if _has_pictures(place, i, info.outputs)} | set(quarantined(place))
+        todo = [i for i in having if i not in done]
+        if begin is not None:
+            begin(len(todo))
+        try:
+            lost = _run(place, todo, options, progress or (lambda _: None), info.outputs, "twins")
+        finally:
+            sweep(place)
+        info = export(folder, info)
+    return _result(info, place, todo, lost, [i for i in quarantined(place) if i in having])
 
 
 def render_scene(scene: Scene, device: str = "auto", linear: bool = False, timeout_s: float = TIMEOUT_S) -> Frame:
@@ -177,11 +223,15 @@ def render_scene(scene: Scene, device: str = "auto", linear: bool = False, timeo
 
 
 def _run(
-    folder: Path, todo: Sequence[int], options: Options, progress: Progress, outputs: tuple[Output, ...]
-) -> dict[int, Outcome]:
-    """Render all of `todo`; gives those, by index, that failed or are impossible."""
+    folder: Path, todo: Sequence[int], options: Options, progress: Progress, outputs: tuple[Output, ...],
+    kind: str = "dataset",
+) -> dict[int, Outcome]:  # fmt: skip
+    """Render all of `todo` into `folder`, as images of a "dataset" or as "twins" of the one above the folder.
+
+    Gives those, by index, that failed or are impossible.
+    """
     setup = {
-        "kind": "dataset",
+        "kind": kind,
         "folder": str(folder.absolute()),
         "device": options.device,
         "threads": options.threads(len(todo)),
@@ -243,7 +293,8 @@ def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
             remember(Path(path))
         engine = engine_for(setup["engine"], setup["device"], setup["threads"])
         return lambda request: _guard(lambda: _render_scene(engine, request))
-    folder = Path(setup["folder"])
+    twins = setup["kind"] == "twins"
+    folder = Path(setup["folder"]).parent if twins else Path(setup["folder"])
     info = read_info(folder)
     recipe = recipe_from_dict(info.recipe, None)
     if (folder / "assets").is_dir():
@@ -252,7 +303,10 @@ def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
     def handle(request: dict[str, Any]) -> dict[str, Any]:
         def make() -> dict[str, Any]:
-            outcome = produce(recipe, info, request["index"], folder, engine)
+            index = request["index"]
+            outcome = (
+                produce_twin(info, index, folder, engine) if twins else produce(recipe, info, index, folder, engine)
+            )
             return {"status": outcome.status, "reason": outcome.reason}
 
         return {"index": request["index"], **_guard(make), "rss": _resident()}

@@ -21,9 +21,9 @@ from .coco import write_coco
 from .coco_keypoints import write_keypoints
 from .files import TEMPORARY, sweep
 from .panoptic import write_panoptic
-from .records import Counts, DatasetInfo, indices, iter_records, quarantined, read_info, record_dicts, write_info
+from .records import TWINS, Counts, DatasetInfo, indices, iter_records, quarantined, read_info, record_dicts, write_info
 
-__all__ = ["export", "lock", "open_dataset"]
+__all__ = ["check_versions", "export", "lock", "open_dataset"]
 
 
 def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: dict[str, str]) -> DatasetInfo:
@@ -35,7 +35,7 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
     counts = Counts(requested=count, images=0, quarantined=0, train=0, val=0, annotations=0)
     if old := _old_info(folder):
         _same(old, recipe, seed, folder)
-        _same_versions(old.versions, versions, folder)
+        check_versions(old.versions, versions, folder)
         counts = old.counts.model_copy(update={"requested": max(count, old.counts.requested)})
         recipe = _with_libraries(recipe, old, folder)
     elif indices(folder):
@@ -72,7 +72,12 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
 
 
 def export(folder: Path, info: DatasetInfo) -> DatasetInfo:
-    """Write COCO from the records, and the counts into `dataset.json`."""
+    """Write COCO from the records, and the counts into `dataset.json`; the same for its twins, where it has some.
+
+    Nobody asks for a number of twins: that of their dataset is 0.
+    """
+    if (folder / TWINS / "records").is_dir():
+        export(folder / TWINS, info.model_copy(update={"counts": info.counts.model_copy(update={"requested": 0})}))
     splits = write_coco(record_dicts(folder), info, folder)
     if "keypoints" in info.outputs:
         write_keypoints(folder, info, folder)
@@ -159,7 +164,7 @@ def _same_records(folder: Path, recipe: Recipe, seed: int, versions: dict[str, s
                 f"{folder} has no readable dataset.json, and image {record.index} was made from another recipe or with "
                 f"seed {record.scene.seed}: use the same recipe, options and seed, or another --out"
             )
-        _same_versions(record.versions, versions, folder)
+        check_versions(record.versions, versions, folder)
 
 
 def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Path) -> None:
@@ -176,7 +181,8 @@ def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Path) -> None:
     )
 
 
-def _same_versions(old: dict[str, str], new: dict[str, str], folder: Path) -> None:
+def check_versions(old: dict[str, str], new: dict[str, str], folder: Path) -> None:
+    """DatasetError where the versions that pixels and labels depend on are not those that made the dataset."""
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     if changed:
         then, now = (", ".join(f"{n} {v[n]}" for n in changed if n in v) or "none" for v in (old, new))

@@ -15,6 +15,7 @@ from .outputs import Output
 from .recipe_backplate import BackplateSpec
 from .recipe_camera import CameraSpec
 from .recipe_container import ContainerSpec
+from .recipe_defects import DefectsSpec, check_defects, defect_categories
 from .recipe_lights import LightSpec, WorldSpec
 from .recipe_materials import Materials
 from .recipe_motion import STILL, MotionSpec
@@ -140,6 +141,9 @@ class Recipe(Strict):
     ] = None
     objects: ObjectsSpec
     distractors: Annotated[ObjectsSpec | None, Field(description="objects that are never labelled")] = None
+    defects: Annotated[
+        DefectsSpec | None, Field(description="scratches, dents, stains and so on, each labelled; default: none")
+    ] = None
     placement: PlacementSpec = PlacementSpec()
     surface: SurfaceSpec = SurfaceSpec()
     container: Annotated[
@@ -214,6 +218,13 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
+    def _defects(self) -> Recipe:
+        if self.defects is not None:
+            assets = [a for a in self.objects.assets if a.weight > 0]
+            check_defects(self.defects, self.category_names, self.stuff_names, assets)
+        return self
+
+    @model_validator(mode="after")
     def _classes(self) -> Recipe:
         classes = len(self.category_names) + len(self.stuff_names)
         if classes > CLASSES and {"semantic", "panoptic"} & set(self.outputs):
@@ -247,6 +258,11 @@ class Recipe(Strict):
     def stuff_names(self) -> tuple[str, ...]:
         """Names of the classes of stuff, which follow the categories in semantic and panoptic maps."""
         return ("surface", *([self.container.kind] if self.container else []))
+
+    @property
+    def defect_categories(self) -> tuple[str, ...]:
+        """COCO categories of defects, whose ids follow those of the categories and of the classes of stuff."""
+        return () if self.defects is None else defect_categories(self.defects, self.objects.assets)
 
     @model_validator(mode="after")
     def _proportions(self) -> Recipe:

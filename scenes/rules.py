@@ -175,7 +175,7 @@ def drawable(recipe: Recipe) -> dict[str, Distribution]:
     return {path: dist for path, dist in _distributions(recipe) if not path.startswith(_PER_OBJECT)}
 
 
-_PER_OBJECT = ("objects.assets.", "distractors.assets.", "surface.materials.", "container.materials.")
+_PER_OBJECT = ("objects.assets.", "distractors.assets.", "surface.materials.", "container.materials.", "defects.")
 
 
 def _distributions(node: Any, path: str = "") -> Iterator[tuple[str, Distribution]]:

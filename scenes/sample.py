@@ -14,11 +14,12 @@ from .rules import ImageDraws
 from .sample_backplate import backplate
 from .sample_camera import camera, right_view
 from .sample_container import container
+from .sample_defects import with_defects
 from .sample_materials import surface
 from .sample_objects import objects
 from .sample_sensor import sensor
 from .sample_world import flicker, world
-from .scene import RenderSettings, Scene, Timing
+from .scene import DefectRules, RenderSettings, Scene, Timing
 from .sequence import place_of
 
 __all__ = ["PRESETS", "sample"]
@@ -30,6 +31,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"samples": 128, "min_samples": 16, "noise_threshold": 0.05},
     "standard": {"samples": 256, "min_samples": 64, "noise_threshold": 0.04},
     "high": {"samples": 1024, "min_samples": 64, "noise_threshold": 0.01},
+}
+
+#: Recipes with defects: every pixel gets the same number of samples, about as many as the preset spends on average, so
+#: that a sound twin has the noise of its picture and the noise says nothing about where a defect is.
+FIXED: dict[str, dict[str, Any]] = {
+    name: {"samples": samples, "min_samples": 0, "noise_threshold": 0.0}
+    for name, samples in (("draft", 4), ("fast", 32), ("standard", 128), ("high", 512))
 }
 
 
@@ -67,8 +75,10 @@ def sample(recipe: Recipe, index: int, seed: int = 0, anew: Mapping[str, int] | 
     scene = Scene(
         recipe=recipe.name, recipe_sha256=recipe_sha256(recipe), seed=seed, index=index, group=place.group,
         view=place.view, categories=recipe.category_names, stuff_categories=recipe.stuff_names, labels=recipe.labels,
-        outputs=recipe.outputs, parameters=draw.draws, **parts,
+        outputs=recipe.outputs, parameters=draw.draws, defect_categories=recipe.defect_categories,
+        defect_rules=recipe.defects.rules if recipe.defects else DefectRules(), **parts,
     )  # fmt: skip
+    scene = with_defects(recipe, draw, scene)
     scene = scene_after(scene, place.frame * recipe.motion.step_s)
     return scene.model_copy(update={"camera": right_view(scene.camera, baseline)}) if place.view else scene
 
@@ -80,8 +90,9 @@ def _timing(recipe: Recipe, draw: ImageDraws, frame: int) -> Timing:
 
 def _settings(recipe: Recipe, draw: ImageDraws, index: int) -> RenderSettings:
     r, view = recipe.render, draw("render.view_transform")
+    fixed = {} if recipe.defects is None else FIXED[r.preset]
     return RenderSettings(
-        engine=r.engine, preset=r.preset, **PRESETS[r.preset],
+        engine=r.engine, preset=r.preset, **{**PRESETS[r.preset], **fixed},
         exposure_ev=draw("render.exposure_ev") + flicker(draw, index),
         view_transform=view, look=draw("render.look") if view == "agx" else "none",
         white_balance_k=draw("render.white_balance_k"), white_balance_tint=draw("render.white_balance_tint"),

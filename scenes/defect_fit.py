@@ -1,0 +1,117 @@
+"""Whether a defect fits where it is put: how much of what it draws lands on its part, and on defects that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..assets.defect import Defect
+from ..assets.defects.layers import Layers
+from .defect_spots import Ground, Spot
+from .scene import matrix
+from .tracing import Tracer
+
+__all__ = ["Landing", "Sheet", "Target", "patch"]
+
+Vec = npt.NDArray[np.float64]
+
+#: Places of a mask that stand for all of it.
+PLACES = 256
+#: A sheet reaches so far from itself at most, in shares of its longer side, and so far at least, of its shorter one.
+REACH, LEAST = 0.6, 0.05
+
+
+def patch(spot: Spot, turn: float, scale: float) -> Vec:
+    """(4, 4) from the unscaled mesh, metres, to a sheet at a spot, millimetres; `turn` about its normal, radians."""
+    z = spot.normal / np.linalg.norm(spot.normal)
+    side = np.cross(np.eye(3)[np.abs(np.round(z, 6)).argmin()], z)
+    side /= np.linalg.norm(side)
+    x = np.cos(turn) * side + np.sin(turn) * np.cross(z, side)
+    to_patch = np.eye(4)
+    to_patch[:3, :3] = np.stack([x, np.cross(z, x), z]) * scale * 1000
+    to_patch[:3, 3] = -to_patch[:3, :3] @ spot.point
+    return np.asarray(matrix(to_patch))
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Places on a defect's sheet, (n, 2) mm, that it changes."""
+
+    places: Vec
+    size_mm: tuple[float, float]
+
+    @classmethod
+    def of(cls, rng: np.random.Generator, layers: Layers | None, size_mm: tuple[float, float]) -> Sheet:
+        """The places of its mask; without layers those of the ellipse that fills the sheet."""
+        if layers is None:
+            radius, angle = np.sqrt(rng.random(PLACES)) / 2, rng.uniform(0, 2 * np.pi, PLACES)
+            share = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+        else:
+            h, w = layers.mask.shape
+            there = np.flatnonzero(layers.mask >= 128)
+            there = there if len(there) else np.arange(h * w)
+            texel = there[(rng.random(PLACES) * len(there)).astype(np.int64)]
+            share = np.stack([(texel % w + 0.5) / w - 0.5, (texel // w + 0.5) / h - 0.5], axis=1)
+        return cls(share * size_mm, size_mm)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What became of a sheet: the share that lands, how far it must reach, and (n, 3) where, in the mesh's frame."""
+
+    share: float
+    reach_mm: float
+    points: Vec
+
+    def covered(self, others: Sequence[tuple[Defect, Layers | None]]) -> float:
+        """The share of it that lies on other defects."""
+        taken = np.zeros(len(self.points), bool)
+        for defect, layers in others:
+            at = self.points @ defect.to_patch[:3, :3].T + defect.to_patch[:3, 3]
+            uv = at[:, :2] / defect.size_mm + 0.5
+            on = (np.abs(at[:, 2]) <= defect.reach_mm) & ((uv >= 0) & (uv <= 1)).all(axis=1)
+            taken |= on if layers is None else on & layers.label.covers(uv.astype(np.float32))
+        return float(taken.mean()) if len(taken) else 0.0
+
+
+class Target:
+    """The sound mesh of one object, to throw sheets at."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground, self.scale = ground, ground.item.scale
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        return Tracer(self.ground.mesh.vertices.astype(np.float32), self.ground.mesh.faces)
+
+    def land(self, sheet: Sheet, to_patch: Vec, spot: Spot, facing: float) -> Landing:
+        """Throw a sheet along its −z.
+
+        What counts is the first surface of the spot's part that faces the sheet. The sheet reaches as far as the smooth
+        surface around the spot bends away below it, so it does not mark what lies behind a step.
+        """
+        far, mesh = REACH * max(sheet.size_mm), self.ground.mesh
+        back = np.linalg.inv(to_patch)
+        starts = np.column_stack([sheet.places, np.full(len(sheet.places), far)]) @ back[:3, :3].T + back[:3, 3]
+        down = np.tile(-back[:3, 2], (len(starts), 1))
+        away, face = self._tracer.first_faces(down.astype(np.float32), starts.astype(np.float32))
+        met = np.isfinite(away)
+        face = np.where(met, face, 0)
+        n, on = self.ground.normals[face], mesh.vertices[mesh.faces[face, 0]]
+        slope = np.einsum("ij,ij->i", n, down)
+        met &= (np.round(-slope / np.linalg.norm(back[:3, 2]), 9) >= max(facing, 0.02)) & (
+            mesh.face_part[face] == mesh.face_part[spot.faces[0]]
+        )
+        # Once more in double precision: the reach is stored.
+        away = np.einsum("ij,ij->i", n, on - starts) / np.where(met, slope, 1)
+        height = np.where(met, np.abs(far - away), np.inf)
+        smooth = self.ground.creases.smooth
+        around = met & np.isin(smooth[face], smooth[list(spot.faces)]) & (height <= far)
+        bend = float(height[around].max()) if around.any() else 0.0
+        reach = float(f"{max(1.1 * bend, LEAST * min(sheet.size_mm)):.3g}")
+        landed = height <= reach
+        return Landing(float(landed.mean()), reach, starts[landed] + away[landed, None] * down[landed])

@@ -1,0 +1,187 @@
+"""Where on an object a defect may lie: points that the camera sees, or points all over the surface, in random order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from ..assets.edges import Creases, creases
+from ..assets.mesh import Mesh
+from .cameras import rays
+from .rays import RayView
+from .scene import Camera, Scene, SceneObject
+
+__all__ = ["FACING", "Exposure", "Ground", "Spot"]
+
+Vec = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+#: A face that the camera sees more obliquely (cosine with the ray) shows nothing of what lies on it.
+FACING = 0.35
+#: An edge's own region reaches so far from it, and a face begins so far from the edges, in shares of the second
+#: largest extent.
+NEAR_EDGE, OFF_EDGE = 0.03, 0.06
+#: Points looked at together, and points of a surface that are drawn at most.
+BATCH, POINTS = 2048, 8192
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place on a mesh.
+
+    Attributes:
+        point: (3,) metres, unscaled mesh.
+        normal: (3,) unit, out of the material; across an edge the mean of both sides.
+        faces: the triangle it lies on, or the two beside its edge.
+    """
+
+    point: Vec
+    normal: Vec
+    faces: tuple[int, ...]
+
+
+class Exposure:
+    """What the camera of a scene sees of its objects."""
+
+    def __init__(self, scene: Scene, view: RayView) -> None:
+        self.camera: Camera = scene.camera
+        self._view = view
+
+    def pixels(self, rng: np.random.Generator, item: SceneObject) -> tuple[Vec, npt.NDArray[np.int64]]:
+        """(n, 2) centres of the pixels that show an object, in random order, and (n,) the faces that they show.
+
+        Each pixel of the image has its own lot, so one that two processors see differently moves no other.
+        """
+        ids, triangle = self._view.ids, self._view.triangle
+        assert triangle is not None
+        lots = rng.random(ids.shape)
+        rows, columns = np.nonzero((ids == item.id) & (triangle >= 0))
+        order = np.argsort(lots[rows, columns])
+        rows, columns = rows[order], columns[order]
+        return np.stack([columns + 0.5, rows + 0.5], axis=1), triangle[rows, columns].astype(np.int64)
+
+    def shows(self, item: SceneObject) -> bool:
+        """Whether anything of an object is in the picture."""
+        return bool((self._view.ids == item.id).any())
+
+    def faces(self, item: SceneObject) -> npt.NDArray[np.int32]:
+        """The faces of an object in the picture, each once."""
+        assert self._view.triangle is not None
+        return np.asarray(np.unique(self._view.triangle[self._view.ids == item.id]))
+
+
+class Ground:
+    """The surface of one object."""
+
+    def __init__(self, item: SceneObject, mesh: Mesh) -> None:
+        self.item, self.mesh = item, mesh
+        a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+        n = np.cross(b - a, c - a)
+        length = np.linalg.norm(n, axis=1)
+        self.area = np.round(length / 2, 15)
+        self.normals = n / np.maximum(length, 1e-300)[:, None]
+        hidden = {*item.see_through, *item.cut_out}
+        self._parts = {p: k for k, p in enumerate(mesh.part_names) if p not in hidden}
+
+    @property
+    def size_m(self) -> float:
+        """The second largest extent of the unscaled mesh."""
+        return float(np.sort(self.mesh.extents)[1])
+
+    @cached_property
+    def creases(self) -> Creases:
+        """Its edges."""
+        return creases(self.mesh)
+
+    @cached_property
+    def _edges(self) -> cKDTree | None:
+        """All edges, to keep away from."""
+        return cKDTree(self.creases.points) if len(self.creases.points) else None
+
+    @cached_property
+    def _rims(self) -> tuple[npt.NDArray[np.intp], cKDTree] | None:
+        """The edges that stick out."""
+        which = np.flatnonzero(self.creases.convex)
+        return (which, cKDTree(self.creases.points[which])) if len(which) else None
+
+    def part(self, face: int) -> str:
+        """The part of the mesh to which a face belongs."""
+        return self.mesh.part_names[int(self.mesh.face_part[face])]
+
+    def on(self, parts: Collection[str]) -> Bools:
+        """(F,) the faces of these parts on which labels can show anything."""
+        return np.isin(self.mesh.face_part, [k for p, k in self._parts.items() if p in parts])
+
+    def offers(self, region: str) -> bool:
+        """Whether there is such a region at all."""
+        if region == "edge":
+            return self._rims is not None
+        return region in ("all", "face") or region in self.mesh.regions
+
+    def seen_faces(self, exposure: Exposure) -> Bools:
+        """(F,) the faces that the camera sees."""
+        out = np.zeros(len(self.mesh.faces), bool)
+        out[exposure.faces(self.item)] = True
+        return out
+
+    def seen(self, rng: np.random.Generator, exposure: Exposure, allowed: Bools, region: str) -> Iterator[Spot]:
+        """Places in a region that the camera sees and that face it, as likely as they are large in the picture."""
+        pixels, faces = exposure.pixels(rng, self.item)
+        to_object = np.linalg.inv(exposure.camera.extrinsics @ self.item.pose)
+        eye = to_object[:3, 3] / self.item.scale
+        for k in range(0, len(pixels), BATCH):
+            which = faces[k : k + BATCH]
+            way = rays(exposure.camera, pixels[k : k + BATCH]) @ to_object[:3, :3].T
+            way /= np.linalg.norm(way, axis=1, keepdims=True)
+            n, on = self.normals[which], self.mesh.vertices[self.mesh.faces[which, 0]]
+            slope = np.einsum("ij,ij->i", n, way)
+            good = allowed[which] & (np.round(slope, 9) < -FACING)
+            far = np.einsum("ij,ij->i", n, on - eye) / np.where(good, slope, 1)
+            for spot in self._within(region, (eye + far[:, None] * way)[good], which[good]):
+                toward = (spot.point - eye) / np.linalg.norm(spot.point - eye)
+                if np.round(spot.normal @ toward, 9) < -FACING:
+                    yield spot
+
+    def anywhere(self, rng: np.random.Generator, allowed: Bools, region: str) -> Iterator[Spot]:
+        """Places in a region, as likely as they are large on the surface."""
+        share = np.where(allowed, self.area, 0.0).cumsum()
+        if share[-1] <= 0:
+            return
+        for _ in range(0, POINTS, BATCH):
+            u = rng.random((BATCH, 3))
+            faces = np.searchsorted(share, u[:, 0] * share[-1], side="right").clip(0, len(share) - 1)
+            a, b, c = self.mesh.vertices[self.mesh.faces[faces]].transpose(1, 0, 2)
+            s, t = np.sqrt(u[:, 1:2]), u[:, 2:3]  # uniform in a triangle (Osada et al. 2002, §4.2)
+            yield from self._within(region, (1 - s) * a + s * (1 - t) * b + s * t * c, faces.astype(np.int64))
+
+    def _within(self, region: str, points: Vec, faces: npt.NDArray[np.int64]) -> Iterator[Spot]:
+        if region == "edge":
+            yield from self._beside_edges(points)
+            return
+        inside = np.ones(len(points), bool)
+        if region == "face" and self._edges is not None and len(points):
+            inside = np.round(self._edges.query(points)[0], 9) > OFF_EDGE * self.size_m
+        elif region != "all" and region != "face":
+            low, high = np.asarray(self.mesh.regions[region])
+            inside = ((points >= low) & (points <= high)).all(axis=1)
+        for point, face in zip(points[inside], faces[inside], strict=True):
+            yield Spot(np.round(point, 9), self.normals[face], (int(face),))
+
+    def _beside_edges(self, points: Vec) -> Iterator[Spot]:
+        """The feet, on edges that stick out, of the points that lie beside one."""
+        if self._rims is None or len(points) == 0:
+            return
+        which, tree = self._rims
+        far, near = (np.asarray(a) for a in tree.query(points))
+        reach = NEAR_EDGE * self.size_m + self.creases.half_m[which[near]]
+        for point, k in zip(points[far <= reach], which[near[far <= reach]], strict=True):
+            c = self.creases
+            along = float(np.clip((point - c.points[k]) @ c.ways[k], -c.half_m[k], c.half_m[k]))
+            foot = c.points[k] + along * c.ways[k]
+            if np.linalg.norm(point - foot) <= NEAR_EDGE * self.size_m:
+                yield Spot(np.round(foot, 9), c.normals[k], (int(c.faces[k, 0]), int(c.faces[k, 1])))

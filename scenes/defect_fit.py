@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..assets.defect import Defect
-from ..assets.defects.layers import Layers
+from ..assets.defects.patch import layers_of, on_patch
 from .defect_spots import Ground, Spot
 from .scene import matrix
 from .tracing import Tracer
@@ -45,8 +45,9 @@ class Sheet:
     size_mm: tuple[float, float]
 
     @classmethod
-    def of(cls, rng: np.random.Generator, layers: Layers | None, size_mm: tuple[float, float]) -> Sheet:
-        """The places of its mask; without layers those of the ellipse that fills the sheet."""
+    def of(cls, rng: np.random.Generator, defect: Defect) -> Sheet:
+        """Places of a defect's mask; for one that draws nothing those of the ellipse that fills its sheet."""
+        layers, size_mm = layers_of(defect), defect.size_mm
         if layers is None:
             radius, angle = np.sqrt(rng.random(PLACES)) / 2, rng.uniform(0, 2 * np.pi, PLACES)
             share = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
@@ -61,17 +62,27 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Landing:
-    """What became of a sheet: the share that lands, how far it must reach, and (n, 3) where, in the mesh's frame."""
+    """What became of a sheet.
+
+    Attributes:
+        share: of its places, those that land.
+        reach_mm: how far it must reach for that.
+        points: (n, 3) where they land, metres, unscaled mesh.
+        normal: (3,) unit, the mean of the surface there.
+        broken: whether most of them lie beyond sharp edges, as on a thread.
+    """
 
     share: float
     reach_mm: float
     points: Vec
+    normal: Vec
+    broken: bool
 
-    def covered(self, others: Sequence[tuple[Defect, Layers | None]]) -> float:
+    def covered(self, others: Sequence[Defect]) -> float:
         """The share of it that lies on other defects."""
         taken = np.zeros(len(self.points), bool)
-        for defect, layers in others:
-            at = self.points @ defect.to_patch[:3, :3].T + defect.to_patch[:3, 3]
+        for defect in others:
+            at, layers = on_patch(defect, self.points), layers_of(defect)
             uv = at[:, :2] / defect.size_mm + 0.5
             on = (np.abs(at[:, 2]) <= defect.reach_mm) & ((uv >= 0) & (uv <= 1)).all(axis=1)
             taken |= on if layers is None else on & layers.label.covers(uv.astype(np.float32))
@@ -114,4 +125,7 @@ class Target:
         bend = float(height[around].max()) if around.any() else 0.0
         reach = float(f"{max(1.1 * bend, LEAST * min(sheet.size_mm)):.3g}")
         landed = height <= reach
-        return Landing(float(landed.mean()), reach, starts[landed] + away[landed, None] * down[landed])
+        mean = np.round(n[landed].sum(axis=0), 6)
+        normal = mean / np.linalg.norm(mean) if mean.any() else spot.normal
+        points = starts[landed] + away[landed, None] * down[landed]
+        return Landing(float(landed.mean()), reach, points, normal, bool(2 * (around & landed).sum() < landed.sum()))

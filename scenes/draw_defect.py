@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -13,12 +13,11 @@ from ..assets.defect import Defect
 from ..assets.defects.damage import damaged
 from ..assets.defects.kind import Kind
 from ..assets.defects.kinds import KINDS
-from ..assets.defects.layers import Layers
 from ..assets.material import Material
 from ..assets.materials import SEED_BOUND
 from ..assets.mesh import Feature, Mesh
 from ..errors import AssetError
-from .defect_fit import Sheet, Target, patch
+from .defect_fit import Landing, Sheet, Target, patch
 from .defect_spots import Exposure, Ground, Spot
 from .object_draws import ObjectDraws
 from .recipe_defects import DefectKindSpec, DefectsSpec, occurs_on
@@ -31,7 +30,9 @@ Vec = npt.NDArray[np.float64]
 #: Spots looked at for one defect, and kinds tried for it.
 SPOTS, KINDS_TRIED = 12, 6
 #: The first spot is taken on which so much of the defect lands, else the best one with at least the second number.
-WELL, ENOUGH = 0.85, 0.5
+WELL, ENOUGH = 0.85, 0.15
+#: A change of form is computed for so many spots at most.
+TRIALS = 6
 #: Two single defects of an object share at most so much of the later one; in a cluster they may share more.
 SHARED, SHARED_IN_CLUSTER = 0.1, 0.6
 #: A form that changes may not go below what the sound part lies on, by more than this, metres.
@@ -43,7 +44,6 @@ class Drawn:
     """A defect in its place; `inside` is the material of the part that it makes, `at` (3,) its middle, mesh metres."""
 
     defect: Defect
-    layers: Layers | None
     inside: Material | None
     at: Vec
 
@@ -101,6 +101,8 @@ class Part:
 
     def _can(self, asked: DefectKindSpec) -> bool:
         kind = KINDS[asked.kind]
+        if kind.damage is not None and self.item.mesh.library is not None:
+            return False  # its materials come with Blender's own mesh, which has to stay as it is
         there = self.features(kind) if kind.features is not None else self.regions(asked)
         return bool(there) and bool(self.ground.on(self.parts(kind)).any())
 
@@ -142,7 +144,7 @@ class _Try:
     ) -> None:
         self.part, self.draws, self.path, self.asked, self.before = part, draws, path, asked, before
         self.kind, self.number = KINDS[asked.kind], number
-        self.near: Drawn | None = None
+        self.trials = 0
 
     def drawn(self) -> Drawn:
         """The defect in the best of the places that were looked at."""
@@ -164,38 +166,35 @@ class _Try:
         self.draws.draws[path] = Draw(value=value)
         return value
 
-    def _finished(self, placed: tuple[Defect, Layers | None, Vec]) -> Drawn:
+    def _finished(self, placed: tuple[Defect, Vec]) -> Drawn:
         """With the look and the material that belong to the part on which it has come to lie."""
-        defect, layers, at = placed
+        defect, at = placed
         below = self.part.item.materials[defect.part]
         look = inside = None
         if self.kind.look is not None:
             look = self.kind.look(self.draws.rng(f"{self.path}.look"), below, defect.severity)
         if self.kind.inside is not None:
             inside = self.kind.inside(self.draws.rng(f"{self.path}.inside"), below, defect.severity)
-        return Drawn(defect.model_copy(update={"look": look}), layers, inside, at)
+        return Drawn(defect.model_copy(update={"look": look}), inside, at)
 
-    def _on_surface(self, template: Defect) -> tuple[Defect, Layers | None, Vec]:
+    def _on_surface(self, template: Defect) -> tuple[Defect, Vec]:
         """In one of the kind's regions, in a weighted random order, where it fits best among some spots."""
-        layers = None if self.kind.layers is None else self.kind.layers(template)
-        sheet = Sheet.of(self.draws.rng(f"{self.path}.fit"), layers, template.size_mm)
-        self.near = self._neighbour()
-        for near in dict.fromkeys((self.near, None)):  # where a cluster is full, it may lie apart
+        sheet = Sheet.of(self.draws.rng(f"{self.path}.fit"), template)
+        for near in self._neighbours():
             for region in self._regions():
-                found = self._fitting(template, sheet, region, near)
-                for share, defect, point in found:
+                for share, defect, point in self._fitting(template, sheet, region, near):
                     if self._holds(defect):
                         self._note(landed=share, region=region, near=near is not None)
-                        return defect, layers, point
+                        return defect, point
         raise _RefusedError("no place where it fits")
 
     def _note(self, **values: float | str | bool) -> None:
         self.draws.draws |= {f"{self.path}.{name}": Draw(value=value) for name, value in values.items()}
 
-    def _neighbour(self) -> Drawn | None:
-        """The defect before it, where the two lie together."""
+    def _neighbours(self) -> tuple[Drawn | None, ...]:
+        """The defect before it, where the two lie together; and none, for where a cluster is full it may lie apart."""
         together = self.draws.quantile(f"{self.path}.near") < self.part.spec.clustered
-        return self.before[-1] if self.before and together else None
+        return (self.before[-1], None) if self.before and together else (None,)
 
     def _regions(self) -> list[str]:
         """Without replacement by weight (Efraimidis & Spirakis 2006, algorithm A)."""
@@ -216,25 +215,36 @@ class _Try:
 
     def _fitting(
         self, template: Defect, sheet: Sheet, region: str, near: Drawn | None
-    ) -> list[tuple[float, Defect, Vec]]:
-        """(share that lands, defect, middle), the best first, of the spots looked at until it lands well."""
+    ) -> Iterator[tuple[float, Defect, Vec]]:
+        """(share that lands, defect, middle): those that land well as they come, then the others, the best first."""
         turns = self.draws.rng(f"{self.path}.turn")
         most = SHARED if near is None else SHARED_IN_CLUSTER
-        found: list[tuple[float, Defect, Vec]] = []
+        others: list[tuple[float, Defect, Vec]] = []
         for spot in islice(self._spots(region, near), SPOTS):
-            to_patch = patch(spot, float(turns.uniform(0, 2 * np.pi)), self.part.item.scale)
-            landing = self.part.target.land(sheet, to_patch, spot, self.kind.facing)
+            to_patch, landing = self._landing(sheet, spot, float(turns.uniform(0, 2 * np.pi)))
             share = round(landing.share, 3)
-            if share < ENOUGH or landing.covered([(d.defect, d.layers) for d in self.before]) > most:
+            if share < ENOUGH or landing.covered([d.defect for d in self.before]) > most:
                 continue
             at = {"patch_T_object": matrix(to_patch), "reach_mm": landing.reach_mm, "region": region}
             defect = template.model_copy(update={**at, "part": self.part.ground.part(spot.faces[0])})
-            found.append((share, defect, spot.point))
             if share >= WELL:
-                break
-        return sorted(found, key=lambda f: -f[0])
+                yield share, defect, spot.point
+            else:
+                others.append((share, defect, spot.point))
+        yield from sorted(others, key=lambda f: -f[0])
 
-    def _on_feature(self, template: Defect) -> tuple[Defect, Layers | None, Vec]:
+    def _landing(self, sheet: Sheet, spot: Spot, turn: float) -> tuple[Vec, Landing]:
+        """The patch and what lands. On a thread the sheet lies on the crests, not on the flank that the spot is on."""
+        target, facing = self.part.target, self.kind.facing
+        to_patch = patch(spot, turn, self.part.item.scale)
+        landing = target.land(sheet, to_patch, spot, facing)
+        if not landing.broken:
+            return to_patch, landing
+        spot = replace(spot, normal=landing.normal)
+        to_patch = patch(spot, turn, self.part.item.scale)
+        return to_patch, target.land(sheet, to_patch, spot, facing)
+
+    def _on_feature(self, template: Defect) -> tuple[Defect, Vec]:
         """On one of the features that the camera sees, or of all where it sees none of the object."""
         part, used = self.part, {d.defect.region for d in self.before}
         names = [name for name in part.visible_features(self.kind) if name not in used]
@@ -251,14 +261,16 @@ class _Try:
             )  # fmt: skip
             if defect.part in part.parts(self.kind) and self._holds(defect):
                 self._note(region=names[k])
-                layers = None if self.kind.layers is None else self.kind.layers(defect)
-                return defect, layers, feature.frame[:3, 3]
+                return defect, feature.frame[:3, 3]
         raise _RefusedError(f"no {self.kind.features} to be seen that is whole")
 
     def _holds(self, defect: Defect) -> bool:
         """Whether the mesh can take it, after the defects before it, and does not sink into what it lies on."""
         if self.kind.damage is None:
             return True
+        self.trials += 1
+        if self.trials > TRIALS:
+            return False
         try:
             changed = damaged(self.part.mesh, [*(d.defect for d in self.before), defect])
         except AssetError:

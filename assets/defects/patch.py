@@ -61,9 +61,12 @@ def on_patch(defect: Defect, points: npt.NDArray[np.float64]) -> npt.NDArray[np.
 
 
 def layers_of(defect: Defect) -> Layers | None:
-    """What a defect draws; equal defects give the same cached object: treat its arrays as read-only."""
+    """What a defect draws, wherever it lies; the same drawing is one cached object: treat its arrays as read-only."""
     draw = KINDS[defect.kind].layers
-    return None if draw is None else _layers.get(defect.model_dump_json(), lambda: draw(defect))
+    if draw is None:
+        return None
+    drawing = defect.model_dump_json(include={"kind", "severity", "seed", "values", "size_mm"})
+    return _layers.get(drawing, lambda: draw(defect))
 
 
 def marks(mesh: Mesh, defects: Sequence[Defect]) -> tuple[Mark, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .material_values import Family, Palette, Range, dust, roughness, wear
-from .palettes import FABRICS, GREYS, INKS, KRAFTS, PAINTS, PAPERS, WOODS
+from .palettes import FABRICS, GREYS, INKS, KRAFTS, LEATHERS, PAINTS, PAPERS, WOODS
 
 __all__ = ["NATURAL"]
 
@@ -44,6 +44,16 @@ NATURAL: dict[str, Family] = {
             "fuzz": Range(0.0, 1.0, 0.5, "loose fibres that catch light at grazing angles"),
             "creases": Range(0.0, 1.0, 0.4, "soft folds"),
             "dust": dust(0.15),
+        }
+    ),
+    "leather": Family(
+        {
+            "colour": Palette(LEATHERS, "dye"),
+            "roughness": roughness(0.32, 0.6),
+            "grain_mm": Range(0.4, 3.0, 1.1, "width of a pebble of the grain", usual=(0.7, 1.8)),
+            "relief": Range(0.0, 1.0, 0.5, "depth of the furrows: 0 is ironed smooth, 1 is shrunken grain"),
+            "wear": wear(0.2),
+            "dust": dust(0.05),
         }
     ),
     "paper": Family(

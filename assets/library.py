@@ -20,7 +20,9 @@ from .shapes import (
     bracket,
     can,
     carton,
+    cover_plate,
     die,
+    flange,
     gear,
     hammer,
     hex_bolt,
@@ -58,6 +60,9 @@ BOTTLE_PARTS: dict[str, Weights] = {
 CARTON_PARTS: dict[str, Weights] = {"body": {"printed": 1}, "tape": {"plastic": 1}}
 CAN_PARTS: dict[str, Weights] = {"body": {"painted_metal": 1}, "lid": BARE, "tab": BARE}
 DIE_PARTS: dict[str, Weights] = {"body": {"plastic": 1}, "pips": {"plastic": 1}}
+SCREW: Weights = {"zinc": 2, "black_oxide": 2, "brushed_steel": 1}
+COVER_PARTS: dict[str, Weights] = {"body": {"milled": 2, "anodised": 1}, "screws": SCREW}
+FLANGE_PARTS: dict[str, Weights] = {"body": {"turned": 1}, "screws": SCREW}
 HAMMER_PARTS: dict[str, Weights] = {"handle": {"wood": 1}, "head": {"black_oxide": 2, "painted_metal": 1}}
 PLIERS_PARTS: dict[str, Weights] = {"steel": TOOL, "grip": {"rubber": 1, "plastic": 2}}
 SCREWDRIVER_PARTS: dict[str, Weights] = {"handle": {"acrylic": 2, "plastic": 2}, "blade": {"brushed_steel": 1}}
@@ -70,8 +75,12 @@ SHAPES: dict[str, Shape] = {
     "bracket": Shape(bracket.BracketParams, bracket.bracket, bracket.bracket_rand, {"body": SHEET}),
     "can": Shape(can.CanParams, can.can, can.can_rand, CAN_PARTS),
     "carton": Shape(carton.CartonParams, carton.carton, carton.carton_rand, CARTON_PARTS),
+    "cover_plate": Shape(
+        cover_plate.CoverPlateParams, cover_plate.cover_plate, cover_plate.cover_plate_rand, COVER_PARTS
+    ),
     "cylinder": Shape(primitives.CylinderParams, primitives.cylinder, primitives.cylinder_rand, {"body": PLAIN}),
     "die": Shape(die.DieParams, die.die, die.die_rand, DIE_PARTS),
+    "flange": Shape(flange.FlangeParams, flange.flange, flange.flange_rand, FLANGE_PARTS),
     "gear": Shape(
         gear.GearParams, gear.gear, gear.gear_rand, {"body": {"brushed_steel": 3, "black_oxide": 2, "brass": 1}}
     ),

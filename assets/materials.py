@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import AssetError
 from .families_glossy import GLOSSY
+from .families_machined import MACHINED
 from .families_metals import METALS
 from .families_natural import NATURAL
 from .families_patterned import PATTERNED
@@ -21,7 +22,7 @@ __all__ = ["FAMILIES", "Family", "Palette", "Range", "material", "material_rand"
 #: Seeds are drawn below this bound, so that they survive JSON readers that keep numbers as 32-bit integers.
 SEED_BOUND = 2**31
 
-FAMILIES: dict[str, Family] = {**METALS, **NATURAL, **POLYMERS, **GLOSSY, **PATTERNED, **PICTURED}
+FAMILIES: dict[str, Family] = {**METALS, **NATURAL, **POLYMERS, **GLOSSY, **PATTERNED, **PICTURED, **MACHINED}
 
 
 def material(family: str, values: Mapping[str, float | RGB], seed: int, texture: Texture | None = None) -> Material:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .material import RGB
 
 __all__ = [
+    "ALLOYS",
+    "ANODISED",
     "CERAMICS",
     "FABRICS",
     "FELTS",
@@ -13,6 +15,7 @@ __all__ = [
     "GREYS",
     "INKS",
     "KRAFTS",
+    "LEATHERS",
     "PAINTS",
     "PAPERS",
     "PLASTICS",
@@ -126,4 +129,29 @@ FELTS: tuple[RGB, ...] = (
     (0.025, 0.025, 0.027),  # black
     (0.17, 0.17, 0.175),  # grey
     (0.06, 0.02, 0.09),  # violet
+)
+#: Reflectance at normal incidence of what parts are turned and milled from.
+ALLOYS: tuple[RGB, ...] = (
+    (0.66, 0.65, 0.64),  # stainless steel
+    (0.86, 0.87, 0.88),  # aluminium
+    (0.56, 0.57, 0.58),  # carbon steel
+    (0.86, 0.87, 0.88),
+    (0.88, 0.74, 0.42),  # brass
+)
+#: Reflectance of aluminium under a dyed oxide film.
+ANODISED: tuple[RGB, ...] = (
+    (0.62, 0.62, 0.63),  # natural
+    (0.030, 0.030, 0.034),  # black
+    (0.36, 0.025, 0.03),  # red
+    (0.02, 0.10, 0.42),  # blue
+    (0.52, 0.33, 0.10),  # gold
+    (0.17, 0.17, 0.18),  # grey
+)
+LEATHERS: tuple[RGB, ...] = (
+    (0.20, 0.085, 0.035),  # brown
+    (0.018, 0.017, 0.017),  # black
+    (0.38, 0.21, 0.09),  # tan
+    (0.14, 0.02, 0.015),  # oxblood
+    (0.50, 0.43, 0.33),  # cream
+    (0.10, 0.10, 0.105),  # grey
 )

@@ -14,6 +14,8 @@ from ..assets.materials import material
 from ..errors import AssetError
 from .shader_glossy import acrylic, felt, marbled, speckled
 from .shader_graph import Graph
+from .shader_leather import leather
+from .shader_machined import anodised, milled, turned
 from .shader_metals import black_oxide, brass, brushed_steel, cast_steel, painted_metal, zinc
 from .shader_natural import cardboard, concrete, fabric, paper, wood
 from .shader_patterned import belt, checker, cutting_mat, graph_paper, powder_coat, stripes, tiles
@@ -52,6 +54,10 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
     "tiles": tiles,
     "powder_coat": powder_coat,
     "belt": belt,
+    "leather": leather,
+    "turned": turned,
+    "milled": milled,
+    "anodised": anodised,
 }
 
 

@@ -52,7 +52,20 @@ def test_scenes_and_meshes_do_not_depend_on_the_processor() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["bottle", "can", "die", "hammer", "mug", "pipe_fitting", "pliers", "screwdriver", "spanner"]
+    "name",
+    [
+        "bottle",
+        "can",
+        "cover_plate",
+        "die",
+        "flange",
+        "hammer",
+        "mug",
+        "pipe_fitting",
+        "pliers",
+        "screwdriver",
+        "spanner",
+    ],
 )
 def test_booleans_do_not_see_the_last_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Operands whose coordinates differ by the rounding of a sine give the same mesh, and no slivers."""

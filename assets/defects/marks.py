@@ -53,7 +53,7 @@ MARKS: dict[str, Kind] = {
             "pit_mm": Grows(0.012, 0.030, "median diameter of a pit, mm", of_size=True, least=0.06, most=2.5),
             "pits": Grows(6, 65, "number of pits", most=70, spread=0.02),
             "depth_mm": Grows(0.03, 0.3, "depth of the deepest, mm"),
-            "contrast": CONTRAST,
+            "contrast": Grows(0.7, 0.98, "how dark they are, 0 … 1", most=1.0),
         },
         size=lambda v: (1.0 * v["width_mm"] + 3 * v["pit_mm"], 1.0 * v["width_mm"] + 3 * v["pit_mm"]),
         layers=pitting_layers, look=pitting_look, depth=lambda v: v["depth_mm"],

@@ -34,7 +34,7 @@ def mask_of(strength: npt.NDArray[np.floating], level: float) -> npt.NDArray[np.
 def near_mask(strength: Floats, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """The strength without islands that nowhere reach their mask: what is not labelled must not be there."""
     kept = cv2.dilate((mask >= 128).astype(np.uint8), np.ones((9, 9), np.uint8))
-    return (strength * kept).astype(np.float32)
+    return np.asarray(strength * kept, np.float32)
 
 
 def wobble(rng: np.random.Generator, angle: Floats, waves: int) -> Floats:

@@ -41,7 +41,7 @@ def pitting_layers(defect: Defect) -> Layers:
 def pitting_look(rng: np.random.Generator, material: Material, severity: float) -> Look:
     """Dark at the bottom, where dirt and oxide stay."""
     brown = float(rng.uniform(0.0, 1.0)) if material.family in METALS else 0.0
-    wall = (0.10 + 0.03 * brown, 0.09, 0.085 - 0.03 * brown)
+    wall = (0.050 + 0.03 * brown, 0.045, 0.040 - 0.015 * brown)
     return Look(colour=wall, second=(0.018, 0.014, 0.011), roughness=0.85, metallic=0.0)
 
 

@@ -18,11 +18,14 @@ from .tracing import Tracer
 __all__ = ["Landing", "Sheet", "Target", "patch"]
 
 Vec = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 #: Places of a mask that stand for all of it.
 PLACES = 256
 #: A sheet reaches so far from itself at most, in shares of its longer side, and so far at least, of its shorter one.
 REACH, LEAST = 0.6, 0.05
+#: Rays along each side of a feature, to see of which part it is.
+GRID = 9
 
 
 def patch(spot: Spot, turn: float, scale: float) -> Vec:
@@ -106,15 +109,10 @@ class Target:
         surface around the spot bends away below it, so it does not mark what lies behind a step.
         """
         far, mesh = REACH * max(sheet.size_mm), self.ground.mesh
-        back = np.linalg.inv(to_patch)
-        starts = np.column_stack([sheet.places, np.full(len(sheet.places), far)]) @ back[:3, :3].T + back[:3, 3]
-        down = np.tile(-back[:3, 2], (len(starts), 1))
-        away, face = self._tracer.first_faces(down.astype(np.float32), starts.astype(np.float32))
-        met = np.isfinite(away)
-        face = np.where(met, face, 0)
+        starts, down, met, face = self._below(sheet.places, to_patch, far)
         n, on = self.ground.normals[face], mesh.vertices[mesh.faces[face, 0]]
         slope = np.einsum("ij,ij->i", n, down)
-        met &= (np.round(-slope / np.linalg.norm(back[:3, 2]), 9) >= max(facing, 0.02)) & (
+        met &= (np.round(-slope / np.linalg.norm(down[0]), 9) >= max(facing, 0.02)) & (
             mesh.face_part[face] == mesh.face_part[spot.faces[0]]
         )
         # Once more in double precision: the reach is stored.
@@ -129,3 +127,23 @@ class Target:
         normal = mean / np.linalg.norm(mean) if mean.any() else spot.normal
         points = starts[landed] + away[landed, None] * down[landed]
         return Landing(float(landed.mean()), reach, points, normal, bool(2 * (around & landed).sum() < landed.sum()))
+
+    def part_below(self, size_mm: tuple[float, float], reach_mm: float, to_patch: Vec) -> str:
+        """The part of which a sheet covers most; "" where it covers nothing."""
+        at = (np.arange(GRID) + 0.5) / GRID - 0.5
+        places = np.stack(np.meshgrid(at * size_mm[0], at * size_mm[1]), axis=-1).reshape(-1, 2)
+        _, _, met, face = self._below(places, to_patch, reach_mm)
+        parts = np.bincount(self.ground.mesh.face_part[face[met]], minlength=len(self.ground.mesh.part_names))
+        return self.ground.mesh.part_names[int(parts.argmax())] if met.any() else ""
+
+    def _below(self, places: Vec, to_patch: Vec, far: float) -> tuple[Vec, Vec, Bools, npt.NDArray[np.int64]]:
+        """Rays along −z from `far` mm above the places of a sheet.
+
+        (n, 3) starts, and ways of a millimetre, in the mesh's frame; (n,) whether they meet anything, and which face.
+        """
+        back = np.linalg.inv(to_patch)
+        starts = np.column_stack([places, np.full(len(places), far)]) @ back[:3, :3].T + back[:3, 3]
+        down = np.tile(-back[:3, 2], (len(starts), 1))
+        away, face = self._tracer.first_faces(down.astype(np.float32), starts.astype(np.float32))
+        met = np.isfinite(away)
+        return starts, down, met, np.where(met, face, 0).astype(np.int64)

@@ -52,27 +52,26 @@ class Exposure:
         self.camera: Camera = scene.camera
         self._view = view
 
-    def pixels(self, rng: np.random.Generator, item: SceneObject) -> tuple[Vec, npt.NDArray[np.int64]]:
-        """(n, 2) centres of the pixels that show an object, in random order, and (n,) the faces that they show.
+    def pixels(self, item: SceneObject) -> tuple[Vec, npt.NDArray[np.int64]]:
+        """(n, 2) centres of the pixels that show an object, and (n,) the faces that they show."""
+        triangle = self._view.triangle
+        assert triangle is not None
+        rows, columns = np.nonzero((self._view.ids == item.id) & (triangle >= 0))
+        return np.stack([columns + 0.5, rows + 0.5], axis=1), triangle[rows, columns].astype(np.int64)
+
+    def shuffled(self, rng: np.random.Generator, item: SceneObject) -> tuple[Vec, npt.NDArray[np.int64]]:
+        """The same in random order.
 
         Each pixel of the image has its own lot, so one that two processors see differently moves no other.
         """
-        ids, triangle = self._view.ids, self._view.triangle
-        assert triangle is not None
-        lots = rng.random(ids.shape)
-        rows, columns = np.nonzero((ids == item.id) & (triangle >= 0))
-        order = np.argsort(lots[rows, columns])
-        rows, columns = rows[order], columns[order]
-        return np.stack([columns + 0.5, rows + 0.5], axis=1), triangle[rows, columns].astype(np.int64)
+        lots = rng.random(self._view.ids.shape)
+        pixels, faces = self.pixels(item)
+        order = np.argsort(lots[tuple(pixels.astype(np.int64).T[::-1])])
+        return pixels[order], faces[order]
 
     def shows(self, item: SceneObject) -> bool:
         """Whether anything of an object is in the picture."""
         return bool((self._view.ids == item.id).any())
-
-    def faces(self, item: SceneObject) -> npt.NDArray[np.int32]:
-        """The faces of an object in the picture, each once."""
-        assert self._view.triangle is not None
-        return np.asarray(np.unique(self._view.triangle[self._view.ids == item.id]))
 
 
 class Ground:
@@ -123,26 +122,32 @@ class Ground:
             return self._rims is not None
         return region in ("all", "face") or region in self.mesh.regions
 
-    def seen_faces(self, exposure: Exposure) -> Bools:
-        """(F,) the faces that the camera sees."""
-        out = np.zeros(len(self.mesh.faces), bool)
-        out[exposure.faces(self.item)] = True
-        return out
+    def seen_points(self, exposure: Exposure) -> Vec:
+        """(n, 3) what the camera sees of it, a point for each pixel, metres, unscaled mesh."""
+        return self._met(exposure, *exposure.pixels(self.item))[0]
+
+    def _met(self, exposure: Exposure, pixels: Vec, faces: npt.NDArray[np.int64]) -> tuple[Vec, Vec, Vec]:
+        """Where rays through pixels meet faces, (n, 3), the cosines there (below 0: seen from outside), and the eye.
+
+        In double precision, since such points are stored.
+        """
+        to_object = np.linalg.inv(exposure.camera.extrinsics @ self.item.pose)
+        eye = to_object[:3, 3] / self.item.scale
+        way = rays(exposure.camera, pixels) @ to_object[:3, :3].T
+        way /= np.linalg.norm(way, axis=1, keepdims=True)
+        n, on = self.normals[faces], self.mesh.vertices[self.mesh.faces[faces, 0]]
+        slope = np.einsum("ij,ij->i", n, way)
+        far = np.einsum("ij,ij->i", n, on - eye) / np.where(slope == 0, 1, slope)
+        return eye + far[:, None] * way, np.round(slope, 9), eye
 
     def seen(self, rng: np.random.Generator, exposure: Exposure, allowed: Bools, region: str) -> Iterator[Spot]:
         """Places in a region that the camera sees and that face it, as likely as they are large in the picture."""
-        pixels, faces = exposure.pixels(rng, self.item)
-        to_object = np.linalg.inv(exposure.camera.extrinsics @ self.item.pose)
-        eye = to_object[:3, 3] / self.item.scale
+        pixels, faces = exposure.shuffled(rng, self.item)
         for k in range(0, len(pixels), BATCH):
             which = faces[k : k + BATCH]
-            way = rays(exposure.camera, pixels[k : k + BATCH]) @ to_object[:3, :3].T
-            way /= np.linalg.norm(way, axis=1, keepdims=True)
-            n, on = self.normals[which], self.mesh.vertices[self.mesh.faces[which, 0]]
-            slope = np.einsum("ij,ij->i", n, way)
-            good = allowed[which] & (np.round(slope, 9) < -FACING)
-            far = np.einsum("ij,ij->i", n, on - eye) / np.where(good, slope, 1)
-            for spot in self._within(region, (eye + far[:, None] * way)[good], which[good]):
+            points, slope, eye = self._met(exposure, pixels[k : k + BATCH], which)
+            good = allowed[which] & (slope < -FACING)
+            for spot in self._within(region, points[good], which[good]):
                 toward = (spot.point - eye) / np.linalg.norm(spot.point - eye)
                 if np.round(spot.normal @ toward, 9) < -FACING:
                     yield spot

@@ -75,21 +75,8 @@ class Part:
         found = self.features(kind)
         if self.exposure is None or not self.exposure.shows(self.item):
             return list(found)
-        seen = self.ground.seen_faces(self.exposure)
-        return [name for name, f in found.items() if (self._within(f) & seen).any()]
-
-    def part_of(self, feature: Feature) -> str:
-        """The part of the mesh that has most of a feature."""
-        area = np.where(self._within(feature), self.ground.area, 0.0)
-        sums = np.bincount(self.mesh.face_part, area, len(self.mesh.part_names))
-        return self.mesh.part_names[int(np.argmax(np.round(sums, 12)))]
-
-    def _within(self, feature: Feature) -> npt.NDArray[np.bool_]:
-        """(F,) triangles whose middle lies in the feature's box."""
-        to_frame = np.linalg.inv(feature.frame)
-        middle = self.mesh.vertices[self.mesh.faces].mean(axis=1) @ to_frame[:3, :3].T + to_frame[:3, 3]
-        half = np.array([*(s / 2 for s in feature.size_m), feature.reach_m])
-        return np.asarray((np.abs(np.round(middle, 9)) <= half).all(axis=1))
+        seen = self.ground.seen_points(self.exposure)
+        return [name for name, f in found.items() if _inside(f, seen).any()]
 
     def lowest(self, mesh: Mesh) -> float:
         """Height of the lowest point of the object when it has another mesh, metres."""
@@ -130,6 +117,13 @@ def draw_defect(
     if not refused:
         refused[f"defects.{n}.refused.0"] = Draw(value="no kind of the recipe can be on this object")
     return None, refused
+
+
+def _inside(feature: Feature, points: Vec) -> npt.NDArray[np.bool_]:
+    """(n,) which points (n, 3), metres, unscaled mesh, lie in what a feature takes up."""
+    to_frame = np.linalg.inv(feature.frame)
+    half = np.array([*(s / 2 for s in feature.size_m), feature.reach_m])
+    return np.asarray((np.abs(np.round(points @ to_frame[:3, :3].T + to_frame[:3, 3], 9)) <= half).all(axis=1))
 
 
 class _RefusedError(Exception):
@@ -246,20 +240,21 @@ class _Try:
 
     def _on_feature(self, template: Defect) -> tuple[Defect, Vec]:
         """On one of the features that the camera sees, or of all where it sees none of the object."""
-        part, used = self.part, {d.defect.region for d in self.before}
+        part, mm = self.part, self.part.item.scale * 1000
+        used, parts = {d.defect.region for d in self.before}, self.part.parts(self.kind)
         names = [name for name in part.visible_features(self.kind) if name not in used]
         for k in self.draws.rng(f"{self.path}.feature").permutation(len(names)):
             feature = part.mesh.features[names[k]]
-            frame = np.linalg.inv(feature.frame)
-            frame[:3] *= part.item.scale * 1000
-            mm = part.item.scale * 1000
+            (w, h), reach = feature.size_m, round(feature.reach_m * mm, 6)
+            size = round(w * mm, 6), round(h * mm, 6)
+            to_patch = np.diag([mm, mm, mm, 1.0]) @ np.linalg.inv(feature.frame)
             defect = template.model_copy(
                 update={
-                    "patch_T_object": matrix(frame), "size_mm": tuple(round(s * mm, 6) for s in feature.size_m),
-                    "reach_mm": round(feature.reach_m * mm, 6), "region": names[k], "part": part.part_of(feature),
+                    "patch_T_object": matrix(to_patch), "size_mm": size, "reach_mm": reach, "region": names[k],
+                    "part": part.target.part_below(size, reach, to_patch),
                 }
             )  # fmt: skip
-            if defect.part in part.parts(self.kind) and self._holds(defect):
+            if defect.part in parts and self._holds(defect):
                 self._note(region=names[k])
                 return defect, feature.frame[:3, 3]
         raise _RefusedError(f"no {self.kind.features} to be seen that is whole")

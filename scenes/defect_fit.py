@@ -71,15 +71,11 @@ class Landing:
         share: of its places, those that land.
         reach_mm: how far it must reach for that.
         points: (n, 3) where they land, metres, unscaled mesh.
-        normal: (3,) unit, the mean of the surface there.
-        broken: whether most of them lie beyond sharp edges, as on a thread.
     """
 
     share: float
     reach_mm: float
     points: Vec
-    normal: Vec
-    broken: bool
 
     def covered(self, others: Sequence[Defect]) -> float:
         """The share of it that lies on other defects."""
@@ -123,10 +119,7 @@ class Target:
         bend = float(height[around].max()) if around.any() else 0.0
         reach = float(f"{max(1.1 * bend, LEAST * min(sheet.size_mm)):.3g}")
         landed = height <= reach
-        mean = np.round(n[landed].sum(axis=0), 6)
-        normal = mean / np.linalg.norm(mean) if mean.any() else spot.normal
-        points = starts[landed] + away[landed, None] * down[landed]
-        return Landing(float(landed.mean()), reach, points, normal, bool(2 * (around & landed).sum() < landed.sum()))
+        return Landing(float(landed.mean()), reach, starts[landed] + away[landed, None] * down[landed])
 
     def part_below(self, size_mm: tuple[float, float], reach_mm: float, to_patch: Vec) -> str:
         """The part of which a sheet covers most; "" where it covers nothing."""

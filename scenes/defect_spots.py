@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,8 @@ FACING = 0.35
 #: An edge's own region reaches so far from it, and a face begins so far from the edges, in shares of the second
 #: largest extent.
 NEAR_EDGE, OFF_EDGE = 0.03, 0.06
+#: Edges of both senses that are so long together, in radii of the place, make it rough: a single one is 2 long.
+ROUGH = 3.0
 #: Points looked at together, and points of a surface that are drawn at most.
 BATCH, POINTS = 2048, 8192
 
@@ -121,6 +123,31 @@ class Ground:
         if region == "edge":
             return self._rims is not None
         return region in ("all", "face") or region in self.mesh.regions
+
+    def levelled(self, spot: Spot, radius_m: float) -> Spot:
+        """The spot with the mean normal of the surface around it, where that is rough.
+
+        On a thread or a knurl a sheet lies on the crests, not on the flank that its middle is on. There edges that
+        stick out and edges that do not run side by side; a part's outer edge and the corner at a step are only one of
+        them.
+        """
+        c = self.creases
+        if len(spot.faces) > 1 or self._edges is None:
+            return spot
+        near = np.array(sorted(self._edges.query_ball_point(spot.point, radius_m)), np.intp)
+        lengths = [2 * float(c.half_m[near[c.convex[near] == out]].sum()) for out in (True, False)]
+        if round(min(lengths) / radius_m, 6) < ROUGH:
+            return spot
+        around = np.linalg.norm(self._middles - spot.point, axis=1) <= radius_m
+        around &= self.normals @ spot.normal > -0.6  # not the far side of a thin wall
+        weights = self.area[around] / max(self.area[around].sum(), 1e-300)
+        mean = np.round(weights @ self.normals[around], 6)
+        return replace(spot, normal=mean / np.linalg.norm(mean)) if mean.any() else spot
+
+    @cached_property
+    def _middles(self) -> Vec:
+        """(F, 3) of the triangles."""
+        return np.asarray(self.mesh.vertices[self.mesh.faces].mean(axis=1))
 
     def seen_points(self, exposure: Exposure) -> Vec:
         """(n, 3) what the camera sees of it, a point for each pixel, metres, unscaled mesh."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..assets.material import Material
 from ..assets.materials import SEED_BOUND
 from ..assets.mesh import Feature, Mesh
 from ..errors import AssetError
-from .defect_fit import Landing, Sheet, Target, patch
+from .defect_fit import Sheet, Target, patch
 from .defect_spots import Exposure, Ground, Spot
 from .object_draws import ObjectDraws
 from .recipe_defects import DefectKindSpec, DefectsSpec, occurs_on
@@ -215,7 +215,9 @@ class _Try:
         most = SHARED if near is None else SHARED_IN_CLUSTER
         others: list[tuple[float, Defect, Vec]] = []
         for spot in islice(self._spots(region, near), SPOTS):
-            to_patch, landing = self._landing(sheet, spot, float(turns.uniform(0, 2 * np.pi)))
+            spot = self.part.ground.levelled(spot, min(template.size_mm) / 2000 / self.part.item.scale)
+            to_patch = patch(spot, float(turns.uniform(0, 2 * np.pi)), self.part.item.scale)
+            landing = self.part.target.land(sheet, to_patch, spot, self.kind.facing)
             share = round(landing.share, 3)
             if share < ENOUGH or landing.covered([d.defect for d in self.before]) > most:
                 continue
@@ -226,17 +228,6 @@ class _Try:
             else:
                 others.append((share, defect, spot.point))
         yield from sorted(others, key=lambda f: -f[0])
-
-    def _landing(self, sheet: Sheet, spot: Spot, turn: float) -> tuple[Vec, Landing]:
-        """The patch and what lands. On a thread the sheet lies on the crests, not on the flank that the spot is on."""
-        target, facing = self.part.target, self.kind.facing
-        to_patch = patch(spot, turn, self.part.item.scale)
-        landing = target.land(sheet, to_patch, spot, facing)
-        if not landing.broken:
-            return to_patch, landing
-        spot = replace(spot, normal=landing.normal)
-        to_patch = patch(spot, turn, self.part.item.scale)
-        return to_patch, target.land(sheet, to_patch, spot, facing)
 
     def _on_feature(self, template: Defect) -> tuple[Defect, Vec]:
         """On one of the features that the camera sees, or of all where it sees none of the object."""

@@ -118,7 +118,7 @@ def produce(recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine:
         ScenewrightError: the scene cannot be drawn, rendered or written; nothing that counts as an image is left then.
     """
     scene = sample(recipe, index, info.seed)
-    meshes, twins = meshes_of(scene), bool(getattr(getattr(recipe, "defects", None), "twins", False))
+    meshes, twins = meshes_of(scene), recipe.defects is not None and recipe.defects.twins
     frame, sound = engine.pair(scene, meshes, needs_linear(scene), twins)
     if sound is not None:
         _store_twin(scene.twin, sound, info, folder, engine)

@@ -57,11 +57,17 @@ def accepts(schema: Any, value: Any, defs: dict[str, Any]) -> bool:
 WOODS: list[Any] = ["wood", {"wood": 2}, ["wood", {"family": "fabric"}], {"family": "wood", "values": {"wear": 1}}]
 ZINCS: list[Any] = ["zinc", ["zinc"], {"zinc": 2}, {"body": "zinc", "lip": {"brass": 1}}, None]
 POSES: list[Any] = ["upright", None, {"dist": "choice", "options": {"stable": 1, "upright": 9}}]
+BLEMISHES: list[Any] = [
+    "stain", ["stain", {"kind": "scratch", "weight": {"box": 1}}], {"stain": 2}, {"kind": "stain", "region": "edge"},
+    [{"kind": "stain", "region": ["edge", "face"]}, {"kind": "dust", "region": {"edge": 1}, "params": {"share": 0.5}}],
+]  # fmt: skip
 SHORT_FORMS: list[dict[str, Any]] = [
     *({"surface": {"materials": m}} for m in WOODS),
     *({"objects": {"count": 1, "assets": [{"category": "a", "shape": "mug", "materials": m}]}} for m in ZINCS),
     *({"objects": {"count": 1, "assets": [{"category": "a", "shape": "mug", "pose": p}]}} for p in POSES),
     {"camera": {"focal_mm": {"dist": "choice", "options": [35, 50], "weights": [1, 2]}}},
+    *({"defects": {"kinds": k}} for k in BLEMISHES),
+    {"defects": {"rate": {"box": 0.5}, "count": {"dist": "integers", "low": 1, "high": 3}, "placement": "area"}},
     {"dataset": {"license": {"name": "CC-BY-4.0", "url": "https://creativecommons.org/licenses/by/4.0/"}}},
 ]
 PICTURED: list[Any] = [
@@ -86,6 +92,10 @@ WRONG: list[dict[str, Any]] = [
     {"dataset": {"license": "CC0-1.0"}},
     {"dataset": {"license": {"url": "https://a.org"}}},
     {"lights": {}},
+    {"defects": {"kinds": "stian"}},
+    {"defects": {"kinds": [{"kind": "stain", "sverity": 1}]}},
+    {"defects": {"rate": 2}},
+    {"defects": {"placement": "seen"}},
 ]
 
 

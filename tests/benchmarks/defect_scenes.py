@@ -1,0 +1,141 @@
+"""Scenes with one defect of a given kind, and noise-free pairs of pictures around it, for the checks of defects."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scenewright.assets.defects.kinds import KINDS
+from scenewright.assets.materials import FAMILIES
+from scenewright.render.defect_labels import DefectLabel
+from scenewright.scenes.build import meshes_of
+from scenewright.scenes.load import recipe_from_dict
+from scenewright.scenes.sample import sample
+from scenewright.scenes.scene import Scene
+
+__all__ = ["Pair", "pair", "scenes"]
+
+SIZE = (256, 192)
+#: Materials for kinds that occur on all.
+USUAL = (
+    "painted_metal", "brushed_steel", "plastic", "wood", "ceramic", "fabric", "zinc", "concrete", "brass", "paper",
+    "powder_coat", "cast_steel", "cardboard", "rubber", "black_oxide",
+)  # fmt: skip
+#: Around a defect's box, pixels: what is farther away is looked at by nobody here.
+MARGIN = 14
+#: Light on every part that shows relief: a softbox from one side, and a studio around.
+LIGHT: dict[str, Any] = {
+    "world": {"hdri": "studio", "strength": 0.4},
+    "lights": [{"azimuth_deg": 100, "elevation_deg": 40, "distance": 0.7, "size": [0.2, 0.2], "power": 4}],
+}
+
+
+def _asset(kind: str, family: str, n: int) -> dict[str, Any]:
+    """A part of 40 to 70 mm that can have the kind, of that family."""
+    k = KINDS[kind]
+    if k.features is not None:
+        return [
+            {"category": "part", "shape": "gear", "params": {"module_m": 0.002, "teeth": 22}},
+            {"category": "part", "shape": "die", "scale": 2.5},
+            {"category": "part", "shape": "flange", "params": {"diameter_m": 0.06}, "pose": "upright"},
+        ][n % 3]
+    if family == "printed":
+        return {"category": "part", "shape": "carton", "params": {"x_m": 0.06, "y_m": 0.05, "z_m": 0.03}}
+    box = {"shape": "box", "params": {"x_m": 0.06, "y_m": 0.05, "z_m": 0.012, "edge_m": 0.001}}
+    drum = {"shape": "cylinder", "params": {"diameter_m": 0.05, "height_m": 0.06}}
+    return {"category": "part", **(drum if n % 4 == 3 else box), "materials": family}
+
+
+def scenes(kind: str, first: int = 0) -> Iterator[tuple[int, str, Scene]]:
+    """Number, material and scene of one case after the other; those on which the kind found no place are left out."""
+    k = KINDS[kind]
+    families = [f for f in USUAL if k.families is None or f in k.families]
+    families += [f for f in sorted(k.families or ()) if f in FAMILIES and f not in families and f != "textured"]
+    n = first
+    while True:
+        family = families[n % len(families)]
+        recipe = {
+            "name": "case", "objects": {"count": 1, "assets": [_asset(kind, family, n)]},
+            "placement": {"area": [0.004, 0.004]}, "surface": {"materials": "rubber"}, **LIGHT,
+            "camera": {
+                "distance": 0.22, "focal_mm": 85, "target": [0, 0, 0.01], "azimuth_deg": 40,
+                "elevation_deg": {"dist": "uniform", "low": 50, "high": 80},
+            },
+            "defects": {"rate": 1.0, "count": 1, "kinds": [
+                {"kind": kind, "severity": {"dist": "uniform", "low": 0.15, "high": 1.0}}
+            ]},
+            "render": {"size": list(SIZE), "preset": "draft"},
+        }  # fmt: skip
+        scene = sample(recipe_from_dict(recipe, Path()), n, seed=4)
+        if scene.objects[0].defects:
+            yield n, scene.objects[0].materials[scene.objects[0].defects[0].part].family, scene
+        n += 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both states of a scene inside a box: (h, w, 3) sRGB 0 … 1 without noise, masks (h, w), and the label."""
+
+    box: tuple[int, int, int, int]
+    marred: npt.NDArray[np.float32]
+    sound: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.bool_]
+    absent: npt.NDArray[np.bool_]
+    label: DefectLabel
+    agreed: bool
+
+
+def pair(engine: Any, scene: Scene, samples: int) -> Pair:
+    """A noise-free pair around the defect of a scene, with its label from the label pass. `engine` is Cycles."""
+    from scenewright.render import blender, label_scene, passes, probe
+    from scenewright.render.defect_facts import compare_defects, defect_labels
+    from scenewright.render.frame import Frame
+    from scenewright.render.labels import compare
+    from scenewright.render.probe_boxes import boxes
+    from scenewright.render.rle import decode
+    from scenewright.render.view import view
+    from scenewright.scenes.ids import join_ids, split_ids
+    from scenewright.scenes.rays import cast
+
+    meshes, twin = meshes_of(scene), scene.twin
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        target = blender.build(scene, meshes)
+        engine.configure(target)
+        raw, depth, _, bits = passes.labels(label_scene.build(target, scene, meshes), place)
+        ids, stuff = split_ids(raw)
+        assert bits is not None
+        around = boxes(scene, ids, bits)
+        x0, y0 = (max(0, min(b[i] for b in around) - MARGIN) for i in (0, 1))
+        x1, y1 = (min(SIZE[i], max(b[i + 2] for b in around) + MARGIN) for i in (0, 1))
+        box = (x0, y0, x1, y1)
+        small, fine = probe.look(target, around, place), _light(target, box, samples, place)
+        blender.repair(target, twin, meshes_of(twin))
+        change, noise = probe.change(scene, small, probe.look(target, around, place))
+        sound = _light(target, box, samples, place)
+        blender.clear()
+    rgb = np.zeros((*ids.shape, 3), np.uint8)
+    frame = Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, defects=bits, change=change, noise=noise)
+    rays = cast(scene, meshes, triangles=True)
+    (label,) = defect_labels(scene, meshes, frame, rays)
+    found = compare_defects(compare(raw, join_ids(rays.ids, rays.stuff)), scene, meshes, frame, rays)
+    cut = np.s_[y0:y1, x0:x1]
+    lost = decode(label.absent_rle, ids.shape) if label.absent_rle else np.zeros(ids.shape, bool)
+    return Pair(box, view(scene, fine), view(scene, sound), (bits > 0)[cut], lost[cut], label, found.passed)
+
+
+def _light(target: Any, box: tuple[int, int, int, int], samples: int, folder: Path) -> npt.NDArray[np.float32]:
+    from scenewright.render import probe
+
+    kept, patterns = probe.SAMPLES, probe.PATTERNS
+    probe.SAMPLES, probe.PATTERNS = samples, (0,)  # type: ignore[assignment]  # one picture, with the scene's own seed
+    try:
+        return probe.look(target, [box], folder)[0].light[0]
+    finally:
+        probe.SAMPLES, probe.PATTERNS = kept, patterns

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from ..assets.ingested import Ingest, Ingested, Source, lookup
 from ..errors import AssetError, RecipeError
+from .defect_places import check_places
 from .recipe import Recipe
 from .recipe_files import recipe_files
 from .rules import check_area, check_rules
@@ -81,6 +82,7 @@ def recipe_from_dict(
             recipe = recipe.model_copy(update={"files": files, "libraries": libraries})
         check_rules(recipe)
         check_area(recipe)
+        check_places(recipe)
     except ValidationError as e:
         raise RecipeError("\n".join(f"{where}: {line}" for line in explain(e, raw, Recipe))) from None
     except ValueError as e:

@@ -85,6 +85,17 @@ def test_what_is_impossible_is_said(defects: dict[str, Any], says: str) -> None:
     assert says in str(error.value)
 
 
+def test_places_have_to_be_on_some_asset() -> None:
+    """A region, or what a kind is about, that no object can have is refused with those that there are."""
+    flange = {"category": "flange", "shape": "flange"}
+    objects = {"count": 1, "assets": [flange, {"category": "box", "shape": "box"}]}
+    assert make(objects=objects, defects={"kinds": [{"kind": "stain", "region": "hub"}, "test_lost"]}).defects
+    with pytest.raises(RecipeError, match=r"kinds.0.region: no asset of this recipe has a region 'thread'; choose"):
+        make(objects=objects, defects={"kinds": [{"kind": "stain", "region": "thread"}]})
+    with pytest.raises(RecipeError, match="test_lost needs an asset with a screw, and this recipe has none; its"):
+        make(defects={"kinds": "test_lost"})
+
+
 def test_rules_do_not_set_defects() -> None:
     """What is drawn for each object cannot depend on the image by a rule."""
     with pytest.raises(RecipeError, match=r"defects.count cannot be set by a rule"):

@@ -14,10 +14,11 @@ from scipy.stats import binom, chisquare
 from scenewright.assets.defect import FIRST_DEFECT, Defect
 from scenewright.assets.defects.kind import Grows, Kind
 from scenewright.assets.defects.kinds import KINDS
+from scenewright.assets.library import build
 from scenewright.assets.material import Material
 from scenewright.assets.mesh import Feature, Mesh
 from scenewright.errors import AssetError, PlacementError
-from scenewright.scenes import sample_defects
+from scenewright.scenes import defect_places, sample_defects
 from scenewright.scenes.build import meshes_of, scene_mesh
 from scenewright.scenes.cameras import camera_center, project
 from scenewright.scenes.rays import cast
@@ -239,15 +240,22 @@ def test_edges_and_faces(placement: str) -> None:
         assert np.abs(axis(d)).max() == pytest.approx(1)
 
 
+def name_places(monkeypatch: pytest.MonkeyPatch, **names: Any) -> None:
+    """Give all meshes regions or features, for the check of the recipe and for drawing."""
+    monkeypatch.setattr(sample_defects, "scene_mesh", lambda ref: replace(scene_mesh(ref), **names))
+    monkeypatch.setattr(defect_places, "build", lambda *of: replace(build(*of), **names))
+
+
 def test_regions_of_the_asset(monkeypatch: pytest.MonkeyPatch) -> None:
     """A region that the asset names confines the middle of a defect to its box; one that it lacks gives none."""
     low, high = (-0.02, -0.015, -0.01), (-0.01, 0.015, 0.01)
     named: dict[str, Any] = {"regions": {"handle": (low, high)}}
-    monkeypatch.setattr(sample_defects, "scene_mesh", lambda ref: replace(scene_mesh(ref), **named))
+    name_places(monkeypatch, **named)
     for _, o, d in defects_of(boxes(placement="area", kinds=[SMALL | {"region": "handle"}]), 12):
         assert anchor(d)[0] < -0.01 + 1e-9 and d.region == "handle"
         assert o.parameters["defects.0.region"].value == "handle"
-    (lacking,) = sample(boxes(kinds=[SMALL | {"region": "blade"}]), 0).objects
+    monkeypatch.setattr(sample_defects, "scene_mesh", scene_mesh)  # a form of the asset that lacks the region
+    (lacking,) = sample(boxes(kinds=[SMALL | {"region": "handle"}]), 0).objects
     assert lacking.defects == ()
     assert lacking.parameters["defects.0.refused.0"].value == "no kind of the recipe can be on this object"
 
@@ -350,7 +358,7 @@ def test_features_are_used_once(monkeypatch: pytest.MonkeyPatch) -> None:
         frame[:3, 3] = x, 0, SIZE[2] / 2
     named = {f"screw_{k}": Feature("screw", "remove", f, (0.006, 0.006), 0.002) for k, f in enumerate(frames)}
     named["tooth"] = replace(named["screw_0"], sort="tooth")
-    monkeypatch.setattr(sample_defects, "scene_mesh", lambda ref: replace(scene_mesh(ref), features=named))
+    name_places(monkeypatch, features=named)
     (item,) = sample(boxes(kinds="test_lost", count=3), 0).objects
     assert sorted(d.region for d in item.defects) == ["screw_0", "screw_1"]
     assert item.parameters["defects.2.refused.0"].value == "test_lost: no screw to be seen that is whole"

@@ -8,12 +8,13 @@ import pytest
 
 from scenewright.assets.defects.kinds import KINDS
 from scenewright.assets.defects.layers import Layers
+from scenewright.assets.defects.marks import MARKS
 from scenewright.assets.materials import FAMILIES, material_rand
 from scenewright.scenes.scene import Scene
 
 from .marred import on_top, panel
 
-DRAWN = [name for name, kind in KINDS.items() if kind.layers is not None]
+DRAWN = [name for name, kind in MARKS.items() if kind.layers is not None]
 LAID = [name for name, kind in KINDS.items() if kind.look is not None]
 SEVERITIES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 

@@ -1,0 +1,31 @@
+"""Kinds that change the form of a part: their numbers, and the functions that do it."""
+
+from __future__ import annotations
+
+from .displace import BURR_END, RIM_END, dent_damage, dent_layers, gouge_damage, gouge_layers, gouge_look
+from .kind import Grows, Kind
+
+__all__ = ["SOLIDS"]
+
+SOLIDS: dict[str, Kind] = {
+    "gouge": Kind(
+        category="gouge", description="a groove torn into the material, with a burr along its sides",
+        values={
+            "length_mm": Grows(0.10, 0.45, "length, mm", of_size=True, least=0.8),
+            "width_mm": Grows(0.014, 0.05, "width, mm", of_size=True, least=0.12),
+            "depth_mm": Grows(0.0035, 0.014, "depth, mm", of_size=True, least=0.03),
+            "contrast": Grows(0.6, 0.97, "how far what lies below shows, 0 … 1", most=1.0),
+        },
+        size=lambda v: (1.02 * v["length_mm"], 1.4 * BURR_END * v["width_mm"] + 0.12 * v["length_mm"]),
+        layers=gouge_layers, look=gouge_look, damage=gouge_damage, facing=0.05, depth=lambda v: v["depth_mm"],
+    ),
+    "dent": Kind(
+        category="dent", description="a bowl that a blow has left, with a low rim",
+        values={
+            "width_mm": Grows(0.08, 0.32, "diameter, mm", of_size=True, least=0.5),
+            "depth_mm": Grows(0.009, 0.04, "depth, mm", of_size=True, least=0.05),
+        },
+        size=lambda v: (1.3 * RIM_END * v["width_mm"], 1.12 * RIM_END * v["width_mm"]),
+        layers=dent_layers, damage=dent_damage, facing=0.1, depth=lambda v: v["depth_mm"],
+    ),
+}  # fmt: skip

@@ -1,0 +1,164 @@
+"""Defects that change the form: the meshes stay sound, and what changes is as large as the drawing says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import trimesh
+
+from scenewright.assets.defect import FIRST_DEFECT, Defect
+from scenewright.assets.defects.damage import damaged
+from scenewright.assets.defects.displace import dent_height
+from scenewright.assets.defects.kinds import KINDS
+from scenewright.assets.defects.patch import layers_of
+from scenewright.assets.defects.raster import grid
+from scenewright.assets.defects.refine import refined
+from scenewright.assets.library import build
+from scenewright.assets.mesh import Mesh
+from scenewright.scenes.scene import matrix
+
+Vec = npt.NDArray[np.float64]
+BOX: Mapping[str, object] = {"x_m": 0.05, "y_m": 0.04, "z_m": 0.02}
+
+
+def patch_at(point: npt.ArrayLike, out: npt.ArrayLike, turn: float = 0.3) -> Vec:
+    """(4, 4) from the mesh, metres, to a patch at a point with the normal `out`, millimetres."""
+    z = np.asarray(out, dtype=np.float64) / np.linalg.norm(out)
+    side = np.cross(np.eye(3)[np.abs(z).argmin()], z)
+    side /= np.linalg.norm(side)
+    x = np.cos(turn) * side + np.sin(turn) * np.cross(z, side)
+    to_patch = np.eye(4)
+    to_patch[:3, :3] = 1000 * np.stack([x, np.cross(z, x), z])
+    to_patch[:3, 3] = -to_patch[:3, :3] @ np.asarray(point, dtype=np.float64)
+    return to_patch
+
+
+def defect(kind: str, mesh: Mesh, to_patch: Vec, severity: float = 0.6, seed: int = 3, **more: object) -> Defect:
+    """A defect of a kind as it is drawn for a mesh, in a given place."""
+    k, rng = KINDS[kind], np.random.default_rng(seed)
+    size_mm = 1000 * float(np.sort(mesh.extents)[1])
+    values = {name: grows.draw(rng, severity, size_mm) for name, grows in k.values.items()}
+    size = k.size(values)
+    reach = 0.05 * min(size) + (k.depth(values) if k.depth else 0.0)
+    given = {"size_mm": size, "reach_mm": reach} | more
+    return Defect(
+        id=FIRST_DEFECT + 4, kind=kind, severity=severity, seed=seed, values=values, patch_T_object=matrix(to_patch),
+        facing=k.facing, part=mesh.part_names[0], **given,
+    )  # fmt: skip
+
+
+def solid(mesh: Mesh) -> trimesh.Trimesh:
+    """The mesh as it is indexed, nothing merged."""
+    return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+
+
+def on_box(kind: str, severity: float = 0.6, seed: int = 3) -> tuple[Mesh, Defect, Mesh]:
+    """A box, a defect on its upper side, and the box with it."""
+    box = build("box", BOX)
+    one = defect(kind, box, patch_at((0.004, -0.003, 0.01), (0, 0, 1)), severity, seed)
+    return box, one, damaged(box, [one])
+
+
+@pytest.mark.parametrize(("shape", "spot"), [("box", (0.01, 0.0, 0.01)), ("gear", (0.006, 0.004, 0.0)), ("mug", None)])
+def test_refining_keeps_the_surface(shape: str, spot: tuple[float, float, float] | None) -> None:
+    """Small triangles in a region leave a closed mesh closed, and neither its volume nor its area changes."""
+    mesh = build(shape, BOX if shape == "box" else {})
+    middle = mesh.vertices[len(mesh.vertices) // 2] if spot is None else np.asarray(spot)
+
+    def touched(corners: Vec) -> npt.NDArray[np.bool_]:
+        at = corners.mean(axis=1)
+        far = np.linalg.norm(corners - at[:, None], axis=2).max(axis=1)
+        return np.asarray(np.linalg.norm(at - middle, axis=1) < 0.004 + far)
+
+    fine = refined(mesh, 0.0006, touched)
+    old, new = solid(mesh), solid(fine)
+    assert len(fine.faces) > len(mesh.faces) and old.is_watertight and new.is_watertight
+    assert new.volume == pytest.approx(old.volume, rel=1e-6) and new.area == pytest.approx(old.area, rel=1e-6)
+    for part in range(len(mesh.part_names)):
+        before, after = old.area_faces[mesh.face_part == part].sum(), new.area_faces[fine.face_part == part].sum()
+        assert after == pytest.approx(before, rel=1e-6)
+    near = touched(fine.vertices[fine.faces])
+    edges = fine.vertices[fine.faces[near]] - np.roll(fine.vertices[fine.faces[near]], 1, axis=1)
+    assert np.linalg.norm(edges, axis=2).max() <= 0.0006 + 1e-9
+
+
+def test_refining_carries_texture_coordinates() -> None:
+    """Coordinates that are an affine function of the place stay that function on all new triangles."""
+    box = build("box", BOX)
+    turned = np.array([[0.3, 0.1], [0.2, -0.4], [0.05, 0.6]])
+    mapped = Mesh(box.vertices, box.faces, box.face_part, uv=(box.vertices[box.faces] @ turned).astype(np.float32))
+    fine = refined(mapped, 0.003, lambda corners: corners[..., 2].max(axis=1) > 0.005)
+    assert fine.uv is not None and len(fine.faces) > 500
+    np.testing.assert_allclose(fine.uv, fine.vertices[fine.faces] @ turned, atol=1e-7)
+
+
+def test_both_sides_of_a_seam_are_refined_alike() -> None:
+    """A file that has its vertices twice along a seam gets no T-junction there."""
+    box = build("box", BOX)
+    split = Mesh(
+        box.vertices[box.faces].reshape(-1, 3),
+        np.arange(3 * len(box.faces), dtype=np.int32).reshape(-1, 3),
+        box.face_part,
+    )
+    fine = refined(split, 0.002, lambda c: np.linalg.norm(c, axis=2).max(axis=1) > 0.03)
+    assert len(fine.faces) > 200 and trimesh.Trimesh(fine.vertices, fine.faces, process=True).is_watertight
+
+
+def test_a_dent_takes_the_volume_of_its_bowl() -> None:
+    """What a box loses by a dent is the integral of the drawn height over the patch; it stays closed."""
+    box, one, dented = on_box("dent")
+    x, y = grid(one.size_mm, 0.02)
+    bowl = -dent_height(one, x, y).sum() * (x[0, 1] - x[0, 0]) * (y[1, 0] - y[0, 0])
+    assert solid(dented).is_watertight
+    assert 1e9 * (solid(box).volume - solid(dented).volume) == pytest.approx(bowl, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["dent", "gouge"])
+def test_a_thin_sheet_is_pushed_through_and_never_cuts_itself(kind: str) -> None:
+    """Both sides of a sheet thinner than the defect is deep move together, and no triangle on it is turned over."""
+    box = build("box", {"x_m": 0.08, "y_m": 0.08, "z_m": 0.0012})
+    side = np.rint(solid(box).face_normals[:, 2]).astype(int) + 1
+    sheet = replace(box, face_part=side.astype(np.uint8), part_names=("below", "rim", "above"))
+    one = defect(kind, sheet, patch_at((0, 0, 0.0006), (0, 0, 1)), 1.0)
+    sunk = damaged(sheet, [one])
+    assert one.values["depth_mm"] > 0.9 and solid(sunk).is_watertight
+    assert sunk.vertices[:, 2].min() < -0.0006 - 1e-5
+    normals = solid(sunk).face_normals[:, 2]
+    assert (normals[sunk.face_part == 2] > 0).all() and (normals[sunk.face_part == 0] < 0).all()
+
+
+@pytest.mark.parametrize("kind", ["dent", "gouge"])
+def test_only_what_the_patch_covers_moves(kind: str) -> None:
+    """Outside the sheet of a defect the surface is where it was."""
+    box, one, sunk = on_box(kind, 1.0)
+    at = sunk.vertices @ one.to_patch[:3, :3].T + one.to_patch[:3, 3]
+    outside = (np.abs(at[:, :2]) > np.asarray(one.size_mm) / 2).any(axis=1)
+    assert outside.sum() > 8
+    share = np.abs(sunk.vertices[outside]) / (box.extents / 2)
+    np.testing.assert_allclose(share.max(axis=1), 1.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["dent", "gouge"])
+def test_severity_makes_the_hole_larger(kind: str) -> None:
+    """At one seed the volume that is gone, and the label's area, grow with every step of severity."""
+    gone, area = [], []
+    for severity in (0.1, 0.3, 0.5, 0.7, 0.9):
+        box, one, sunk = on_box(kind, severity)
+        layers = layers_of(one)
+        assert layers is not None
+        gone.append(solid(box).volume - solid(sunk).volume)
+        area.append((layers.mask >= 128).mean() * np.prod(one.size_mm))
+    assert (np.diff(gone) > 0).all() and (np.diff(area) > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["dent", "gouge"])
+def test_the_same_defect_is_the_same_mesh(kind: str) -> None:
+    """Made twice, without the cache, a damaged mesh has the same bits."""
+    box, one, _ = on_box(kind)
+    damage = KINDS[kind].damage
+    assert damage is not None
+    assert damage(box, one).sha256 == damage(box, one).sha256

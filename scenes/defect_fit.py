@@ -22,8 +22,11 @@ Bools = npt.NDArray[np.bool_]
 
 #: Places of a mask that stand for all of it.
 PLACES = 256
-#: A sheet reaches so far from itself at most, in shares of its longer side, and so far at least, of its shorter one.
-REACH, LEAST = 0.6, 0.05
+#: A sheet reaches so far from itself at most, in shares of its longer side, and so far at least, of its shorter one;
+#: on rough ground it is not asked what hangs together, only what lies so near.
+REACH, LEAST, ROUGH = 0.6, 0.03, 0.25
+#: What is lowered stays within reach when it is lowered by so many of its depths.
+DEPTHS = 1.5
 #: Rays along each side of a feature, to see of which part it is.
 GRID = 9
 
@@ -68,7 +71,7 @@ class Landing:
     """What became of a sheet.
 
     Attributes:
-        share: of its places, those that land.
+        share: of its places, those that land on the surface around the spot, without steps between.
         reach_mm: how far it must reach for that.
         points: (n, 3) where they land, metres, unscaled mesh.
     """
@@ -98,11 +101,12 @@ class Target:
     def _tracer(self) -> Tracer:
         return Tracer(self.ground.mesh.vertices.astype(np.float32), self.ground.mesh.faces)
 
-    def land(self, sheet: Sheet, to_patch: Vec, spot: Spot, facing: float) -> Landing:
+    def land(self, sheet: Sheet, to_patch: Vec, spot: Spot, facing: float, depth_mm: float = 0.0) -> Landing:
         """Throw a sheet along its −z.
 
         What counts is the first surface of the spot's part that faces the sheet. The sheet reaches as far as the smooth
-        surface around the spot bends away below it, so it does not mark what lies behind a step.
+        surface around the spot bends away below it, so it does not mark what lies behind a step; and farther by the
+        depth to which it moves the surface.
         """
         far, mesh = REACH * max(sheet.size_mm), self.ground.mesh
         starts, down, met, face = self._below(sheet.places, to_patch, far)
@@ -115,11 +119,18 @@ class Target:
         away = np.einsum("ij,ij->i", n, on - starts) / np.where(met, slope, 1)
         height = np.where(met, np.abs(far - away), np.inf)
         smooth = self.ground.creases.smooth
-        around = met & np.isin(smooth[face], smooth[list(spot.faces)]) & (height <= far)
+        if spot.rough:
+            around = height <= ROUGH * min(sheet.size_mm)
+        else:
+            around = np.isin(smooth[face], smooth[list(spot.faces)]) & (height <= far)
         bend = float(height[around].max()) if around.any() else 0.0
-        reach = float(f"{max(1.1 * bend, LEAST * min(sheet.size_mm)):.3g}")
+        reach = max(1.1 * bend, LEAST * min(sheet.size_mm))
         landed = height <= reach
-        return Landing(float(landed.mean()), reach, starts[landed] + away[landed, None] * down[landed])
+        return Landing(
+            share=float((landed & around).mean()),
+            reach_mm=float(f"{reach + DEPTHS * depth_mm:.3g}"),
+            points=starts[landed] + away[landed, None] * down[landed],
+        )
 
     def part_below(self, size_mm: tuple[float, float], reach_mm: float, to_patch: Vec) -> str:
         """The part of which a sheet covers most; "" where it covers nothing."""

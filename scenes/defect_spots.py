@@ -40,11 +40,13 @@ class Spot:
         point: (3,) metres, unscaled mesh.
         normal: (3,) unit, out of the material; across an edge the mean of both sides.
         faces: the triangle it lies on, or the two beside its edge.
+        rough: whether the surface around goes up and down, as on a thread (`Ground.levelled`).
     """
 
     point: Vec
     normal: Vec
     faces: tuple[int, ...]
+    rough: bool = False
 
 
 class Exposure:
@@ -142,7 +144,7 @@ class Ground:
         around &= self.normals @ spot.normal > -0.6  # not the far side of a thin wall
         weights = self.area[around] / max(self.area[around].sum(), 1e-300)
         mean = np.round(weights @ self.normals[around], 6)
-        return replace(spot, normal=mean / np.linalg.norm(mean)) if mean.any() else spot
+        return replace(spot, normal=mean / np.linalg.norm(mean), rough=True) if mean.any() else spot
 
     @cached_property
     def _middles(self) -> Vec:

@@ -213,11 +213,12 @@ class _Try:
         """(share that lands, defect, middle): those that land well as they come, then the others, the best first."""
         turns = self.draws.rng(f"{self.path}.turn")
         most = SHARED if near is None else SHARED_IN_CLUSTER
+        moved = self.kind.depth(template.values) if self.kind.damage and self.kind.depth else 0.0
         others: list[tuple[float, Defect, Vec]] = []
         for spot in islice(self._spots(region, near), SPOTS):
             spot = self.part.ground.levelled(spot, min(template.size_mm) / 2000 / self.part.item.scale)
             to_patch = patch(spot, float(turns.uniform(0, 2 * np.pi)), self.part.item.scale)
-            landing = self.part.target.land(sheet, to_patch, spot, self.kind.facing)
+            landing = self.part.target.land(sheet, to_patch, spot, self.kind.facing, moved)
             share = round(landing.share, 3)
             if share < ENOUGH or landing.covered([d.defect for d in self.before]) > most:
                 continue

@@ -182,7 +182,7 @@ def add_twins(
     """
     folder, options = Path(out), options or Options()
     info = read_info(folder)
-    if not info.recipe.get("defects"):
+    if not info.defect_categories:
         raise DatasetError(f"the recipe of {folder} has no defects, so all its images are sound: nothing has a twin")
     with lock(folder):
         check_versions(info.versions, versions(), folder)

@@ -4,7 +4,8 @@ Image ids are index + 1. Annotation ids are `index * OBJECTS + object id`, not a
 change for every later image when one image is added or taken out of quarantine, and results that name annotations
 would then point at others. They start at 1 (an id of 0 scores nothing in pycocotools) and stay far below 2⁵³, so every
 JSON reader keeps them exact. A `track_id` is `group * OBJECTS + object id`: the same object in all frames and views of
-its group, and in no other.
+its group, and in no other. A defect is an annotation of its own, whose `attributes.parent_id` is the annotation id of
+the object that has it; its categories follow those of objects and of stuff.
 """
 
 from __future__ import annotations
@@ -20,7 +21,17 @@ from .records import DatasetInfo
 from .splits import SPLITS
 from .stream import CocoFile, damaged
 
-__all__ = ["OBJECTS", "SplitCounts", "annotation_id", "categories", "coco_path", "head", "image_entry", "write_coco"]
+__all__ = [
+    "OBJECTS",
+    "SplitCounts",
+    "all_categories",
+    "annotation_id",
+    "categories",
+    "coco_path",
+    "head",
+    "image_entry",
+    "write_coco",
+]
 
 #: One more than the largest object id (`SceneObject.id`), so that two images never share an annotation id.
 OBJECTS = 32768
@@ -55,12 +66,12 @@ def write_coco(records: Iterable[Json], info: DatasetInfo, folder: Path) -> dict
     `records` are as `records.record_dicts` gives them. Images without objects are kept. Gives the counts
     by split; DatasetError names the image whose record lacks something.
     """
-    top = head(info) | {"categories": categories(info.categories)}
+    top = head(info) | {"categories": all_categories(info)}
     with ExitStack() as stack:
         parts = {split: CocoFile(stack, coco_path(folder, split), top) for split in SPLITS}
         for record in records:
             with damaged(record.get("index")):
-                parts[record["split"]].add(_image(record, info.license), _annotations(record))
+                parts[record["split"]].add(_image(record, info.license), [*_annotations(record), *_defects(record)])
         for part in parts.values():
             part.finish()
         return {split: SplitCounts(part.images, part.annotations) for split, part in parts.items()}
@@ -89,6 +100,15 @@ def _licenses(licence: License | None) -> list[Json]:
 def categories(names: Iterable[str]) -> list[Json]:
     """COCO's categories, from 1 in the recipe's order."""
     return [{"id": i, "name": name, "supercategory": "object"} for i, name in enumerate(names, 1)]
+
+
+def all_categories(info: DatasetInfo) -> list[Json]:
+    """Those of objects from 1; those of defects after them, with room left for the classes of stuff between them."""
+    first = 1 + len(info.categories) + len(info.stuff_categories)
+    defects = [
+        {"id": i, "name": name, "supercategory": "defect"} for i, name in enumerate(info.defect_categories, first)
+    ]
+    return categories(info.categories) + defects
 
 
 def image_entry(record: Json, licence: License | None) -> Json:
@@ -156,5 +176,24 @@ def _annotations(record: Json) -> list[Json]:
             "attributes": item["attributes"],
         }
         for item in record["instances"]
+        if item["annotated"]
+    ]
+
+
+def _defects(record: Json) -> list[Json]:
+    """COCO's annotations of the defects of one image, in the scene's order."""
+    first, image_id, size = record["index"] * OBJECTS, record["index"] + 1, [record["height"], record["width"]]
+    return [
+        {
+            "id": first + item["id"],
+            "image_id": image_id,
+            "category_id": item["category_id"],
+            "bbox": item["bbox"],
+            "area": item["area"],
+            "iscrowd": 0,
+            "segmentation": {"size": size, "counts": item["rle"]},
+            "attributes": item["attributes"] | {"parent_id": first + item["attributes"]["parent_id"]},
+        }
+        for item in record.get("defects", ())
         if item["annotated"]
     ]

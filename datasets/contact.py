@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError, UsageError
+from ..render.defect_labels import DefectLabel
 from ..render.labels import Box, InstanceLabel
 from ..render.rle import decode
 from .files import inside, read_bytes, write_bytes_atomic
@@ -28,6 +29,7 @@ JPEG_QUALITY = 88
 GOLDEN = (math.sqrt(5) - 1) / 2
 GAP = 4
 PAPER = 24  # grey of the sheet between pictures
+BLOCK = np.ones((3, 3), np.uint8)
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -38,8 +40,11 @@ def category_color(category_id: int) -> tuple[int, int, int]:
     return round(255 * r), round(255 * g), round(255 * b)
 
 
-def overlay(rgb: Picture, instances: Iterable[InstanceLabel]) -> Picture:
-    """A copy of an (h, w, 3) picture with the mask, box and name of every annotated instance drawn in."""
+def overlay(rgb: Picture, instances: Iterable[InstanceLabel], defects: Iterable[DefectLabel] = ()) -> Picture:
+    """A copy of an (h, w, 3) picture with the mask, box and name of every annotated instance drawn in.
+
+    Annotated defects get their outline and name: a mask over them would hide what is to be seen.
+    """
     picture = rgb.copy()
     shown = [(i, i.bbox, i.rle) for i in instances if i.annotated]
     for item, _, rle in shown:
@@ -52,6 +57,12 @@ def overlay(rgb: Picture, instances: Iterable[InstanceLabel]) -> Picture:
     for item, box, _ in sorted(shown, key=lambda entry: -entry[0].distance_m):  # near names over far ones
         if box is not None:
             _draw_box(picture, box, item.category, category_color(item.category_id))
+    for defect in defects:
+        if defect.annotated and defect.rle is not None and defect.bbox is not None:
+            mask = decode(defect.rle, (rgb.shape[0], rgb.shape[1])).astype(np.uint8)
+            edge = category_color(defect.category_id)
+            picture[(cv2.dilate(mask, BLOCK) > 0) & (mask == 0)] = edge
+            _draw_box(picture, defect.bbox, defect.kind, edge)
     return picture
 
 
@@ -87,7 +98,7 @@ def contact_sheet(
             rgb = decode_rgb(read_bytes(inside(folder, record.image)), record.width, record.height)
         except DatasetError as e:
             raise DatasetError(f"{record.image}: {e}") from e
-        picture = overlay(rgb, record.instances) if labels else rgb
+        picture = overlay(rgb, record.instances, record.defects) if labels else rgb
         pictures.append(_shrink(picture, max_width) if max_width else picture)
     if not pictures:
         raise DatasetError(f"{folder} holds no finished image: name the folder that `--out` named, or generate first")

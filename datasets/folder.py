@@ -52,6 +52,7 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         seed=seed,
         categories=recipe.category_names,
         stuff_categories=recipe.stuff_names,
+        defect_categories=recipe.defect_categories,
         outputs=recipe.outputs,
         recipe=recipe.model_dump(mode="json"),
         recipe_sha256=recipe_sha256(recipe),

@@ -102,8 +102,8 @@ class Hashes(Stored):
 class Record(Stored):
     """One finished image. `image`, `depth`, `ids` and `maps` are paths below the dataset's folder, forward slashes.
 
-    `maps` are the images that the scene's `outputs` ask for. `stuff` are the segments of the panoptic map that are no
-    objects, where that is asked for.
+    `maps` are the images that the scene's `outputs` ask for. `defects` are those of its objects, seen or not. `stuff`
+    are the segments of the panoptic map that are no objects, where that is asked for.
     `depth_saturated` counts pixels too far for 16 bits. `replays` are what transforms of albumentations drew, as its
     `ReplayCompose` tells it, in the order of the scene's sensor. `status` is "quarantined" only in `quarantine/`, and
     `reason` says why then. `device` is what rendered the colours, since a GPU rounds otherwise than a CPU does: "cpu",
@@ -121,8 +121,8 @@ class Record(Stored):
     split: str
     scene: Scene
     instances: tuple[InstanceLabel, ...]
-    defects: tuple[DefectLabel, ...] = ()
     verification: Verification
+    defects: tuple[DefectLabel, ...] = ()
     stuff: tuple[StuffLabel, ...] = ()
     depth_saturated: int = 0
     replays: tuple[dict[str, Any], ...] = ()
@@ -148,10 +148,10 @@ class DatasetInfo(Stored):
     """`dataset.json`: what the whole dataset was made from.
 
     `recipe` is the checked recipe as plain JSON, and `recipe_sha256` its `recipe_digest`; `settings` are the render
-    settings; `size` is (width, height) in pixels; `depth_unit_m` is how many
-    metres a value of 1 in a depth image means: the step of "png", 1 for "exr"; `stuff_categories` follow the categories
-    in semantic maps; `split_by` says what the splits never part; `outputs` are the annotations that the recipe asks
-    for; `license` is of the images, where the recipe states one; `transparency` is its policy for glass
+    settings; `size` is (width, height) in pixels; `depth_unit_m` is how many metres a value of 1 in a depth image
+    means: the step of "png", 1 for "exr"; `stuff_categories` follow the categories in semantic maps, and
+    `defect_categories` both; `split_by` says what the splits never part; `outputs` are the annotations that the recipe
+    asks for; `license` is of the images, where the recipe states one; `transparency` is its policy for glass
     (`LabelRules`); `notes` say what is odd about its mesh files (`scenes.notes`).
     """
 
@@ -160,6 +160,7 @@ class DatasetInfo(Stored):
     seed: int
     categories: tuple[str, ...]
     stuff_categories: tuple[str, ...] = ()
+    defect_categories: tuple[str, ...] = ()
     outputs: tuple[Output, ...] = ()
     recipe: dict[str, Any]
     recipe_sha256: Sha256

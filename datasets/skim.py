@@ -15,13 +15,15 @@ __all__ = ["skim"]
 # A quote inside a JSON string is written \", so that text that begins with a bare quote and holds a key is that key.
 ATTRIBUTES = b',"attributes":'
 NEXT_INSTANCE = b'}},{"id":'
-LAST_INSTANCE = b'}}],"verification":'
+AFTER_INSTANCES = b',"verification":'
 OBJECTS = b',"objects":['
 AFTER_OBJECTS = b'],"camera":'
 
 
 def skim(data: bytes) -> Any:
-    """`orjson.loads(data)` of a record, with `scene.objects` and every `attributes` left as text, an `orjson.Fragment`.
+    """`orjson.loads(data)` of a record, with `scene.objects` and every instance's `attributes` left as text.
+
+    That text is an `orjson.Fragment`. Defects, of which there are few, are parsed.
 
     What is left as text is not checked; `validate` does that. A record that is not laid out as `records.write_record`
     does it, one edited by hand for example, is parsed as a whole.
@@ -37,15 +39,16 @@ def skim(data: bytes) -> Any:
 
 def _skim(data: bytes) -> dict[str, Any]:
     """What is left when the copied texts are cut out must be JSON: a cut at a wrong place leaves a bracket too many."""
-    head, *tails = data.split(ATTRIBUTES)
+    after = data.index(AFTER_INSTANCES)
+    head, *tails = data[:after].split(ATTRIBUTES)
     start = head.index(OBJECTS) + len(OBJECTS) - 1
     end = head.index(AFTER_OBJECTS, start) + 1
     rest, texts = [head[:start], b"null", head[end:]], []
     for tail in tails:
-        cut = tail.rfind(NEXT_INSTANCE) + 1 or tail.index(LAST_INSTANCE) + 1
+        cut = tail.rfind(NEXT_INSTANCE) + 1 or len(tail) - len(b"}]")
         texts.append(orjson.Fragment(tail[:cut]))
         rest.append(tail[cut:])
-    record: dict[str, Any] = orjson.loads(b"".join(rest))
+    record: dict[str, Any] = orjson.loads(b"".join([*rest, data[after:]]))
     record["scene"]["objects"] = orjson.Fragment(head[start:end])
     for item, text in zip(record["instances"], texts, strict=True):
         item["attributes"] = text

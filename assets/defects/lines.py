@@ -15,6 +15,8 @@ __all__ = ["crack_layers", "crack_look", "scratch_layers", "scratch_look"]
 
 #: A stroke's edge is as soft as this share of its half width.
 SOFT = 0.35
+#: A line counts from this share of its strength on: fine ends lie between pixel centres, and are seen.
+SEEN = 0.25
 #: Branches that a crack may have; each grows once the crack is severe enough for it.
 BRANCHES = 7
 
@@ -34,7 +36,7 @@ def scratch_layers(defect: Defect) -> Layers:
     inside = strokes(x, y, lines)
     strength = crisp(inside, SOFT) * v["contrast"]
     height = -v["depth_mm"] * np.clip(inside, 0, 1)
-    return Layers(mask_of(strength, 0.5 * v["contrast"]), strength.astype(np.float32), None, height.astype(np.float32))
+    return Layers(mask_of(strength, SEEN * v["contrast"]), strength.astype(np.float32), None, height.astype(np.float32))
 
 
 def scratch_look(rng: np.random.Generator, material: Material, severity: float) -> Look:
@@ -63,7 +65,7 @@ def crack_layers(defect: Defect) -> Layers:
     inside = strokes(x, y, lines)
     strength = crisp(inside, 0.45) * v["contrast"]
     height = -0.4 * v["width_mm"] * np.clip(inside, 0, 1)
-    return Layers(mask_of(strength, 0.5 * v["contrast"]), strength.astype(np.float32), None, height.astype(np.float32))
+    return Layers(mask_of(strength, SEEN * v["contrast"]), strength.astype(np.float32), None, height.astype(np.float32))
 
 
 def crack_look(rng: np.random.Generator, material: Material, severity: float) -> Look:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ..records import read_info
 from ..splits import SPLITS
-from . import bop, label_studio, panoptic, polygons, yolo
+from . import anomaly, bop, label_studio, mvtec, pairs, panoptic, polygons, visa, yolo
 from .job import Job, Progress, Written, close_job, open_job
 
 __all__ = ["FORMATS", "Export", "Format", "export_dataset"]
@@ -28,8 +28,11 @@ FORMATS: dict[str, Format] = {
     "bop": Format(bop.write, bop.check),
     "coco-polygons": Format(polygons.write_coco_polygons),
     "label-studio": Format(label_studio.write),
+    "mvtec-ad": Format(mvtec.write, anomaly.check),
+    "pairs": Format(pairs.write, pairs.check),
     "panoptic": Format(panoptic.write, panoptic.check),
     "rf-detr": Format(polygons.write_rf_detr),
+    "visa": Format(visa.write, anomaly.check),
     "yolo": Format(yolo.write_outlines),
     "yolo-detect": Format(yolo.write_boxes),
 }

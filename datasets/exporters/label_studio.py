@@ -40,7 +40,7 @@ DECIMALS = 5
 def write(job: Job) -> Written:
     """Write the export."""
     told, holes = Written(), HoleCount()
-    job.put(job.out / "label_config.xml", _interface(job.info.categories).encode())
+    job.put(job.out / "label_config.xml", _interface((*job.info.categories, *job.info.defect_categories)).encode())
     for split in job.indices:
         with atomic_file(job.out / f"tasks_{split}.json") as file:
             before = b"[\n"

@@ -33,6 +33,10 @@ def check(dataset: Path) -> None:
 def write(job: Job) -> Written:
     """Write the export."""
     told = Written()
+    if job.info.defect_categories:
+        told.notes.append(
+            "defects are left out: a panoptic map has one segment for each pixel, and a defect is its part's"
+        )
     for split in job.indices:
         path = panoptic_path(job.out, split)
         with ExitStack() as stack:

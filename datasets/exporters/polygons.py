@@ -18,12 +18,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ..coco import annotation_id, categories, coco_path, head, image_entry
+from ..coco import all_categories, annotation_id, coco_path, head, image_entry
 from ..stream import CocoFile, damaged
 from .job import Job, Written
 from .outlines import Part, joined, parts_of
 
-__all__ = ["HoleCount", "outlined", "write_coco_polygons", "write_rf_detr"]
+__all__ = ["HoleCount", "annotated", "outlined", "write_coco_polygons", "write_rf_detr"]
 
 Json = dict[str, Any]
 
@@ -53,9 +53,14 @@ class HoleCount:
 
 
 def outlined(record: Json) -> list[tuple[Json, list[Part]]]:
-    """The annotated objects of a record with the parts of their visible masks."""
+    """The annotated objects and defects of a record with the parts of their visible masks."""
     size = (record["height"], record["width"])
-    return [(item, parts_of(item["rle"], item["bbox"], size)) for item in record["instances"] if item["annotated"]]
+    return [(item, parts_of(item["rle"], item["bbox"], size)) for item in annotated(record)]
+
+
+def annotated(record: Json) -> list[Json]:
+    """The annotated objects of a record, then its annotated defects."""
+    return [item for item in (*record["instances"], *record.get("defects", ())) if item["annotated"]]
 
 
 def write_coco_polygons(job: Job) -> Written:
@@ -71,7 +76,7 @@ def write_rf_detr(job: Job) -> Written:
 def _write(job: Job, places: Callable[[str], list[tuple[Path, Path]]]) -> Written:
     """Write each split; `places` gives the JSON files and image folders that get it."""
     told, holes = Written(), HoleCount()
-    top = head(job.info) | {"categories": categories(job.info.categories)}
+    top = head(job.info) | {"categories": all_categories(job.info)}
     for split in job.indices:
         with ExitStack() as stack:
             here = [(CocoFile(stack, path, top), folder) for path, folder in places(split)]

@@ -19,10 +19,12 @@ from typing import Any
 
 import yaml
 
+from ..coco import all_categories
+from ..records import DatasetInfo
 from ..stream import damaged
 from .job import Job, Written
 from .outlines import one_polygon
-from .polygons import HoleCount, outlined
+from .polygons import HoleCount, annotated, outlined
 
 __all__ = ["write_boxes", "write_outlines"]
 
@@ -34,13 +36,13 @@ DECIMALS = 7
 
 def write_outlines(job: Job) -> Written:
     """Write the export with an outline of each object."""
-    holes = HoleCount()
+    holes, classes = HoleCount(), _classes(job.info)
 
     def lines(record: Json) -> list[str]:
         found, scale = outlined(record), (record["width"], record["height"])
         for _, parts in found:
             holes.add(parts)
-        return [_line(item, (one_polygon(parts) / scale).ravel().tolist()) for item, parts in found]
+        return [_line(classes, item, (one_polygon(parts) / scale).ravel().tolist()) for item, parts in found]
 
     told = _write(job, lines)
     told.notes += holes.notes(one_polygon=True)
@@ -49,7 +51,13 @@ def write_outlines(job: Job) -> Written:
 
 def write_boxes(job: Job) -> Written:
     """Write the export with the box of each object."""
-    return _write(job, lambda record: [_line(i, _box(i, record)) for i in record["instances"] if i["annotated"]])
+    classes = _classes(job.info)
+    return _write(job, lambda record: [_line(classes, item, _box(item, record)) for item in annotated(record)])
+
+
+def _classes(info: DatasetInfo) -> dict[int, int]:
+    """Category id → class: objects, then defects, without the room that COCO's ids leave for stuff."""
+    return {category["id"]: k for k, category in enumerate(all_categories(info))}
 
 
 def _write(job: Job, lines: Callable[[Json], list[str]]) -> Written:
@@ -65,7 +73,9 @@ def _write(job: Job, lines: Callable[[Json], list[str]]) -> Written:
                 job.copy(record["image"], job.out / "images" / split / name)
             job.put((job.out / "labels" / split / name).with_suffix(".txt"), "".join(f"{s}\n" for s in text).encode())
             told.annotations += len(text)
-    data = {split: f"images/{split}" for split in job.indices} | {"names": dict(enumerate(job.info.categories))}
+    data = {split: f"images/{split}" for split in job.indices} | {
+        "names": {k: category["name"] for k, category in enumerate(all_categories(job.info))}
+    }
     job.put(job.out / "data.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True).encode())
     return told
 
@@ -76,5 +86,7 @@ def _box(item: Json, record: Json) -> list[float]:
     return [(x + w / 2) / width, (y + h / 2) / height, w / width, h / height]
 
 
-def _line(item: Json, shares: list[float]) -> str:
-    return " ".join([str(item["category_id"] - 1), *(f"{round(share, DECIMALS):.{DECIMALS}g}" for share in shares)])
+def _line(classes: dict[int, int], item: Json, shares: list[float]) -> str:
+    return " ".join(
+        [str(classes[item["category_id"]]), *(f"{round(share, DECIMALS):.{DECIMALS}g}" for share in shares)]
+    )

@@ -65,7 +65,7 @@ def thing(i: int) -> dict[str, Any]:
                  "unit": None, "up": None, "sha256": "0" * 64},
         "materials": {"body": {"family": "zinc", "values": wear, "seed": 347877650 + i, "texture": None}},
         "scale": 1.0, "world_T_object": MATRIX, "velocity_m_s": [0.0, 0.0, 0.0], "spin_rad_s": [0.0, 0.0, 0.0],
-        "see_through": [], "cut_out": [],
+        "see_through": [], "cut_out": [], "defects": [],
         "parameters": {"objects.assets": {"value": 3, "quantile": 0.6712937014128374},
                        "objects.assets.3.params.size": {"value": "M6", "quantile": 0.11825764150153761},
                        "objects.assets.3.params.series": {"value": "normal", "quantile": None},
@@ -89,7 +89,8 @@ def record() -> Any:
     }  # fmt: skip
     whole = {"index": 0, "width": 640, "height": 480, "scene": scene,
              "instances": [instance(i) for i in range(PER_IMAGE)],
-             "verification": {"passed": True}, "hashes": dict.fromkeys(("rgb", "ids", "depth", "labels"), "0" * 64),
+             "verification": {"passed": True}, "defects": [],
+             "hashes": dict.fromkeys(("rgb", "ids", "depth", "labels"), "0" * 64),
              "device": "cpu", "maps": {}}  # fmt: skip
     return skim(orjson.dumps(whole))
 

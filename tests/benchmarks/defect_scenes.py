@@ -40,15 +40,16 @@ def _asset(kind: str, family: str, n: int) -> dict[str, Any]:
     """A part of 40 to 70 mm that can have the kind, of that family."""
     k = KINDS[kind]
     if k.features is not None:
-        return [
+        parts: list[dict[str, Any]] = [
             {"category": "part", "shape": "gear", "params": {"module_m": 0.002, "teeth": 22}},
             {"category": "part", "shape": "die", "scale": 2.5},
             {"category": "part", "shape": "flange", "params": {"diameter_m": 0.06}, "pose": "upright"},
-        ][n % 3]
+        ]
+        return parts[n % len(parts)]
     if family == "printed":
         return {"category": "part", "shape": "carton", "params": {"x_m": 0.06, "y_m": 0.05, "z_m": 0.03}}
     box = {"shape": "box", "params": {"x_m": 0.06, "y_m": 0.05, "z_m": 0.012, "edge_m": 0.001}}
-    drum = {"shape": "cylinder", "params": {"diameter_m": 0.05, "height_m": 0.06}}
+    drum = {"shape": "cylinder", "params": {"radius_m": 0.025, "height_m": 0.06}}
     return {"category": "part", **(drum if n % 4 == 3 else box), "materials": family}
 
 
@@ -126,7 +127,7 @@ def pair(engine: Any, scene: Scene, samples: int) -> Pair:
     (label,) = defect_labels(scene, meshes, frame, rays)
     found = compare_defects(compare(raw, join_ids(rays.ids, rays.stuff)), scene, meshes, frame, rays)
     cut = np.s_[y0:y1, x0:x1]
-    lost = decode(label.absent_rle, ids.shape) if label.absent_rle else np.zeros(ids.shape, bool)
+    lost = decode(label.absent_rle, (SIZE[1], SIZE[0])) if label.absent_rle else np.zeros(ids.shape, bool)
     return Pair(box, view(scene, fine), view(scene, sound), (bits > 0)[cut], lost[cut], label, found.passed)
 
 

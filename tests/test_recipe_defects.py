@@ -9,6 +9,7 @@ import pytest
 
 from scenewright.assets.defects.kind import Grows, Kind
 from scenewright.assets.defects.kinds import KINDS
+from scenewright.assets.materials import FAMILIES
 from scenewright.errors import RecipeError
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.sample import FIXED, sample
@@ -94,6 +95,12 @@ def test_places_have_to_be_on_some_asset() -> None:
         make(objects=objects, defects={"kinds": [{"kind": "stain", "region": "thread"}]})
     with pytest.raises(RecipeError, match="test_lost needs an asset with a screw, and this recipe has none; its"):
         make(defects={"kinds": "test_lost"})
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_kinds_are_on_materials_that_there_are(name: str) -> None:
+    """The families of a kind exist: a misspelt one would just never have the defect."""
+    assert (KINDS[name].families or set()) <= set(FAMILIES)
 
 
 def test_rules_do_not_set_defects() -> None:

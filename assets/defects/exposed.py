@@ -11,7 +11,7 @@ STEEL: RGB = (0.56, 0.56, 0.57)
 BRIGHT: RGB = (0.80, 0.80, 0.79)
 
 #: Families of bare or thinly covered metal.
-METALS = frozenset({"brushed_steel", "cast_steel", "zinc", "brass", "black_oxide", "machined", "anodised"})
+METALS = frozenset({"brushed_steel", "cast_steel", "zinc", "brass", "black_oxide", "turned", "milled", "anodised"})
 #: Families with something on top that can come off.
 COATED = frozenset({
     "painted_metal", "powder_coat", "zinc", "black_oxide", "anodised", "printed", "wood", "ceramic", "leather",
@@ -21,7 +21,8 @@ COATED = frozenset({
 #: Family → colour, roughness, metallic of what lies below. The others show their own substance, paler or darker.
 BELOW: dict[str, tuple[RGB, float, float]] = {
     "brushed_steel": (BRIGHT, 0.16, 1.0),
-    "machined": (BRIGHT, 0.16, 1.0),
+    "turned": (BRIGHT, 0.16, 1.0),
+    "milled": (BRIGHT, 0.16, 1.0),
     "anodised": (BRIGHT, 0.25, 1.0),
     "cast_steel": (STEEL, 0.28, 1.0),
     "zinc": ((0.40, 0.40, 0.42), 0.35, 1.0),

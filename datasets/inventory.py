@@ -21,7 +21,7 @@ from .coco import coco_path
 from .coco_keypoints import keypoints_path
 from .files import TEMPORARY, inside
 from .panoptic import panoptic_path
-from .records import DatasetInfo, indices
+from .records import TWINS, DatasetInfo, indices
 from .splits import SPLITS
 
 __all__ = ["Finding", "derived_paths", "inventory"]
@@ -55,8 +55,9 @@ def derived_paths(outputs: Iterable[Output]) -> list[Path]:
 def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every file that should not be there, and every one that should; `info` None: dataset.json cannot be read."""
     maps = map_names(info.outputs if info else MAPS)
+    twins = {TWINS} if info is None or (info.defect_categories and folder.name != TWINS) else set()
     for path in sorted(folder.iterdir()):
-        if path.name not in {*TOP, *maps} and not _left(path):
+        if path.name not in {*TOP, *maps, *twins} and not _left(path):
             yield Finding("warning", path.name, "a foreign file at the top of the dataset: move it elsewhere")
     for place in (folder, *(folder / name for name in sorted({*TOP, *maps})), *sorted(folder.glob("quarantine/*/"))):
         for path in sorted(place.glob(TEMPORARY)) if place.is_dir() else ():
@@ -102,14 +103,16 @@ def _annotations(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
 def _assets(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every asset must have the content that its name says, and every one that the recipe names must be there."""
     held = set()
-    for path in sorted(p for p in (folder / "assets").glob("*") if not _left(p)):
+    # Twins are made of what the dataset above them holds.
+    place = folder.parent if folder.name == TWINS and (folder.parent / "dataset.json").is_file() else folder
+    for path in sorted(p for p in (place / "assets").glob("*") if not _left(p)):
         name, match = f"assets/{path.name}", STORED_NAME.fullmatch(path.name)
         if match is None:
             yield Finding("warning", name, "a foreign file: assets/ holds <sha256><suffix>; move it elsewhere")
             continue
         held.add(match[1])
         try:
-            if _sha256(inside(folder, name)) != match[1]:
+            if _sha256(inside(place, name)) != match[1]:
                 yield Finding("error", name, "does not have the content that its name says: restore the file")
         except (ScenewrightError, OSError) as error:
             yield Finding("error", name, f"cannot be read: {error}")

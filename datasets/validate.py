@@ -26,6 +26,7 @@ from .maps import decode as decode_map
 from .panoptic import write_panoptic
 from .png import decode_ids, decode_rgb, pixels_sha256
 from .records import (
+    TWINS,
     DatasetInfo,
     DepthFormat,
     Record,
@@ -42,6 +43,7 @@ from .records import (
     scene_sha256,
 )
 from .splits import SPLITS, split_group, split_of
+from .validate_defects import defect_messages, twin_findings
 
 __all__ = ["Finding", "validate"]
 
@@ -80,6 +82,9 @@ def validate(folder: Path) -> Iterator[Finding]:
         for message in _guarded(lambda: _info(folder, info)):
             yield Finding("error", "dataset.json", message)
         yield from _coco(folder, info, sound)
+    if (folder / TWINS / "records").is_dir():
+        yield from (Finding(f.severity, f"{TWINS}/{f.path}", f.message) for f in validate(folder / TWINS))
+        yield from twin_findings(folder)
 
 
 def _guarded(check: Callable[[], Messages]) -> Messages:
@@ -131,6 +136,9 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
         return
     if scene.seed != info.seed or scene.recipe_sha256 != info.recipe_sha256:
         yield "comes from another recipe or seed than dataset.json says: datasets must not be mixed in one folder"
+    if scene.defect_categories != info.defect_categories:
+        known = f"dataset.json {info.defect_categories}"
+        yield f"has kinds of defects {scene.defect_categories}, {known}: datasets must not be mixed"
     if scene.categories != info.categories:
         yield f"has categories {scene.categories}, dataset.json {info.categories}: datasets must not be mixed"
     if scene.outputs != info.outputs:
@@ -195,6 +203,7 @@ def _labels(folder: Path, record: Record) -> Messages:
             yield f"object {item.id} is labelled {item.category!r}, its scene says {thing.category!r}: render it again"
         for message in _guarded(lambda i=item: _rules(i, record, ids)):  # type: ignore[misc]  # i is bound now
             yield f"object {item.id}: {message}"
+    yield from _guarded(lambda: defect_messages(record, ids))
 
 
 def _rules(item: InstanceLabel, record: Record, ids: npt.NDArray[np.uint16]) -> Messages:

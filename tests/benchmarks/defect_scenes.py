@@ -21,14 +21,14 @@ from scenewright.scenes.scene import Scene
 
 __all__ = ["Pair", "pair", "scenes"]
 
-SIZE = (256, 192)
+SIZE = (192, 144)
 #: Materials for kinds that occur on all.
 USUAL = (
     "painted_metal", "brushed_steel", "plastic", "wood", "ceramic", "fabric", "zinc", "concrete", "brass", "paper",
     "powder_coat", "cast_steel", "cardboard", "rubber", "black_oxide",
 )  # fmt: skip
 #: Around a defect's box, pixels: what is farther away is looked at by nobody here.
-MARGIN = 14
+MARGIN = 8
 #: Light on every part that shows relief: a softbox from one side, and a studio around.
 LIGHT: dict[str, Any] = {
     "world": {"hdri": "studio", "strength": 0.4},

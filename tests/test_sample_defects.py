@@ -373,3 +373,17 @@ def test_scaled_objects_have_patches_in_true_millimetres() -> None:
         assert np.linalg.norm(d.to_patch[:3, :3], axis=1) == pytest.approx([1000 * item.scale] * 3)
         assert np.linalg.det(d.to_patch[:3, :3]) > 0
         assert axis(d) @ anchor(d) > 0, "boxes and discs are convex, and their origin lies inside"
+
+
+def test_what_was_tried_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The meshes that drawing has made serve the render: a defect's form is computed once."""
+    calls: list[int] = []
+
+    def count(mesh: Mesh, defect: Defect) -> Mesh:
+        calls.append(defect.id)
+        return replace(mesh, vertices=mesh.vertices * 0.99999)
+
+    monkeypatch.setitem(KINDS, "test_form", replace(FORM, damage=count, look=KINDS["stain"].look))
+    scene = sample(boxes(kinds="test_form", count=3), 0)
+    meshes_of(scene)
+    assert calls == [d.id for d in scene.objects[0].defects] and len(calls) == 3

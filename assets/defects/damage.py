@@ -29,14 +29,13 @@ def damaged(mesh: Mesh, defects: Sequence[Defect]) -> Mesh:
     formed = [d for d in defects if KINDS[d.kind].damage is not None]
     if not formed:
         return mesh
-    key = mesh.exact, mesh.sha256, orjson.dumps([d.model_dump(mode="json") for d in formed])
+    # Drawing a defect tries it before it has its look, which changes no form; and tries the next one on what it left.
+    key = mesh.exact, mesh.sha256, orjson.dumps([d.model_dump(mode="json", exclude={"look"}) for d in formed])
     return _meshes.get(key, lambda: _damaged(mesh, formed))
 
 
 def _damaged(mesh: Mesh, defects: Sequence[Defect]) -> Mesh:
+    damage = KINDS[defects[-1].kind].damage
+    assert damage is not None
     size = tuple(float(x) for x in mesh.extents)
-    for defect in defects:
-        damage = KINDS[defect.kind].damage
-        assert damage is not None
-        mesh = damage(mesh, defect)
-    return replace(mesh, nominal_m=size)  # type: ignore[arg-type]  # three
+    return replace(damage(damaged(mesh, defects[:-1]), defects[-1]), nominal_m=size)  # type: ignore[arg-type]  # three

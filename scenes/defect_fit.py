@@ -27,6 +27,8 @@ PLACES = 256
 REACH, LEAST, ROUGH = 0.6, 0.03, 0.25
 #: What is lowered stays within reach when it is lowered by so many of its depths.
 DEPTHS = 1.5
+#: A ray that asks for the far side of a wall starts so far in it.
+BELOW_MM = 0.01
 #: Rays along each side of a feature, to see of which part it is.
 GRID = 9
 
@@ -131,6 +133,13 @@ class Target:
             reach_mm=float(f"{reach + DEPTHS * depth_mm:.3g}"),
             points=starts[landed] + away[landed, None] * down[landed],
         )
+
+    def thickness(self, to_patch: Vec) -> float:
+        """How far the material goes on below the middle of a sheet, mm; inf where nothing ends it."""
+        back = np.linalg.inv(to_patch)
+        start, down = back[:3, 3] - BELOW_MM * back[:3, 2], -back[:3, 2]
+        (away,), _ = self._tracer.first_faces(down[None].astype(np.float32), start[None].astype(np.float32))
+        return round(float(away) + BELOW_MM, 4)
 
     def part_below(self, size_mm: tuple[float, float], reach_mm: float, to_patch: Vec) -> str:
         """The part of which a sheet covers most; "" where it covers nothing."""

@@ -33,6 +33,8 @@ SPOTS, KINDS_TRIED = 12, 6
 WELL, ENOUGH = 0.85, 0.15
 #: A change of form is computed for so many spots at most.
 TRIALS = 6
+#: What is taken out of a wall leaves some of it: the wall is so many times as thick as that is deep.
+THROUGH = 1.5
 #: Two single defects of an object share at most so much of the later one; in a cluster they may share more.
 SHARED, SHARED_IN_CLUSTER = 0.1, 0.6
 #: A form that changes may not go below what the sound part lies on, by more than this, metres.
@@ -213,13 +215,15 @@ class _Try:
         """(share that lands, defect, middle): those that land well as they come, then the others, the best first."""
         turns = self.draws.rng(f"{self.path}.turn")
         most = SHARED if near is None else SHARED_IN_CLUSTER
-        moved = self.kind.depth(template.values) if self.kind.damage and self.kind.depth else 0.0
+        lowered = self.kind.depth(template.values) if self.kind.damage and self.kind.depth else 0.0
         others: list[tuple[float, Defect, Vec]] = []
         for spot in islice(self._spots(region, near), SPOTS):
             spot = self.part.ground.levelled(spot, min(template.size_mm) / 2000 / self.part.item.scale)
             to_patch = patch(spot, float(turns.uniform(0, 2 * np.pi)), self.part.item.scale)
-            landing = self.part.target.land(sheet, to_patch, spot, self.kind.facing, moved)
+            landing = self.part.target.land(sheet, to_patch, spot, self.kind.facing, lowered)
             share = round(landing.share, 3)
+            if self.kind.inside is not None and self.part.target.thickness(to_patch) < THROUGH * lowered:
+                continue
             if share < ENOUGH or landing.covered([d.defect for d in self.before]) > most:
                 continue
             reach = round(landing.reach_mm + self._sunk_mm(template), 9)

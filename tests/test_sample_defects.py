@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -324,6 +325,20 @@ def test_a_changed_form_does_not_sink(monkeypatch: pytest.MonkeyPatch) -> None:
         for meshes in (meshes_of(scene), meshes_of(scene.twin)):
             world = meshes[item.id].vertices @ item.pose[:3, :3].T * item.scale + item.pose[:3, 3]
             assert world[:, 2].min() > -2.1e-5
+
+
+def deep(depth_mm: float) -> Callable[[Mapping[str, float]], float]:
+    return lambda values: depth_mm
+
+
+def test_what_is_taken_out_leaves_some_of_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind that hollows a part out lies where the wall is half as thick again as it is deep, or nowhere."""
+    hollow = replace(FORM, damage=lambda mesh, defect: mesh, inside=lambda rng, material, severity: material)
+    for depth, sides in ((15.0, {0, 1}), (22.0, {0}), (30.0, set())):
+        monkeypatch.setitem(KINDS, "test_hollow", replace(hollow, depth=deep(depth)))
+        found = [d for _, _, d in defects_of(boxes(placement="area", kinds="test_hollow"), 25)]
+        assert {axis_ for axis_, _ in faces_of_the_box(found)} <= sides
+        assert len(found) > 15 or not sides
 
 
 def test_families_decide_where_kinds_are(monkeypatch: pytest.MonkeyPatch) -> None:

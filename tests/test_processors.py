@@ -27,16 +27,20 @@ OLD_PROCESSOR = {
     "OPENBLAS_CORETYPE": "Nehalem",
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-AVX512F,-AVX2_Usable,-FMA_Usable",
 }
-#: Recipe, number of objects, how many scenes.
-SCENES = [("hardware", 6, 3), ("tabletop", 4, 1), ("pegboard", 4, 2)]
+#: Recipe, number of objects, how many scenes, and whether each object has defects.
+SCENES = [("hardware", 6, 3, False), ("tabletop", 4, 1, False), ("pegboard", 4, 2, False), ("hardware", 4, 2, True)]
+DEFECTS = "defects={rate: 1, count: 2, clustered: 0.5, kinds: [{kind: stain, region: [edge, all]}, scratch, dent]}"
 
 
 def everything() -> dict[str, str]:
     """The hash of a mesh of every shape, and the JSON of some scenes."""
     drawn = {name: rand(np.random.default_rng(0), name, {}) for name in SHAPES}
     meshes = {name: build(name, params).sha256 for name, params in drawn.items()}
-    recipes = [(load(name, [f"objects.count={count}"]), scenes) for name, count, scenes in SCENES]
-    return meshes | {f"{r.name} {i}": sample(r, i).to_json() for r, scenes in recipes for i in range(scenes)}
+    scenes: dict[str, str] = {}
+    for name, count, images, marred in SCENES:
+        recipe = load(name, [f"objects.count={count}", *([DEFECTS] if marred else [])])
+        scenes |= {f"{name} {'marred ' if marred else ''}{i}": sample(recipe, i).to_json() for i in range(images)}
+    return meshes | scenes
 
 
 def test_scenes_and_meshes_do_not_depend_on_the_processor() -> None:

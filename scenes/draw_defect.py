@@ -226,19 +226,13 @@ class _Try:
                 continue
             if share < ENOUGH or landing.covered([d.defect for d in self.before]) > most:
                 continue
-            reach = round(landing.reach_mm + self._sunk_mm(template), 9)
-            at = {"patch_T_object": matrix(to_patch), "reach_mm": reach, "region": region}
+            at = {"patch_T_object": matrix(to_patch), "reach_mm": landing.reach_mm, "region": region}
             defect = template.model_copy(update={**at, "part": self.part.ground.part(spot.faces[0])})
             if share >= WELL:
                 yield share, defect, spot.point
             else:
                 others.append((share, defect, spot.point))
         yield from sorted(others, key=lambda f: -f[0])
-
-    def _sunk_mm(self, template: Defect) -> float:
-        """How far a change of form lowers the surface, which it must not take out of its patch's reach."""
-        kind = self.kind
-        return kind.depth(template.values) if kind.damage is not None and kind.depth is not None else 0.0
 
     def _on_feature(self, template: Defect) -> tuple[Defect, Vec]:
         """On one of the features that the camera sees, or of all where it sees none of the object."""

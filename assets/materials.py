@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import AssetError
+from .families_broken import BROKEN
 from .families_glossy import GLOSSY
 from .families_machined import MACHINED
 from .families_metals import METALS
@@ -22,7 +23,7 @@ __all__ = ["FAMILIES", "Family", "Palette", "Range", "material", "material_rand"
 #: Seeds are drawn below this bound, so that they survive JSON readers that keep numbers as 32-bit integers.
 SEED_BOUND = 2**31
 
-FAMILIES: dict[str, Family] = {**METALS, **NATURAL, **POLYMERS, **GLOSSY, **PATTERNED, **PICTURED, **MACHINED}
+FAMILIES: dict[str, Family] = {**METALS, **NATURAL, **POLYMERS, **GLOSSY, **PATTERNED, **PICTURED, **MACHINED, **BROKEN}
 
 
 def material(family: str, values: Mapping[str, float | RGB], seed: int, texture: Texture | None = None) -> Material:

@@ -12,6 +12,7 @@ from ..assets.defects.patch import Mark
 from ..assets.material import FileRef, Material, Texture
 from ..assets.materials import material
 from ..errors import AssetError
+from .shader_broken import fractured
 from .shader_glossy import acrylic, felt, marbled, speckled
 from .shader_graph import Graph
 from .shader_leather import leather
@@ -58,6 +59,7 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
     "turned": turned,
     "milled": milled,
     "anodised": anodised,
+    "fractured": fractured,
 }
 
 

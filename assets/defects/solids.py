@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .chips import blister_damage, chip_damage
 from .displace import BURR_END, RIM_END, dent_damage, dent_layers, gouge_damage, gouge_layers, gouge_look
 from .kind import Grows, Kind
+from .substance import broken, kept
 
 __all__ = ["SOLIDS"]
 
@@ -27,5 +29,24 @@ SOLIDS: dict[str, Kind] = {
         },
         size=lambda v: (1.3 * RIM_END * v["width_mm"], 1.12 * RIM_END * v["width_mm"]),
         layers=dent_layers, damage=dent_damage, facing=0.1, depth=lambda v: v["depth_mm"],
+    ),
+    "chip": Kind(
+        category="chip", description="a flake broken out of an edge, with ripples like those of a shell",
+        values={
+            "width_mm": Grows(0.07, 0.34, "its length, mm", of_size=True, least=0.4),
+            "depth_mm": Grows(0.020, 0.10, "depth, mm", of_size=True, least=0.1),
+        },
+        size=lambda v: (1.5 * v["width_mm"], 1.5 * v["width_mm"]),
+        damage=chip_damage, inside=broken, regions={"edge": 1.0}, facing=-0.2, depth=lambda v: v["depth_mm"],
+    ),
+    "bubble": Kind(
+        category="bubble", description="a gas bubble that has burst at the surface: a round hole with a narrow mouth",
+        families=frozenset({"glass", "acrylic", "ceramic"}),
+        values={
+            "width_mm": Grows(0.02, 0.10, "its diameter, mm", of_size=True, least=0.2),
+            "depth_mm": Grows(0.014, 0.066, "depth, mm", of_size=True, least=0.14),
+        },
+        size=lambda v: (1.3 * v["width_mm"], 1.3 * v["width_mm"]),
+        damage=blister_damage, inside=kept, facing=-1.0, depth=lambda v: v["depth_mm"],
     ),
 }  # fmt: skip

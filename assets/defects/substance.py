@@ -1,0 +1,36 @@
+"""What comes to light where a part has broken, as a material of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..material import Material
+from ..materials import SEED_BOUND, material
+from .exposed import exposed
+
+__all__ = ["broken", "kept"]
+
+#: Families that break as smooth as glass.
+SMOOTH = frozenset({"glass", "acrylic", "marbled", "speckled"})
+
+
+def broken(rng: np.random.Generator, below: Material, severity: float) -> Material:
+    """The surface of a break through a material: grains of its substance; glass stays glass."""
+    grain, seed = round(float(rng.uniform(0.12, 0.35)), 9), int(rng.integers(SEED_BOUND))
+    if below.family == "glass":
+        return below
+    look = exposed(below)
+    smooth = below.family in SMOOTH
+    values = {
+        "colour": look.colour,
+        "roughness": 0.2 if smooth else max(0.35 if look.metallic else 0.6, look.roughness or 0.0),
+        "metallic": look.metallic or 0.0,
+        "grain_mm": grain,
+        "relief": 0.15 if smooth else 0.6,
+    }
+    return material("fractured", values, seed)
+
+
+def kept(rng: np.random.Generator, below: Material, severity: float) -> Material:
+    """The material of the part itself, for surfaces that set before they were hurt."""
+    return below

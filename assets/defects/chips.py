@@ -66,5 +66,5 @@ def blister_damage(mesh: Mesh, defect: Defect) -> Mesh:
     long, radius = 1 + 0.25 * rng.random(), v["width_mm"] / 2
     points, faces = _ball(radius, 0.8 * np.pi)
     points = points * (long, 1 / long, 1)
-    points[:, 2] -= v["depth_mm"] - radius
+    points[:, 2] -= v["sunk"] * v["width_mm"] - radius
     return subtracted(mesh, (from_patch(defect, points), faces), defect)

@@ -32,7 +32,7 @@ BESIDE = 1.25
 #: Heights of the waves of a break, in millimetres per millimetre of the tooth's thickness, from coarse to fine.
 WAVES = ((1.0, 0.10), (1.7, 0.07), (2.9, 0.05), (5.1, 0.03), (8.3, 0.018), (13.0, 0.010))
 #: Points of a break along each side.
-BREAK = 49
+BREAK = 33
 
 
 def tooth_damage(mesh: Mesh, defect: Defect) -> Mesh:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .chips import blister_damage, chip_damage
 from .displace import BURR_END, RIM_END, dent_damage, dent_layers, gouge_damage, gouge_layers, gouge_look
 from .kind import Grows, Kind
+from .missing import hole_layers, pip_damage, screw_damage, tooth_damage
 from .substance import broken, kept
 
 __all__ = ["SOLIDS"]
@@ -44,9 +45,23 @@ SOLIDS: dict[str, Kind] = {
         families=frozenset({"glass", "acrylic", "ceramic"}),
         values={
             "width_mm": Grows(0.02, 0.10, "its diameter, mm", of_size=True, least=0.2),
-            "depth_mm": Grows(0.014, 0.066, "depth, mm", of_size=True, least=0.14),
+            "sunk": Grows(0.62, 0.78, "its depth, in diameters", least=0.55, most=0.9),
         },
         size=lambda v: (1.3 * v["width_mm"], 1.3 * v["width_mm"]),
-        damage=blister_damage, inside=kept, facing=-1.0, depth=lambda v: v["depth_mm"],
+        damage=blister_damage, inside=kept, facing=-1.0, depth=lambda v: v["sunk"] * v["width_mm"],
+    ),
+    "missing_tooth": Kind(
+        category="missing_part", description="a tooth broken off, a rough stub of it left", features="tooth",
+        values={"remains": Grows(0.5, 0.06, "height of the stub, in heights of the tooth", most=0.6)},
+        size=lambda v: (1.0, 1.0), damage=tooth_damage, inside=broken, facing=-1.0,
+    ),
+    "missing_pip": Kind(
+        category="missing_part", description="a pip that was never made: all of it or none", features="pip",
+        values={}, size=lambda v: (1.0, 1.0), damage=pip_damage, facing=-1.0,
+    ),
+    "missing_screw": Kind(
+        category="missing_part", description="a screw that was never put in, its hole shows: all of it or none",
+        features="screw", values={}, size=lambda v: (1.0, 1.0),
+        layers=hole_layers, damage=screw_damage, facing=-0.95,
     ),
 }  # fmt: skip

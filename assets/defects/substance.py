@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..material import Material
+from ..material import RGB, Material
 from ..materials import SEED_BOUND, material
 from .exposed import exposed
 
@@ -21,7 +21,7 @@ def broken(rng: np.random.Generator, below: Material, severity: float) -> Materi
         return below
     look = exposed(below)
     smooth = below.family in SMOOTH
-    values = {
+    values: dict[str, float | RGB] = {
         "colour": look.colour,
         "roughness": 0.2 if smooth else max(0.35 if look.metallic else 0.6, look.roughness or 0.0),
         "metallic": look.metallic or 0.0,

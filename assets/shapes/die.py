@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import manifold3d
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..mesh import Mesh
+from ..mesh import Feature, Mesh
 from .base import Params, Points, Solid, arc, centred, from_manifold, moved, number, revolve, to_manifold
 from .completed import completed, within
 from .primitives import rounded_box
@@ -88,7 +89,7 @@ class DieParams(Params):
 
 
 def die(p: DieParams) -> Mesh:
-    """The die with 1 up; parts body and pips.
+    """The die with 1 up; parts body and pips, features "pip 1.1", "pip 2.1", "pip 2.2" … by value.
 
     Keypoints: face_1 … face_6, the middle of each face's plane, and corner_0 … corner_7 on the rounded corners (bits
     x, y, z of the number choose the side).
@@ -107,7 +108,20 @@ def die(p: DieParams) -> Mesh:
     reach = min(half - p.edge_m * (1 - 1 / np.sqrt(3)), p.ball * p.size_m / np.sqrt(3))
     for i in range(8):
         points[f"corner_{i}"] = reach * np.array([1 if i >> axis & 1 else -1 for axis in range(3)])
-    return centred(v, f, face_part=part, part_names=("body", "pips"), keypoints=points, smooth_angle_deg=25)
+    made = centred(v, f, face_part=part, part_names=("body", "pips"), keypoints=points, smooth_angle_deg=25)
+    return replace(made, features=_features(p))
+
+
+def _features(p: DieParams) -> dict[str, Feature]:
+    """The pips as what may have been forgotten; the die's middle is the mesh's."""
+    numbered = [f"pip {value}.{k + 1}" for value in NORMALS for k in range(value)]
+    across = 2.3 * p.pip_m  # the broken rim is 1.1 pips in radius, the next pip begins at 1.3
+    frames = {}
+    for name, (at, normal) in zip(numbered, _pip_places(p), strict=True):
+        frame = np.eye(4)
+        frame[:3, :3], frame[:3, 3] = _facing(normal), at
+        frames[name] = Feature("pip", "fill", frame, (across, across), 1.2 * p.pip_depth_m)
+    return frames
 
 
 def _pip_places(p: DieParams) -> list[tuple[Points, tuple[int, int, int]]]:

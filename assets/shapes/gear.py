@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..mesh import Mesh
+from ..mesh import Feature, Mesh, snap
 from .base import ROUNDING_M, Params, Points, centred, number
 from .completed import completed, within
 from .fastener_tables import MM
@@ -91,7 +92,10 @@ class GearParams(Params):
 
 
 def gear(p: GearParams) -> Mesh:
-    """The gear, hub up, a tooth on +x, metres. Keypoints: both face centres, hub, tips of four teeth, bore mouth."""
+    """The gear, hub up, a tooth on +x, metres; features "tooth 1" …, from +x on.
+
+    Keypoints: both face centres, hub, tips of four teeth, bore mouth.
+    """
     module, width, top = p.module_m / MM, p.width_m / MM, (p.width_m + p.hub_length_m) / MM
     teeth, bore = tooth_outline(p), _bore_outline(p)
     bevel, ease = 0.07 * module, 0.02 * p.bore_m / MM
@@ -110,7 +114,23 @@ def gear(p: GearParams) -> Mesh:
         "hub_center": np.array([0, 0, top]),
         **{name: np.array([tip * np.cos(a), tip * np.sin(a), width / 2]) for name, a in spots.items()},
     }
-    return centred(vertices * MM, faces, keypoints={k: v * MM for k, v in keypoints.items()})
+    made = centred(vertices * MM, faces, keypoints={k: v * MM for k, v in keypoints.items()})
+    bottom = np.asarray(made.keypoints["bottom_center"])
+    return replace(made, features={f"tooth {i + 1}": _tooth(p, i, bottom) for i in range(p.teeth)})
+
+
+def _tooth(p: GearParams, i: int, bottom: Points) -> Feature:
+    """Tooth `i` as what can break off at its root: x along the pitch circle, y along the axis, z out.
+
+    It takes up what lies between the middles of the gaps beside it, on the root circle.
+    """
+    angle, root = 2 * np.pi * i / p.teeth, p.root_diameter_m / 2
+    out, along = np.array([np.cos(angle), np.sin(angle), 0]), np.array([-np.sin(angle), np.cos(angle), 0])
+    frame = np.eye(4)
+    frame[:3, :3] = np.column_stack([along, (0, 0, 1), out])
+    frame[:3, 3] = bottom + root * out + (0, 0, p.width_m / 2)
+    across = 2 * root * np.sin(np.pi / p.teeth)
+    return Feature("tooth", "cut", snap(frame), (across, 1.1 * p.width_m), p.tip_diameter_m / 2 - root)
 
 
 def gear_rand(rng: np.random.Generator, given: Mapping[str, object]) -> GearParams:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.sample import sample
 from scenewright.scenes.scene import Scene
 
-__all__ = ["Pair", "pair", "scenes"]
+__all__ = ["Pair", "case", "pair", "scenes"]
 
 SIZE = (192, 144)
 #: Materials for kinds that occur on all.
@@ -53,30 +54,39 @@ def _asset(kind: str, family: str, n: int) -> dict[str, Any]:
     return {"category": "part", **(drum if n % 4 == 3 else box), "materials": family}
 
 
-def scenes(kind: str, first: int = 0) -> Iterator[tuple[int, str, Scene]]:
+def families(kind: str) -> list[str]:
+    """The materials on which a kind is looked at, the usual ones first."""
+    on = KINDS[kind].families
+    found = [f for f in USUAL if on is None or f in on]
+    return found + [f for f in sorted(on or ()) if f in FAMILIES and f not in found and f != "textured"]
+
+
+def case(kind: str, n: int, severity: float | None = None) -> tuple[str, Scene]:
+    """Material and scene of the n-th case of a kind; without a defect where the kind found no place."""
+    several = families(kind)
+    family = several[n % len(several)]
+    bad = {"dist": "uniform", "low": 0.15, "high": 1.0} if severity is None else severity
+    recipe = {
+        "name": "case", "objects": {"count": 1, "assets": [_asset(kind, family, n)]},
+        "placement": {"area": [0.004, 0.004]}, "surface": {"materials": "rubber"}, **LIGHT,
+        "camera": {
+            "distance": 0.22, "focal_mm": 85, "target": [0, 0, 0.01], "azimuth_deg": 40,
+            "elevation_deg": {"dist": "uniform", "low": 50, "high": 80},
+        },
+        "defects": {"rate": 1.0, "count": 1, "kinds": [{"kind": kind, "severity": bad}]},
+        "render": {"size": list(SIZE), "preset": "draft"},
+    }  # fmt: skip
+    scene = sample(recipe_from_dict(recipe, Path()), n, seed=4)
+    found = scene.objects[0].defects
+    return (scene.objects[0].materials[found[0].part].family if found else family), scene
+
+
+def scenes(kind: str) -> Iterator[tuple[int, str, Scene]]:
     """Number, material and scene of one case after the other; those on which the kind found no place are left out."""
-    k = KINDS[kind]
-    families = [f for f in USUAL if k.families is None or f in k.families]
-    families += [f for f in sorted(k.families or ()) if f in FAMILIES and f not in families and f != "textured"]
-    n = first
-    while True:
-        family = families[n % len(families)]
-        recipe = {
-            "name": "case", "objects": {"count": 1, "assets": [_asset(kind, family, n)]},
-            "placement": {"area": [0.004, 0.004]}, "surface": {"materials": "rubber"}, **LIGHT,
-            "camera": {
-                "distance": 0.22, "focal_mm": 85, "target": [0, 0, 0.01], "azimuth_deg": 40,
-                "elevation_deg": {"dist": "uniform", "low": 50, "high": 80},
-            },
-            "defects": {"rate": 1.0, "count": 1, "kinds": [
-                {"kind": kind, "severity": {"dist": "uniform", "low": 0.15, "high": 1.0}}
-            ]},
-            "render": {"size": list(SIZE), "preset": "draft"},
-        }  # fmt: skip
-        scene = sample(recipe_from_dict(recipe, Path()), n, seed=4)
+    for n in count():
+        family, scene = case(kind, n)
         if scene.objects[0].defects:
-            yield n, scene.objects[0].materials[scene.objects[0].defects[0].part].family, scene
-        n += 1
+            yield n, family, scene
 
 
 @dataclass(frozen=True)

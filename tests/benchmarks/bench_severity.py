@@ -1,0 +1,96 @@
+"""Does severity grow? `bench_severity.py --cases 2`
+
+Of every kind some cases, each at six severities with the same seed in the same place: the area in mm², the depth in mm
+where there is one, and the mean colour difference, against severity. Spearman's rank correlation within each case, and
+the mean over the cases that stay in place. Exit code 1 when a mean is below 0.9.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from common import blender_quiet, table  # type: ignore[import-not-found]  # beside this script
+from defect_scenes import case  # type: ignore[import-not-found]  # beside this script
+from scipy.stats import spearmanr
+
+from scenewright.assets.defects.kinds import KINDS
+from scenewright.render.defect_facts import defect_labels
+from scenewright.render.defect_labels import DefectLabel
+from scenewright.scenes.build import meshes_of
+from scenewright.scenes.rays import cast
+from scenewright.scenes.scene import Scene
+
+LEAST = 0.9
+SEVERITIES = (0.1, 0.28, 0.46, 0.64, 0.82, 1.0)
+#: A case stays in place when its defect moves by less than this from the mildest to the worst.
+STAYS_M = 0.003
+CHEAP = {"samples": 1, "denoise": False, "min_samples": 0, "noise_threshold": 0.0}
+
+
+def row(engine: Any, kind: str, n: int) -> list[tuple[float, DefectLabel]] | None:
+    """Severity and label of one case, from mild to severe; None where it has no place or moves."""
+    found: list[tuple[float, Scene]] = []
+    for severity in SEVERITIES:
+        _, scene = case(kind, n, severity)
+        if not scene.objects[0].defects:
+            return None
+        found.append((severity, scene))
+    places = [np.linalg.inv(s.objects[0].defects[0].to_patch)[:3, 3] for _, s in found]
+    if max(np.linalg.norm(p - places[0]) for p in places) > STAYS_M:
+        return None
+    return [(severity, label_of(engine, scene)) for severity, scene in found]
+
+
+def label_of(engine: Any, scene: Scene) -> DefectLabel:
+    """The label of a scene's one defect."""
+    cheap = scene.model_copy(update={"render": scene.render.model_copy(update=CHEAP)})
+    meshes = meshes_of(cheap)
+    frame = engine.render(cheap, meshes)
+    (label,) = defect_labels(cheap, meshes, frame, cast(cheap, meshes, triangles=True))
+    return label
+
+
+def grows(rows: list[list[tuple[float, DefectLabel]]], field: str) -> float | None:
+    """Mean rank correlation of a field with severity; None where the kind has no such field."""
+    out = []
+    for found in rows:
+        values = [getattr(label, field) for _, label in found]
+        if values[0] is None:
+            return None
+        out.append(float(spearmanr([s for s, _ in found], values).statistic) if len(set(values)) > 1 else 0.0)
+    return float(np.mean(out)) if out else None
+
+
+def main() -> int:
+    """Print the table by kind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=2, help="per kind")
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    args = parser.parse_args()
+    blender_quiet()
+    from scenewright.render.engine import Engine
+
+    engine, lines, good, start = Engine("cpu"), [], True, time.process_time()
+    for kind in args.kinds.split(","):
+        rows: list[list[tuple[float, DefectLabel]]] = []
+        tried = 0
+        while len(rows) < args.cases and tried < 12 * args.cases:
+            found = row(engine, kind, tried)
+            rows += [found] if found else []
+            tried += 1
+        ranks = [grows(rows, f) for f in ("area_mm2", "depth_mm", "colour_difference")]
+        good &= bool(rows) and all(r is None or r >= LEAST for r in ranks)
+        ends = [f"{rows[0][k][1].area_mm2:.2f}" if rows else "" for k in (0, -1)]
+        lines.append((kind, len(rows), *("-" if r is None else f"{r:.3f}" for r in ranks), *ends))
+    head = ("kind", "cases", "area", "depth", "colour", "mm² at 0.1", "at 1")
+    table(head, lines)
+    print(f"least {LEAST}; {time.process_time() - start:.0f} CPU s")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -101,7 +101,7 @@ class Crops:
         shift = half - matrix @ centre
         affine = np.column_stack([matrix, shift])
         crop = cv2.warpAffine(picture, affine, (self.size,) * 2, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        return _light(rng, crop), _moved(boxes, matrix, shift, self.size)
+        return lit(rng, crop), _moved(boxes, matrix, shift, self.size)
 
 
 def _turn(which: int) -> npt.NDArray[np.float64]:
@@ -119,7 +119,7 @@ def _moved(boxes: Boxes, matrix: npt.NDArray[np.float64], shift: npt.NDArray[np.
     return kept
 
 
-def _light(rng: np.random.Generator, crop: Image) -> Image:
+def lit(rng: np.random.Generator, crop: Image) -> Image:
     """Brightness, contrast, colour cast, saturation, softness and noise, as cameras differ."""
     value = crop.astype(np.float32)
     # From soft to sharpened, as telephones do: what lies above the frequencies of a blur is weakened or strengthened.

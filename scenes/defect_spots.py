@@ -153,36 +153,43 @@ class Ground:
         """(F, 3) of the triangles."""
         return np.asarray(self.mesh.vertices[self.mesh.faces].mean(axis=1))
 
+    def faces(self, exposure: Exposure, point: Vec, normal: Vec) -> bool:
+        """Whether a normal at a point, (3,) metres, unscaled mesh, looks at the camera as far as defects need it."""
+        toward = self._eye(exposure) - point
+        return bool(np.round(normal @ toward / np.linalg.norm(toward), 9) > FACING)
+
+    def _eye(self, exposure: Exposure) -> Vec:
+        """(3,) the camera's centre, metres, unscaled mesh."""
+        return np.asarray(np.linalg.inv(exposure.camera.extrinsics @ self.item.pose)[:3, 3] / self.item.scale)
+
     def seen_points(self, exposure: Exposure) -> Vec:
         """(n, 3) what the camera sees of it, points of pixels at even distances, metres, unscaled mesh."""
         pixels, faces = exposure.pixels(self.item)
         step = 1 + len(pixels) // MANY
         return self._met(exposure, pixels[::step], faces[::step])[0]
 
-    def _met(self, exposure: Exposure, pixels: Vec, faces: npt.NDArray[np.int64]) -> tuple[Vec, Vec, Vec]:
-        """Where rays through pixels meet faces, (n, 3), the cosines there (below 0: seen from outside), and the eye.
+    def _met(self, exposure: Exposure, pixels: Vec, faces: npt.NDArray[np.int64]) -> tuple[Vec, Vec]:
+        """Where rays through pixels meet faces, (n, 3), and the cosines there, below 0 where seen from outside.
 
         In double precision, since such points are stored.
         """
-        to_object = np.linalg.inv(exposure.camera.extrinsics @ self.item.pose)
-        eye = to_object[:3, 3] / self.item.scale
-        way = rays(exposure.camera, pixels) @ to_object[:3, :3].T
+        eye, to_camera = self._eye(exposure), exposure.camera.extrinsics[:3, :3] @ self.item.pose[:3, :3]
+        way = rays(exposure.camera, pixels) @ to_camera
         way /= np.linalg.norm(way, axis=1, keepdims=True)
         n, on = self.normals[faces], self.mesh.vertices[self.mesh.faces[faces, 0]]
         slope = np.einsum("ij,ij->i", n, way)
         far = np.einsum("ij,ij->i", n, on - eye) / np.where(slope == 0, 1, slope)
-        return eye + far[:, None] * way, np.round(slope, 9), eye
+        return eye + far[:, None] * way, np.round(slope, 9)
 
     def seen(self, rng: np.random.Generator, exposure: Exposure, allowed: Bools, region: str) -> Iterator[Spot]:
         """Places in a region that the camera sees and that face it, as likely as they are large in the picture."""
         pixels, faces = exposure.shuffled(rng, self.item)
         for k in range(0, len(pixels), BATCH):
             which = faces[k : k + BATCH]
-            points, slope, eye = self._met(exposure, pixels[k : k + BATCH], which)
+            points, slope = self._met(exposure, pixels[k : k + BATCH], which)
             good = allowed[which] & (slope < -FACING)
             for spot in self._within(region, points[good], which[good]):
-                toward = (spot.point - eye) / np.linalg.norm(spot.point - eye)
-                if np.round(spot.normal @ toward, 9) < -FACING:
+                if self.faces(exposure, spot.point, spot.normal):
                     yield spot
 
     def anywhere(self, rng: np.random.Generator, allowed: Bools, region: str) -> Iterator[Spot]:

@@ -34,7 +34,7 @@ WELL, ENOUGH = 0.85, 0.15
 #: A change of form is computed for so many spots at most.
 TRIALS = 6
 #: What is taken out of a wall leaves some of it: the wall is so many times as thick as that is deep.
-THROUGH = 1.5
+THROUGH = 1.25
 #: Two single defects of an object share at most so much of the later one; in a cluster they may share more.
 SHARED, SHARED_IN_CLUSTER = 0.1, 0.6
 #: A form that changes may not go below what the sound part lies on, by more than this, metres.
@@ -73,12 +73,16 @@ class Part:
         return {name: weight for name, weight in wanted.items() if weight > 0 and self.ground.offers(name)}
 
     def visible_features(self, kind: Kind) -> list[str]:
-        """Those of them that the camera sees something of; all where it sees nothing of the object."""
+        """Those that the camera sees something of and that face it; all where it sees nothing of the object.
+
+        What faces away leaves a gap in the outline, but nothing to see where it was.
+        """
         found = self.features(kind)
         if self.exposure is None or not self.exposure.shows(self.item):
             return list(found)
         seen = self.ground.seen_points(self.exposure)
-        return [name for name, f in found.items() if _inside(f, seen).any()]
+        faces = {name: self.ground.faces(self.exposure, f.frame[:3, 3], f.frame[:3, 2]) for name, f in found.items()}
+        return [name for name, f in found.items() if faces[name] and _inside(f, seen).any()]
 
     def lowest(self, mesh: Mesh) -> float:
         """Height of the lowest point of the object when it has another mesh, metres."""

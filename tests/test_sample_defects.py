@@ -332,9 +332,9 @@ def deep(depth_mm: float) -> Callable[[Mapping[str, float]], float]:
 
 
 def test_what_is_taken_out_leaves_some_of_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kind that hollows a part out lies where the wall is half as thick again as it is deep, or nowhere."""
+    """A kind that hollows a part out lies where the wall is a quarter thicker than it is deep, or nowhere."""
     hollow = replace(FORM, damage=lambda mesh, defect: mesh, inside=lambda rng, material, severity: material)
-    for depth, sides in ((15.0, {0, 1}), (22.0, {0}), (30.0, set())):
+    for depth, sides in ((18.0, {0, 1}), (26.0, {0}), (36.0, set())):
         monkeypatch.setitem(KINDS, "test_hollow", replace(hollow, depth=deep(depth)))
         found = [d for _, _, d in defects_of(boxes(placement="area", kinds="test_hollow"), 25)]
         assert {axis_ for axis_, _ in faces_of_the_box(found)} <= sides

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import manifold3d
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +21,8 @@ Vec = npt.NDArray[np.float64]
 PARTS = 255
 #: Edges shorter than this (metres) that a cut leaves are collapsed, as in `assets.shapes.base`.
 TOLERANCE_M = 1e-6
+#: What falls off and is smaller than a cube of 10 µm is rounding, where two surfaces nearly touch.
+CRUMB_M3 = 1e-15
 
 
 def new_part(mesh: Mesh, defect: Defect) -> tuple[tuple[str, ...], int]:
@@ -40,8 +43,12 @@ def subtracted(mesh: Mesh, cutter: Solid, defect: Defect) -> Mesh:
     """
     body, tool = to_manifold((mesh.vertices, mesh.faces)), to_manifold(cutter)
     cut = (body - tool).simplify(TOLERANCE_M)
-    if cut.is_empty() or len(cut.decompose()) > len(body.decompose()):
+    pieces = cut.decompose()
+    whole = [piece for piece in pieces if piece.volume() > CRUMB_M3]
+    if not whole or len(whole) > len(body.decompose()):
         raise AssetError(f"{defect.kind} {defect.id} would cut its part in two: make it smaller")
+    if len(whole) < len(pieces):
+        cut = manifold3d.Manifold.compose(whole)
     made = cut.to_mesh64()
     vertices = snap(np.asarray(made.vert_properties[:, :3], dtype=np.float64))
     faces = np.asarray(made.tri_verts, dtype=np.int32)

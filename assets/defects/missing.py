@@ -87,7 +87,8 @@ def pip_damage(mesh: Mesh, defect: Defect) -> Mesh:
     gone = near[mesh.faces].all(axis=1) & deep[mesh.faces].any(axis=1)
     edges = mesh.faces[gone][:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
     count = len(mesh.vertices)
-    keys, back = edges[:, 0] * np.int64(count) + edges[:, 1], edges[:, 1] * np.int64(count) + edges[:, 0]
+    wide = edges.astype(np.int64)  # a product of two 32-bit numbers overflows from 46,000 vertices on
+    keys, back = wide[:, 0] * count + wide[:, 1], wide[:, 1] * count + wide[:, 0]
     rim = edges[~np.isin(keys, back)]
     if len(rim) < 3 or (np.abs(at[rim[:, 0], 2]) > FLUSH_MM).any():
         raise AssetError(f"{defect.kind} {defect.id}: the recess has no rim in the plane of its feature")

@@ -115,7 +115,7 @@ def die(p: DieParams) -> Mesh:
 def _features(p: DieParams) -> dict[str, Feature]:
     """The pips as what may have been forgotten; the die's middle is the mesh's."""
     numbered = [f"pip {value}.{k + 1}" for value in NORMALS for k in range(value)]
-    across = 2.3 * p.pip_m  # the broken rim is 1.1 pips in radius, the next pip begins at 1.3
+    across = 2.04 * _rim(p)
     frames = {}
     for name, (at, normal) in zip(numbered, _pip_places(p), strict=True):
         frame = np.eye(4)
@@ -159,6 +159,14 @@ def _drill(p: DieParams) -> Solid:
     lift = 0.1 * p.pip_m
     top = [(rim_r + (lift - bowl[-1, 1]) / RIM_SLOPE, lift), (0.0, lift)]
     return revolve(np.concatenate([bowl, top]), 28)
+
+
+def _rim(p: DieParams) -> float:
+    """Radius of a pip's broken rim in the plane of its side, metres: 1.03 to 1.33 pips, the deeper the more."""
+    radius = (p.pip_m**2 + p.pip_depth_m**2) / (2 * p.pip_depth_m)
+    bowl = 0.92 * p.pip_m
+    below = p.pip_depth_m - radius + float(np.sqrt(radius**2 - bowl**2))
+    return bowl + below / RIM_SLOPE
 
 
 def _emblem(p: DieParams) -> list[manifold3d.Manifold]:

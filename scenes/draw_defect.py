@@ -88,9 +88,15 @@ class Part:
         """Height of the lowest point of the object when it has another mesh, metres."""
         return float((mesh.vertices @ self.item.pose[2, :3]).min() * self.item.scale + self.item.pose[2, 3])
 
-    def possible(self) -> list[DefectKindSpec]:
-        """What the recipe's kinds leave for this object."""
-        return [s for s in self.spec.chosen if s.weight_on(self.item.category) > 0 and self._can(s)]
+    def possible(self, before: Sequence[Drawn]) -> list[DefectKindSpec]:
+        """What the recipe's kinds leave for this object, after the defects that it has.
+
+        A part that is deformed as a whole has no other defect: all places on it have moved.
+        """
+        if any(_deforms(KINDS[d.defect.kind]) for d in before):
+            return []
+        wanted = [s for s in self.spec.chosen if s.weight_on(self.item.category) > 0 and self._can(s)]
+        return [s for s in wanted if not before or not _deforms(KINDS[s.kind])]
 
     def _can(self, asked: DefectKindSpec) -> bool:
         kind = KINDS[asked.kind]
@@ -108,7 +114,7 @@ def draw_defect(
     A kind that finds no place, or cannot change this mesh, is put aside for another one, and noted as refused.
     """
     refused: dict[str, Draw] = {}
-    left = part.possible()
+    left = part.possible(before)
     while left and len(refused) < KINDS_TRIED:
         turn = ObjectDraws(draws.image, draws.name + (f".defects.again.{len(refused)}" if refused else ""))
         path = f"defects.{n}"
@@ -121,8 +127,17 @@ def draw_defect(
             refused[f"{path}.refused.{len(refused)}"] = Draw(value=f"{left[which].kind}: {e}")
             left = [s for k, s in enumerate(left) if k != which]
     if not refused:
-        refused[f"defects.{n}.refused.0"] = Draw(value="no kind of the recipe can be on this object")
+        refused[f"defects.{n}.refused.0"] = Draw(value=f"no kind of the recipe can be on {_described(before)}")
     return None, refused
+
+
+def _deforms(kind: Kind) -> bool:
+    """Whether a kind moves what is there, and neither marks a place nor makes or takes anything."""
+    return kind.damage is not None and (kind.layers, kind.inside, kind.features) == (None, None, None)
+
+
+def _described(before: Sequence[Drawn]) -> str:
+    return "this object" if not before else f"this object after {', '.join(d.defect.kind for d in before)}"
 
 
 def _inside(feature: Feature, points: Vec) -> npt.NDArray[np.bool_]:

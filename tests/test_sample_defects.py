@@ -341,6 +341,15 @@ def test_what_is_taken_out_leaves_some_of_the_wall(monkeypatch: pytest.MonkeyPat
         assert len(found) > 15 or not sides
 
 
+def test_a_deformed_part_has_no_other_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What bends a part comes alone: it would carry other defects away from their patches."""
+    monkeypatch.setitem(KINDS, "test_bent", replace(FORM, damage=lambda mesh, defect: mesh))
+    recipe = boxes(kinds=[SMALL | {"weight": 2}, "test_bent"], count=3)
+    kinds = [[d.kind for d in sample(recipe, i).objects[0].defects] for i in range(30)]
+    assert ["test_bent"] in kinds and ["stain"] * 3 in kinds
+    assert all(k in (["test_bent"], ["stain"] * 3) for k in kinds)
+
+
 def test_families_decide_where_kinds_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind that belongs to one family lies on the parts of that family alone, with a look made for its material."""
     seen: list[Material] = []
@@ -398,7 +407,8 @@ def test_what_was_tried_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> No
         calls.append(defect.id)
         return replace(mesh, vertices=mesh.vertices * 0.99999)
 
-    monkeypatch.setitem(KINDS, "test_form", replace(FORM, damage=count, look=KINDS["stain"].look))
+    made = replace(FORM, damage=count, look=KINDS["stain"].look, inside=lambda rng, material, severity: material)
+    monkeypatch.setitem(KINDS, "test_form", made)
     scene = sample(boxes(kinds="test_form", count=3), 0)
     meshes_of(scene)
     assert calls == [d.id for d in scene.objects[0].defects] and len(calls) == 3

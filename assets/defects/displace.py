@@ -39,8 +39,6 @@ FADE = 2.5
 LEANS = 0.1
 #: What lies deeper than this share of the greatest depth belongs to a dent although its floor is level.
 FLOOR = 0.25
-#: A dent's rim stands up by this share of its depth, and ends at this multiple of its radius.
-RIM, RIM_END = 0.04, 1.3
 #: How far the pushed-up sides of a gouge reach, in half widths.
 BURR_END = 1.6
 
@@ -75,14 +73,16 @@ def displaced(mesh: Mesh, defect: Defect, height: Function, outside: Function, l
 
 
 def dent_height(defect: Defect, x: Vec, y: Vec) -> Vec:
-    """A bowl (1 − ρ²)² with a low rim around it, its outline a little out of round; 0 beyond `RIM_END` radii."""
-    rng, v = np.random.default_rng(defect.seed), defect.values
+    """A bowl (1 − ρ²)²; 0 beyond its outline ρ = 1."""
+    return np.asarray(-defect.values["depth_mm"] * np.clip(1 - _bowl(defect, x, y) ** 2, 0, 1) ** 2)
+
+
+def _bowl(defect: Defect, x: Vec, y: Vec) -> Vec:
+    """ρ: distance from the middle of a dent over its radius there; it is longer than wide, and not quite round."""
+    rng = np.random.default_rng(defect.seed)
     long = 1 + 0.35 * rng.random()
-    radius = v["width_mm"] / 2 * (1 + 0.08 * wobble(rng, np.arctan2(y, x), waves=3))
-    rho = np.hypot(x / np.sqrt(long), y * np.sqrt(long)) / radius
-    bowl = np.clip(1 - rho**2, 0, 1) ** 2
-    rim = np.cos(np.pi / 2 * np.clip((rho - 1) / (RIM_END - 1), -1, 1)) ** 2
-    return np.asarray(v["depth_mm"] * (RIM * rim - bowl))
+    radius = defect.values["width_mm"] / 2 * (1 + 0.08 * wobble(rng, np.arctan2(y, x), waves=3))
+    return np.asarray(np.hypot(x / np.sqrt(long), y * np.sqrt(long)) / radius)
 
 
 def dent_layers(defect: Defect) -> Layers:
@@ -95,11 +95,12 @@ def dent_layers(defect: Defect) -> Layers:
 
 def dent_damage(mesh: Mesh, defect: Defect) -> Mesh:
     """The mesh with the bowl pressed in."""
-    return displaced(mesh, defect, dent_height, _beside_dent, defect.values["width_mm"] / 30)
+    return displaced(mesh, defect, dent_height, _beside_dent, defect.values["width_mm"] / 20)
 
 
 def _beside_dent(defect: Defect, x: Vec, y: Vec) -> Vec:
-    return np.asarray(np.hypot(x, y) - max(defect.size_mm) / 2)
+    """No point is nearer to the outline: ρ grows by less than 1.5 in half a width."""
+    return np.asarray((_bowl(defect, x, y) - 1) * defect.values["width_mm"] / 3)
 
 
 def _groove(defect: Defect, x: Vec, y: Vec) -> tuple[Vec, Vec, Vec]:

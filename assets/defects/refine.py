@@ -33,7 +33,7 @@ THREE = ((0, 3, 5), (3, 1, 4), (5, 4, 2), (3, 4, 5))
 TURNS = {1: (ONE, 0), 2: (ONE, 1), 4: (ONE, 2), 3: (TWO, 0), 6: (TWO, 1), 5: (TWO, 2), 7: (THREE, 0)}
 
 
-def refined(mesh: Mesh, longest_m: float, touched: Callable[[Vec], Bools]) -> Mesh:
+def refined(mesh: Mesh, longest_m: float, touched: Callable[[Vec], Bools], measure: Vec | None = None) -> Mesh:
     """The same surface, its triangles in a region split until none has an edge longer than `longest_m`.
 
     Edges are cut in the middle, and a triangle of which one edge is cut has its longest cut too, so that angles do not
@@ -43,6 +43,7 @@ def refined(mesh: Mesh, longest_m: float, touched: Callable[[Vec], Bools]) -> Me
     Args:
         longest_m: metres, unscaled mesh.
         touched: (n, 3, 3) corners of triangles, metres → (n,) which of them meet the region.
+        measure: (3, 3) that space is stretched by before lengths are taken, where they matter in one direction only.
 
     Raises:
         AssetError: more than `FACES` new faces.
@@ -50,13 +51,13 @@ def refined(mesh: Mesh, longest_m: float, touched: Callable[[Vec], Bools]) -> Me
     most = len(mesh.faces) + FACES
     for _ in range(ROUNDS):
         welded = _welded(mesh.vertices)
-        keys, length = _edges(mesh, welded)
+        keys, length = _edges(mesh, welded, measure)
         long = np.flatnonzero((length > longest_m).any(axis=1))
         long = long[touched(mesh.vertices[mesh.faces[long]])] if len(long) else long
         if not len(long):
             return mesh
         cut = np.unique(keys[long][length[long] > longest_m])
-        mesh = _split(mesh, keys, _closed(keys, length, cut), welded)
+        mesh = _split(mesh, _has(keys, _closed(keys, length, cut)))
         if len(mesh.faces) > most:
             raise AssetError(
                 f"the form would need triangles of {longest_m * 1000:.3g} mm, more than {FACES} of them: make the "
@@ -73,13 +74,19 @@ def _welded(vertices: Vec) -> Ints:
     return np.asarray(first[number.reshape(-1)], dtype=np.int64)
 
 
-def _edges(mesh: Mesh, welded: Ints) -> tuple[Ints, Vec]:
-    """(F, 3) a key for each of the edges 01, 12, 20, the same from both sides; (F, 3) their lengths, metres."""
-    ends = welded[mesh.faces]
-    other = np.roll(ends, -1, axis=1)
-    low, high = np.minimum(ends, other), np.maximum(ends, other)
-    length = np.linalg.norm(mesh.vertices[low] - mesh.vertices[high], axis=2)
-    return low * len(mesh.vertices) + high, np.rint(length / ROUNDING_M) * ROUNDING_M
+def _edges(mesh: Mesh, welded: Ints, measure: Vec | None) -> tuple[Ints, Vec]:
+    """(F, 3) a key for each of the edges 01, 12, 20, the same from both sides; (F, 3) their lengths as measured."""
+    keys, count = _keys(welded[mesh.faces], len(mesh.vertices)), len(mesh.vertices)
+    way = mesh.vertices[keys // count] - mesh.vertices[keys % count]
+    length = np.linalg.norm(way if measure is None else way @ measure.T, axis=2)
+    return keys, np.rint(length / ROUNDING_M) * ROUNDING_M
+
+
+def _keys(ends: npt.NDArray[np.integer], count: int) -> Ints:  # type: ignore[type-arg]
+    """(F, 3) a number for each of the edges 01, 12, 20 of faces among `count` vertices, whichever way they run."""
+    start = ends.astype(np.int64)
+    end = np.roll(start, -1, axis=1)
+    return np.asarray(np.minimum(start, end) * count + np.maximum(start, end))
 
 
 def _has(keys: Ints, chosen: Ints) -> Bools:
@@ -103,13 +110,14 @@ def _closed(keys: Ints, length: Vec, cut: Ints) -> Ints:
         cut = more
 
 
-def _split(mesh: Mesh, keys: Ints, cut: Ints, welded: Ints) -> Mesh:
-    """All faces that have one of the edges, split."""
+def _split(mesh: Mesh, marked: Bools) -> Mesh:
+    """All faces that have a marked edge, (F, 3), split. Vertices at one place that were two stay two."""
     count = len(mesh.vertices)
+    own = _keys(mesh.faces, count)
+    cut = np.unique(own[marked])
     added = snap((mesh.vertices[cut // count] + mesh.vertices[cut % count]) / 2)
-    marked = _has(keys, cut)
     pattern = marked @ np.array([1, 2, 4])
-    middle = np.where(marked, count + np.searchsorted(cut, keys), 0)
+    middle = np.where(marked, count + np.searchsorted(cut, own), 0)
     uv = mesh.uv
     kept = pattern == 0
     faces, origins = [mesh.faces[kept]], [np.flatnonzero(kept)]
@@ -123,8 +131,8 @@ def _split(mesh: Mesh, keys: Ints, cut: Ints, welded: Ints) -> Mesh:
         faces += [points[:, child] for child in children]
         origins += [which] * len(children)
         if uv is not None and uvs is not None:
-            own = uv[which][:, corner]
-            at = np.concatenate([own, (own + np.roll(own, -1, axis=1)) / 2], axis=1)
+            at = uv[which][:, corner]
+            at = np.concatenate([at, (at + np.roll(at, -1, axis=1)) / 2], axis=1)
             uvs += [at[:, child] for child in children]
     origin = np.concatenate(origins)
     return replace(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from ..materials import FAMILIES
+from .bends import bent_damage, warped_damage
 from .chips import blister_damage, chip_damage
-from .displace import BURR_END, RIM_END, dent_damage, dent_layers, gouge_damage, gouge_layers, gouge_look
+from .displace import BURR_END, dent_damage, dent_layers, gouge_damage, gouge_layers, gouge_look
 from .kind import Grows, Kind
 from .missing import hole_layers, pip_damage, screw_damage, tooth_damage
 from .substance import broken, kept
+from .tubes import fibre_damage, fibre_inside, hair_damage, hair_inside
 
 __all__ = ["SOLIDS"]
+
+#: What does not yield: glass and stone break.
+STIFF = frozenset({"glass", "ceramic", "concrete", "tiles"})
+YIELDING = frozenset(FAMILIES) - STIFF
 
 SOLIDS: dict[str, Kind] = {
     "gouge": Kind(
@@ -23,12 +30,12 @@ SOLIDS: dict[str, Kind] = {
         layers=gouge_layers, look=gouge_look, damage=gouge_damage, facing=0.05, depth=lambda v: v["depth_mm"],
     ),
     "dent": Kind(
-        category="dent", description="a bowl that a blow has left, with a low rim",
+        category="dent", description="a bowl that a blow has left",
         values={
             "width_mm": Grows(0.08, 0.32, "diameter, mm", of_size=True, least=0.5),
             "depth_mm": Grows(0.009, 0.04, "depth, mm", of_size=True, least=0.05),
         },
-        size=lambda v: (1.3 * RIM_END * v["width_mm"], 1.12 * RIM_END * v["width_mm"]),
+        size=lambda v: (1.34 * v["width_mm"], 1.16 * v["width_mm"]),
         layers=dent_layers, damage=dent_damage, facing=0.1, depth=lambda v: v["depth_mm"],
     ),
     "chip": Kind(
@@ -49,6 +56,37 @@ SOLIDS: dict[str, Kind] = {
         },
         size=lambda v: (1.3 * v["width_mm"], 1.3 * v["width_mm"]),
         damage=blister_damage, inside=kept, facing=-1.0, depth=lambda v: v["sunk"] * v["width_mm"],
+    ),
+    "hair": Kind(
+        category="contamination", description="a hair lying on the surface",
+        values={
+            "length_mm": Grows(0.25, 1.0, "length, mm", of_size=True, least=1.5),
+            "width_mm": Grows(0.003, 0.007, "thickness, mm", of_size=True, least=0.05, most=0.3),
+        },
+        size=lambda v: (0.9 * v["length_mm"], 0.45 * v["length_mm"]),
+        damage=hair_damage, inside=hair_inside, facing=-1.0,
+    ),
+    "fibre": Kind(
+        category="contamination", description="a crimped textile fibre lying on the surface",
+        values={
+            "length_mm": Grows(0.20, 0.8, "length, mm", of_size=True, least=1.0),
+            "width_mm": Grows(0.0035, 0.010, "thickness, mm", of_size=True, least=0.08, most=0.6),
+        },
+        size=lambda v: (0.7 * v["length_mm"], 0.5 * v["length_mm"]),
+        damage=fibre_damage, inside=fibre_inside, facing=-1.0,
+    ),
+    "bent": Kind(
+        category="deformation", description="an end bent up", families=YIELDING,
+        values={
+            "angle_deg": Grows(3, 28, "angle of the bend, degrees", most=60),
+            "zone_mm": Grows(0.25, 0.25, "length of the bend, mm; longer on thick parts", of_size=True),
+        },
+        size=lambda v: (v["zone_mm"], v["zone_mm"]), damage=bent_damage, facing=-1.0,
+    ),
+    "warped": Kind(
+        category="deformation", description="bowed, cupped and twisted as a whole", families=YIELDING,
+        values={"lift_mm": Grows(0.012, 0.12, "how far the highest place is raised, mm", of_size=True)},
+        size=lambda v: (4 * v["lift_mm"], 4 * v["lift_mm"]), damage=warped_damage, facing=-1.0,
     ),
     "missing_tooth": Kind(
         category="missing_part", description="a tooth broken off, a rough stub of it left", features="tooth",

@@ -25,9 +25,8 @@ def scratch_layers(defect: Defect) -> Layers:
     """A line that tapers at both ends and chatters, a V-shaped groove; beside it sometimes a second, finer one."""
     rng, v = np.random.default_rng(defect.seed), defect.values
     x, y = grid(defect.size_mm, v["width_mm"] / 9)
-    lines = []
+    line, lines = curve(rng, v["length_mm"], 0.05), []
     for share, aside in ((1.0, 0.0), (0.55, rng.uniform(1.6, 3.0) * rng.choice([-1, 1]))):
-        line = curve(rng, v["length_mm"], 0.05)
         t = np.linspace(0, 1, len(line))
         chatter = 1 + 0.22 * np.interp(t, np.linspace(0, 1, 17), rng.standard_normal(17))
         taper = np.clip(np.minimum(t, 1 - t) / 0.18, 0, 1) ** 0.6

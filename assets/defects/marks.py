@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..materials import FAMILIES
 from .exposed import COATED, METALS
 from .films import burn_layers, burn_look, oil_layers, oil_look
 from .kind import Grows, Kind
@@ -19,12 +20,15 @@ BRITTLE = frozenset({
     "glass", "ceramic", "plastic", "acrylic", "concrete", "wood", "cast_steel", "painted_metal", "marbled", "speckled",
     "tiles", "rubber", "textured",
 })  # fmt: skip
+#: What a sharp thing leaves a line on: cloth it would tear.
+HARD = frozenset(FAMILIES) - {"fabric", "felt", "belt", "concrete", "cardboard"}
 #: What can be discoloured by heat, and shows it.
 CHARS = METALS | {"wood", "cardboard", "paper", "fabric", "felt", "plastic", "leather", "rubber", "textured", "printed"}
 
 MARKS: dict[str, Kind] = {
     "scratch": Kind(
         category="scratch", description="a line that a sharp thing drew: what lies below the surface shows",
+        families=HARD,
         values={
             "length_mm": Grows(0.14, 0.75, "length, mm", of_size=True, least=0.8),
             "width_mm": Grows(0.0035, 0.014, "width, mm", of_size=True, least=0.03, most=1.2),

@@ -48,8 +48,8 @@ def corrosion_look(rng: np.random.Generator, material: Material, severity: float
     """Lepidocrocite to goethite, orange to brown; on brass and zinc white to green salts."""
     if material.family in ("brass", "zinc", "anodised"):
         green = float(rng.uniform(0.2, 1.0)) if material.family == "brass" else 0.0
-        pale = (round(0.52 - 0.30 * green, 9), 0.53, round(0.50 - 0.08 * green, 9))
-        return Look(colour=pale, second=(0.20, 0.21, 0.19), roughness=0.95, metallic=0.0)
+        pale = (round(0.40 - 0.24 * green, 9), 0.41, round(0.385 - 0.06 * green, 9))
+        return Look(colour=pale, second=(0.085, 0.09, 0.085), roughness=0.95, metallic=0.0)
     young = round(float(rng.uniform(0.8, 1.15)), 9)
     return Look(colour=(0.34 * young, 0.115, 0.022), second=(0.055, 0.022, 0.012), roughness=0.92, metallic=0.0)
 

@@ -31,7 +31,7 @@ USUAL = (
 #: Around a defect's box, pixels: what is farther away is looked at by nobody here.
 MARGIN = 8
 #: A window of so many pixels is rendered at most: noise-free pixels cost three CPU milliseconds each.
-WINDOW = 60
+WINDOW = 44
 #: Light on every part that shows relief: a softbox from one side, and a studio around.
 LIGHT: dict[str, Any] = {
     "world": {"hdri": "studio", "strength": 0.4},

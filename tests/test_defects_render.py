@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+import scenewright as sw
+from scenewright.assets.defects.kinds import KINDS
 from scenewright.assets.defects.patch import layers_of
 from scenewright.render.defect_facts import compare_defects, defect_labels
 from scenewright.render.frame import Frame
 from scenewright.render.labels import compare
 from scenewright.scenes.build import meshes_of
-from scenewright.scenes.ids import join_ids
+from scenewright.scenes.ids import join_ids, split_ids
 from scenewright.scenes.rays import cast
 from scenewright.scenes.scene import Scene
 
 from .marred import on_top, panel
+from .small_recipe import make
 
 pytest.importorskip("bpy", reason="needs Blender as a Python module")
 pytestmark = pytest.mark.render
@@ -90,3 +96,59 @@ def test_twins_are_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sound, none = engine.pair(scene.twin, meshes_of(scene.twin))
     assert len(built) == 2 and none is None and sound.defects is None
     assert twin is not None and np.array_equal(twin.rgb, sound.rgb)
+
+
+def test_what_nobody_can_see_is_left_out() -> None:
+    """A stain of a thousandth of its strength has a mask and no visible change: it is recorded, and not exported."""
+    scene = on_top(panel("cycles", (160, 120)), "stain")
+    item = scene.objects[0]
+    faint = item.defects[0].model_copy(update={"values": item.defects[0].values | {"density": 0.001}})
+    scene = scene.model_copy(update={"objects": (item.model_copy(update={"defects": (faint,)}),)})
+    frame, _ = shots(scene, 1)
+    meshes = meshes_of(scene)
+    (label,) = defect_labels(scene, meshes, frame, cast(scene, meshes, triangles=True))
+    assert frame.change is not None and not frame.change[frame.defects == 0].max() > 2
+    if label.area:
+        assert label.visible_fraction < 0.05
+    assert not label.annotated and label.left_out
+
+
+PARTS: dict[str, dict[str, Any]] = {
+    "missing_tooth": {"shape": "gear", "params": {"module_m": 0.002, "teeth": 22}},
+    "missing_pip": {"shape": "die", "scale": 2.5},
+    "missing_screw": {"shape": "flange", "pose": "upright"},
+    "misprint": {"shape": "carton", "params": {"x_m": 0.06, "y_m": 0.05, "z_m": 0.03}},
+    "bubble": {"shape": "cylinder", "materials": "glass"},
+}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_engines_agree_on_every_kind(kind: str, tmp_path: Path) -> None:
+    """Cycles' label pass and the ray engine give the same ids and the same bits for a defect of every kind."""
+    from scenewright.render import blender, label_scene, passes
+
+    drum = {"shape": "cylinder", "params": {"radius_m": 0.02, "height_m": 0.04}, "materials": "painted_metal"}
+    if KINDS[kind].families and "painted_metal" not in (KINDS[kind].families or ()) and kind not in PARTS:
+        drum["materials"] = "brushed_steel"
+    recipe = make(
+        objects={"count": 1, "assets": [{"category": "part", **PARTS.get(kind, drum)}]},
+        placement={"area": [0.001, 0.001]}, render={"engine": "cycles", "size": [240, 180], "preset": "draft"},
+        camera={"distance": 0.2, "focal_mm": 70, "target": [0, 0, 0.01], "elevation_deg": 55},
+        defects={"rate": 1, "count": 1, "kinds": [{"kind": kind, "severity": 0.7}]},
+    )  # fmt: skip
+    seen = 0
+    for scene in (sw.sample(recipe, i) for i in range(3)):
+        meshes = meshes_of(scene)
+        target = blender.build(scene, meshes)
+        raw, depth, _, bits = passes.labels(label_scene.build(target, scene, meshes), tmp_path)
+        if bits is None:
+            continue
+        ids, stuff = split_ids(raw)
+        rays = cast(scene, meshes, triangles=True)
+        frame = Frame(
+            rgb=np.zeros((*ids.shape, 3), np.uint8), ids=ids, stuff=stuff, depth_m=depth, defects=bits,
+        )  # fmt: skip
+        found = compare_defects(compare(raw, join_ids(rays.ids, rays.stuff)), scene, meshes, frame, rays)
+        assert found.passed, found
+        seen += int(np.count_nonzero(bits))
+    assert seen > 20

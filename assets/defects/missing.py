@@ -29,8 +29,10 @@ FLUSH_MM = 1e-3
 ROOM = 1.05
 #: Walls around a screw's head up to this far out, in head radii, were hidden by it.
 BESIDE = 1.25
-#: Heights of the waves of a break, in millimetres per millimetre of the tooth's thickness, from coarse to fine.
-WAVES = ((1.0, 0.10), (1.7, 0.07), (2.9, 0.05), (5.1, 0.03), (8.3, 0.018), (13.0, 0.010))
+#: Waves of a break along the tooth's thickness, and their heights, from coarse to fine; together of deviation 1.
+WAVES = ((1.0, 0.8), (1.7, 0.7), (2.9, 0.6), (5.1, 0.5), (8.3, 0.35), (13.0, 0.25))
+#: Deviation of a break from flat, and how low it goes at least, in heights of the stub.
+ROUGH, LOWEST = 0.28, 0.1
 #: Points of a break along each side.
 BREAK = 33
 
@@ -51,8 +53,8 @@ def tooth_damage(mesh: Mesh, defect: Defect) -> Mesh:
         for (waves, share), (a, b), phase in zip(WAVES, ways, phases, strict=True)
     )
     left = defect.values["remains"] * defect.reach_mm
-    level = left + 0.35 * left * (lean[0] * x / w + lean[1] * y / h) * 2
-    below = np.maximum(level + 0.6 * left * np.asarray(rough) / 0.25, 0.12 * left)
+    level = left * (1 + 0.7 * (lean[0] * x / w + lean[1] * y / h) + ROUGH * np.asarray(rough))
+    below = np.maximum(level, LOWEST * left)
     return subtracted(mesh, _slab(defect, x, y, below), defect)
 
 

@@ -41,8 +41,8 @@ SOLIDS: dict[str, Kind] = {
     "chip": Kind(
         category="chip", description="a flake broken out of an edge, with ripples like those of a shell",
         values={
-            "width_mm": Grows(0.07, 0.34, "its length, mm", of_size=True, least=0.4),
-            "depth_mm": Grows(0.020, 0.10, "depth, mm", of_size=True, least=0.1),
+            "width_mm": Grows(0.06, 0.26, "its length, mm", of_size=True, least=0.4),
+            "depth_mm": Grows(0.018, 0.08, "depth, mm", of_size=True, least=0.1),
         },
         size=lambda v: (1.5 * v["width_mm"], 1.5 * v["width_mm"]),
         damage=chip_damage, inside=broken, regions={"edge": 1.0}, facing=-0.2, depth=lambda v: v["depth_mm"],
@@ -90,7 +90,7 @@ SOLIDS: dict[str, Kind] = {
     ),
     "missing_tooth": Kind(
         category="missing_part", description="a tooth broken off, a rough stub of it left", features="tooth",
-        values={"remains": Grows(0.5, 0.06, "height of the stub, in heights of the tooth", most=0.6)},
+        values={"remains": Grows(0.55, 0.14, "height of the stub, in heights of the tooth", most=0.6)},
         size=lambda v: (1.0, 1.0), damage=tooth_damage, inside=broken, facing=-1.0,
     ),
     "missing_pip": Kind(

@@ -102,8 +102,9 @@ def _label(
 
 
 def _change(frame: Frame, mask: Bools) -> tuple[float, float]:
-    """The share of a mask that changes visibly, and the mean colour difference in it."""
+    """The share of a mask that changes visibly, and the mean colour difference in it, where somebody looked."""
     assert frame.change is not None and frame.noise is not None
+    mask = mask & ~np.isnan(frame.change)
     if not mask.any():
         return 0.0, 0.0
     change = frame.change[mask]

@@ -64,7 +64,7 @@ class Engine:
                 self.configure(target)
                 frame, sound = self._frame(target, scene, meshes, linear, place), None
                 if frame.defects is not None:
-                    around = boxes(scene, frame.ids, frame.defects)
+                    around = boxes(scene, frame.ids, frame.defects, probe.SAMPLES)
                     marred, mended = probe.look(target, around, place), meshes_of(scene.twin)
                     blender.repair(target, scene.twin, mended)
                     change, noise = probe.change(scene, marred, probe.look(target, around, place))

@@ -24,8 +24,8 @@ class Frame:
             `outputs` do not ask for them.
         defects: (h, w) uint32, bit k is set where the surface belongs to the k-th defect of its object; None in a
             scene without defects.
-        change: (h, w) float32, CIE76 ΔE*ab by which defects change the picture, 0 where nobody looked; `noise` is that
-            of its measurement. None in a scene without defects.
+        change: (h, w) float32, CIE76 ΔE*ab by which defects change the picture, NaN where nobody looked; `noise` is
+            that of its measurement. None in a scene without defects.
         linear: (h, w, 3) float32, scene-linear Rec.709 radiance, or None when it was not asked for.
     """
 

@@ -22,7 +22,7 @@ from .view import view
 __all__ = ["Probe", "change", "look"]
 
 Floats = npt.NDArray[np.float32]
-#: Samples of each small render.
+#: Samples of each small render; `probe_boxes` keeps the boxes so small that all of them together cost little.
 SAMPLES = 16
 #: Added to the noise seed of a scene for each pattern.
 PATTERNS = (1, 2)
@@ -36,22 +36,26 @@ class Probe:
     light: tuple[Floats, ...]
 
 
-def look(target: bpy.types.Scene, boxes: list[Box], folder: Path) -> list[Probe]:
-    """Render parts of a built scene; its settings are as before afterwards."""
+def look(
+    target: bpy.types.Scene, boxes: list[Box], folder: Path, samples: int = SAMPLES,
+    patterns: tuple[int, ...] = PATTERNS,
+) -> list[Probe]:  # fmt: skip
+    """Render parts of a built scene, with a number of samples; its settings are as before afterwards."""
     cycles, render = target.cycles, target.render
     kept = cycles.samples, cycles.seed, cycles.use_adaptive_sampling, cycles.use_denoising
     w, h = render.resolution_x, render.resolution_y
-    cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = SAMPLES, False, False
+    cycles.samples = samples
+    cycles.use_adaptive_sampling, cycles.use_denoising = False, False
     render.use_border = render.use_crop_to_border = True
     try:
-        return [Probe(box, _light(target, box, (w, h), kept[1], folder)) for box in boxes]
+        return [Probe(box, _light(target, box, (w, h), [kept[1] + k for k in patterns], folder)) for box in boxes]
     finally:
         render.use_border = render.use_crop_to_border = False
         cycles.samples, cycles.seed, cycles.use_adaptive_sampling, cycles.use_denoising = kept
 
 
 def _light(
-    target: bpy.types.Scene, box: Box, size: tuple[int, int], seed: int, folder: Path
+    target: bpy.types.Scene, box: Box, size: tuple[int, int], seeds: list[int], folder: Path
 ) -> tuple[Floats, ...]:  # fmt: skip
     x0, y0, x1, y1 = box
     render = target.render
@@ -59,8 +63,8 @@ def _light(
     render.border_min_x, render.border_max_x = (x0 + 0.01) / size[0], (x1 + 0.01) / size[0]
     render.border_min_y, render.border_max_y = (size[1] - y1 + 0.01) / size[1], (size[1] - y0 + 0.01) / size[1]
     out = []
-    for pattern in PATTERNS:
-        target.cycles.seed = (seed + pattern) % (1 << 31)
+    for seed in seeds:
+        target.cycles.seed = seed % (1 << 31)
         light = passes.channels(target, passes.render(target), folder / "probe.exr")["Combined"][..., :3]
         assert light.shape[:2] == (y1 - y0, x1 - x0), (light.shape, box)
         out.append(light)
@@ -70,10 +74,10 @@ def _light(
 def change(scene: Scene, marred: list[Probe], sound: list[Probe]) -> tuple[Floats, Floats]:
     """(h, w) CIE76 ΔE*ab between two states of a scene, as its view transform shows them, and (h, w) its noise.
 
-    Both are of 3 × 3 pixels' mean, and 0 outside the boxes. Where boxes overlap the later one counts.
+    Both are of 3 × 3 pixels' mean, and NaN outside the boxes. Where boxes overlap the later one counts.
     """
     shape = (scene.camera.height, scene.camera.width)
-    delta, noise = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    delta, noise = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     for a, b in zip(marred, sound, strict=True):
         x0, y0, x1, y1 = a.box
         pairs = [_lab(scene, p) - _lab(scene, q) for p, q in zip(a.light, b.light, strict=True)]

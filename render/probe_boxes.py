@@ -18,37 +18,44 @@ __all__ = ["Box", "boxes"]
 Box = tuple[int, int, int, int]
 #: Pixels around a mask: the reach of a pixel's filter, and of the mean over 3 × 3 pixels.
 MARGIN = 4
+#: All small renders together, four of each box, may cost this share of the picture's samples.
+SHARE, RENDERS = 0.05, 4
+#: But a box of so many pixels a side is always looked at: a small one tells nothing.
+LEAST_PX = 32
 
 
-def boxes(scene: Scene, ids: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint32]) -> list[Box]:
-    """Boxes that do not overlap and hold all pixels with bits (h, w), and the patches of what changes a form."""
-    found = [box for item in scene.objects for k, d in enumerate(item.defects)
-             if (box := _box(scene.camera, item, d, (ids == item.id) & (bits >> np.uint32(k) & 1 > 0)))]  # fmt: skip
-    apart: list[Box] = []
-    while found:
-        box = found.pop()
-        near = [other for other in apart if _meet(box, other)]
-        if near:
-            apart = [other for other in apart if other not in near]
-            found.append(_around([box, *near]))
-        else:
-            apart.append(box)
-    return sorted(apart)
+def boxes(scene: Scene, ids: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint32], samples: int) -> list[Box]:
+    """A box for every defect with bits (h, w), or that has changed a form: all of it, or of a large one the middle.
+
+    `samples` are those of each pixel in a small render.
+    """
+    found = [(item, d, (ids == item.id) & (bits >> np.uint32(k) & 1 > 0))
+             for item in scene.objects for k, d in enumerate(item.defects)]  # fmt: skip
+    camera = scene.camera
+    pixels = SHARE * scene.render.samples * camera.width * camera.height / (RENDERS * samples * max(len(found), 1))
+    side = max(LEAST_PX, int(np.sqrt(pixels)))
+    return [box for item, d, mask in found if (box := _box(camera, item, d, mask, side))]
 
 
-def _box(camera: Camera, item: SceneObject, defect: Defect, mask: npt.NDArray[np.bool_]) -> Box | None:
-    corners = []
-    if mask.any():
-        rows, cols = np.nonzero(mask)
-        corners += [(cols.min(), rows.min()), (cols.max() + 1, rows.max() + 1)]
-    if KINDS[defect.kind].damage is not None:
-        corners += _patch(camera, item, defect)
-    if not corners:
-        return None
-    (x0, y0), (x1, y1) = np.min(corners, axis=0), np.max(corners, axis=0)
-    ends = np.clip([x0 - MARGIN, x1 + MARGIN], 0, camera.width), np.clip([y0 - MARGIN, y1 + MARGIN], 0, camera.height)
-    left, right, top, bottom = (int(v) for v in (*np.rint(ends[0]), *np.rint(ends[1])))
-    return (left, top, right, bottom) if left < right and top < bottom else None
+def _box(camera: Camera, item: SceneObject, defect: Defect, mask: npt.NDArray[np.bool_], side: int) -> Box | None:
+    seen = [np.flatnonzero(mask.any(axis=axis)) for axis in (0, 1)]
+    corners = np.array(_patch(camera, item, defect) if KINDS[defect.kind].damage is not None else []).reshape(-1, 2)
+    rows, cols = np.nonzero(mask)
+    ends = []
+    for axis, (size, within) in enumerate(zip((camera.width, camera.height), (cols, rows), strict=True)):
+        reach = [*seen[axis][:1], *seen[axis][-1:] + 1, *corners[:, axis]]
+        if not reach:
+            return None
+        low, high = (int(np.clip(np.rint(x), 0, size)) for x in (min(reach) - MARGIN, max(reach) + MARGIN))
+        if high - low > side:
+            # About a pixel of the mask, where it has any: the median of its rows and columns may lie in a hole.
+            middle = int(within[len(within) // 2]) if len(within) else (low + high) // 2
+            low = int(np.clip(middle - side // 2, low, high - side))
+            high = low + side
+        if low >= high:
+            return None
+        ends.append((low, high))
+    return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
 
 
 def _patch(camera: Camera, item: SceneObject, defect: Defect) -> list[tuple[float, float]]:
@@ -59,12 +66,3 @@ def _patch(camera: Camera, item: SceneObject, defect: Defect) -> list[tuple[floa
     world = (at @ back[:3, :3].T + back[:3, 3]) * item.scale @ item.pose[:3, :3].T + item.pose[:3, 3]
     pixels = image(camera, world @ camera.extrinsics[:3, :3].T + camera.extrinsics[:3, 3])
     return [(float(x), float(y)) for x, y in pixels if np.isfinite(x) and np.isfinite(y)]
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def _around(several: list[Box]) -> Box:
-    low, high = np.min(several, axis=0), np.max(several, axis=0)
-    return int(low[0]), int(low[1]), int(high[2]), int(high[3])

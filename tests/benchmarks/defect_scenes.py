@@ -32,6 +32,8 @@ USUAL = (
 MARGIN = 8
 #: A window of so many pixels is rendered at most: noise-free pixels cost three CPU milliseconds each.
 WINDOW = 44
+#: Samples of the small renders that tell whether anybody can see a defect: those of a large picture.
+SMALL = 16
 #: Light on every part that shows relief: a softbox from one side, and a studio around.
 LIGHT: dict[str, Any] = {
     "world": {"hdri": "studio", "strength": 0.4},
@@ -124,13 +126,14 @@ def pair(engine: Any, scene: Scene, samples: int) -> Pair:
         raw, depth, _, bits = passes.labels(label_scene.build(target, scene, meshes), place)
         ids, stuff = split_ids(raw)
         assert bits is not None
-        around = boxes(scene, ids, bits)
+        around = boxes(scene, ids, bits, SMALL)
         box = _window(bits, around)
         x0, y0, x1, y1 = box
-        small, fine = probe.look(target, around, place), _light(target, box, samples, place)
+        small = probe.look(target, around, place, SMALL)
+        fine = probe.look(target, [box], place, samples, (0,))
         blender.repair(target, twin, meshes_of(twin))
-        change, noise = probe.change(scene, small, probe.look(target, around, place))
-        sound = _light(target, box, samples, place)
+        change, noise = probe.change(scene, small, probe.look(target, around, place, SMALL))
+        sound = probe.look(target, [box], place, samples, (0,))
         blender.clear()
     rgb = np.zeros((*ids.shape, 3), np.uint8)
     frame = Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, defects=bits, change=change, noise=noise)
@@ -139,7 +142,15 @@ def pair(engine: Any, scene: Scene, samples: int) -> Pair:
     found = compare_defects(compare(raw, join_ids(rays.ids, rays.stuff)), scene, meshes, frame, rays)
     cut = np.s_[y0:y1, x0:x1]
     lost = decode(label.absent_rle, (SIZE[1], SIZE[0])) if label.absent_rle else np.zeros(ids.shape, bool)
-    return Pair(box, view(scene, fine), view(scene, sound), (bits > 0)[cut], lost[cut], label, found.passed)
+    return Pair(
+        box,
+        view(scene, fine[0].light[0]),
+        view(scene, sound[0].light[0]),
+        (bits > 0)[cut],
+        lost[cut],
+        label,
+        found.passed,
+    )
 
 
 def _window(bits: npt.NDArray[np.uint32], around: list[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
@@ -155,14 +166,3 @@ def _window(bits: npt.NDArray[np.uint32], around: list[tuple[int, int, int, int]
             high = low + WINDOW
         ends.append((low, high))
     return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
-
-
-def _light(target: Any, box: tuple[int, int, int, int], samples: int, folder: Path) -> npt.NDArray[np.float32]:
-    from scenewright.render import probe
-
-    kept, patterns = probe.SAMPLES, probe.PATTERNS
-    probe.SAMPLES, probe.PATTERNS = samples, (0,)  # type: ignore[assignment]  # one picture, with the scene's own seed
-    try:
-        return probe.look(target, [box], folder)[0].light[0]
-    finally:
-        probe.SAMPLES, probe.PATTERNS = kept, patterns

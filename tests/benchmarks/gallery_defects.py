@@ -17,7 +17,6 @@ import numpy.typing as npt
 from common import blender_quiet  # type: ignore[import-not-found]  # beside this script
 from defect_scenes import case, families  # type: ignore[import-not-found]  # beside this script
 
-from scenewright.render.probe_boxes import boxes
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.defect_rays import defect_bits
 from scenewright.scenes.rays import cast
@@ -58,8 +57,10 @@ def _well_placed(row: list[Scene]) -> bool:
 def _box(scene: Scene) -> tuple[int, int, int, int] | None:
     meshes = meshes_of(scene)
     view = cast(scene, meshes, triangles=True)
-    found = boxes(scene, view.ids, defect_bits(scene, meshes, view))
-    return found[0] if found else None
+    rows, cols = np.nonzero(defect_bits(scene, meshes, view))
+    if not len(rows):
+        return None
+    return int(cols.min()), int(rows.min()), int(cols.max()) + 1, int(rows.max()) + 1
 
 
 def shots(engine: Any, row: list[Scene], samples: int) -> list[Picture]:

@@ -27,7 +27,8 @@ test: lint check $(TORCH)
 # A script that misses a limit ends with 1: the others run all the same, and the end says which it were.
 bench: check
 	@rm -rf out/exact; failed=; run() { echo "== $$*"; "$$@" || failed="$$failed; $$*"; }; \
-	for script in bench_cost bench_labels bench_coco bench_physics check_determinism check_memory; do \
+	for script in bench_cost bench_labels bench_coco bench_physics check_determinism check_memory \
+	    bench_defect_cost bench_severity check_defects; do \
 	  run $(PY) tests/benchmarks/$$script.py; \
 	done; \
 	run $(PY) tests/benchmarks/bench_quality.py --images 4; \

@@ -41,16 +41,23 @@ LIGHT: dict[str, Any] = {
 }
 
 
+#: Parts that have a feature which may be missing.
+HAVING: dict[str, dict[str, Any]] = {
+    "tooth": {
+        "shape": "gear",
+        "params": {"module_m": 0.002, "teeth": 22},
+        "materials": ["turned", "brass", "black_oxide"],
+    },
+    "pip": {"shape": "die", "scale": 2.5},
+    "screw": {"shape": "flange", "params": {"diameter_m": 0.06}, "pose": "upright"},
+}
+
+
 def _asset(kind: str, family: str, n: int) -> dict[str, Any]:
     """A part of 40 to 70 mm that can have the kind, of that family."""
-    k = KINDS[kind]
-    if k.features is not None:
-        parts: list[dict[str, Any]] = [
-            {"category": "part", "shape": "gear", "params": {"module_m": 0.002, "teeth": 22}},
-            {"category": "part", "shape": "die", "scale": 2.5},
-            {"category": "part", "shape": "flange", "params": {"diameter_m": 0.06}, "pose": "upright"},
-        ]
-        return parts[n % len(parts)]
+    feature = KINDS[kind].features
+    if feature is not None:
+        return {"category": "part", **HAVING[feature]}
     if family == "printed":
         return {"category": "part", "shape": "carton", "params": {"x_m": 0.06, "y_m": 0.05, "z_m": 0.03}}
     box = {"shape": "box", "params": {"x_m": 0.06, "y_m": 0.05, "z_m": 0.012, "edge_m": 0.001}}

@@ -86,22 +86,29 @@ def main() -> int:
     """Render the grid."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("datasets/gallery/defects.jpg"))
-    parser.add_argument("--samples", type=int, default=32)
+    parser.add_argument("--rows", type=Path, default=Path("out/defect_rows"), help="rows that are finished stay here")
+    parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--kinds", default=",".join(ROWS))
     args = parser.parse_args()
     blender_quiet()
     from scenewright.render.engine import Engine
 
     engine, rows = Engine("cpu"), []
+    args.rows.mkdir(parents=True, exist_ok=True)
     for kind in args.kinds.split(","):
-        found = cases(kind, ROWS.get(kind))
-        if found is None:
-            print(f"{kind}: no case stays in place")
-            continue
-        pictures = shots(engine, found, args.samples)
-        cv2.putText(pictures[0], kind, (4, CELL[1] - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
-        cv2.putText(pictures[0], kind, (4, CELL[1] - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255,) * 3, 1, cv2.LINE_AA)
-        rows.append(np.hstack([np.pad(p, ((1, 1), (1, 1), (0, 0))) for p in pictures]))
+        path = args.rows / f"{kind}.png"
+        if not path.is_file():
+            found = cases(kind, ROWS.get(kind))
+            if found is None:
+                print(f"{kind}: no case stays in place")
+                continue
+            pictures = shots(engine, found, args.samples)
+            for width, ink in ((3, 0), (1, 255)):
+                at = (4, CELL[1] - 6)
+                cv2.putText(pictures[0], kind, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (ink,) * 3, width, cv2.LINE_AA)
+            row = np.hstack([np.pad(p, ((1, 1), (1, 1), (0, 0))) for p in pictures])
+            cv2.imwrite(str(path), row[..., ::-1])
+        rows.append(cv2.imread(str(path))[..., ::-1])
         print(kind, flush=True)
     half = (len(rows) + 1) // 2
     rows += [np.zeros_like(rows[0])] * (2 * half - len(rows))

@@ -152,3 +152,15 @@ def test_engines_agree_on_every_kind(kind: str, tmp_path: Path) -> None:
         assert found.passed, found
         seen += int(np.count_nonzero(bits))
     assert seen > 20
+
+
+def test_no_defect_comes_from_an_earlier_scene() -> None:
+    """An engine that has rendered another defect under the same number gives the frame that a fresh one gives."""
+    from scenewright.render.engine import Engine
+
+    first, then = (on_top(panel("cycles", (64, 48)), kind) for kind in ("stain", "burn"))
+    used = Engine("cpu", 1)
+    used.render(first, meshes_of(first))
+    after, fresh = used.render(then, meshes_of(then)), Engine("cpu", 1).render(then, meshes_of(then))
+    assert np.array_equal(after.rgb, fresh.rgb)
+    assert after.defects is not None and fresh.defects is not None and np.array_equal(after.defects, fresh.defects)

@@ -31,18 +31,23 @@ def pitting_layers(defect: Defect) -> Layers:
         window = inside[there.rows, there.columns]
         np.maximum(window, there.inside, out=window)
         hollow = depth[there.rows, there.columns]
-        np.maximum(hollow, np.sqrt(np.clip(there.inside, 0, 1)) * radii[k] / radii.max(), out=hollow)
+        np.maximum(hollow, _hollow(there.inside) * radii[k] / radii.max(), out=hollow)
     strength = crisp(inside, 0.3) * v["contrast"]
     height = (-v["depth_mm"] * depth).astype(np.float32)
     tone = np.clip(inside, 0, 1).astype(np.float32)
     return Layers(mask_of(strength, 0.5 * v["contrast"]), strength.astype(np.float32), tone, height)
 
 
+def _hollow(inside: Floats) -> Floats:
+    """The shape of a pit, 0 … 1: its walls begin where it is dark, or its rim would shine as a drop of water does."""
+    return np.asarray(np.sqrt(np.clip((inside - 0.28) / 0.72, 0, 1)))
+
+
 def pitting_look(rng: np.random.Generator, material: Material, severity: float) -> Look:
-    """Dark at the bottom, where dirt and oxide stay."""
+    """Dark at the bottom, where dirt and oxide stay; metal stays metal, so that no rim is paler than what is around."""
     brown = float(rng.uniform(0.0, 1.0)) if material.family in METALS else 0.0
     wall = (0.050 + 0.03 * brown, 0.045, 0.040 - 0.015 * brown)
-    return Look(colour=wall, second=(0.018, 0.014, 0.011), roughness=0.85, metallic=0.0)
+    return Look(colour=wall, second=(0.018, 0.014, 0.011), roughness=0.85)
 
 
 def dust_layers(defect: Defect) -> Layers:

@@ -44,12 +44,11 @@ STAGES = (
 def variants(name: str, options: list[str]) -> dict[str, Recipe]:
     """The recipe four times."""
     raw = load(name, options).model_dump(mode="json")
-    if raw["defects"] is None:
-        raise SystemExit(f"{name} has no defects: name a recipe that has, or set them with --set")
+    usual = {**(raw["defects"] or {}), "count": 1}
     asked = {UNKEYED: None, SOUND: {"rate": 0.0, "twins": False}, MARRED: {"rate": 1.0, "twins": False},
              TWINS: {"rate": 1.0, "twins": True}}  # fmt: skip
     return {
-        name: recipe_from_dict({**raw, "defects": more and {**raw["defects"], "count": 1, **more}}, None)
+        name: recipe_from_dict({**raw, "defects": more and {**usual, **more}}, None)
         for name, more in asked.items()
     }
 

@@ -32,7 +32,7 @@ from scenewright.scenes.recipe import Recipe
 #: Families that the network never sees; the rest of what a recipe names is trained on.
 HELD_OUT = frozenset({
     "turned", "zinc", "black_oxide", "brass", "powder_coat", "leather", "ceramic", "cardboard", "marbled", "felt",
-    "concrete",
+    "concrete", "anodised",
 })  # fmt: skip
 PANORAMAS = {"train": ("studio", "interior", "sunset", "courtyard"), "test": ("city", "forest", "sunrise")}
 SEEDS = {"train": 0, "test": 1}

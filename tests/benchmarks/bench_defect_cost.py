@@ -48,8 +48,7 @@ def variants(name: str, options: list[str]) -> dict[str, Recipe]:
     asked = {UNKEYED: None, SOUND: {"rate": 0.0, "twins": False}, MARRED: {"rate": 1.0, "twins": False},
              TWINS: {"rate": 1.0, "twins": True}}  # fmt: skip
     return {
-        name: recipe_from_dict({**raw, "defects": more and {**usual, **more}}, None)
-        for name, more in asked.items()
+        name: recipe_from_dict({**raw, "defects": more and {**usual, **more}}, None) for name, more in asked.items()
     }
 
 

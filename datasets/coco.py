@@ -5,12 +5,13 @@ change for every later image when one image is added or taken out of quarantine,
 would then point at others. They start at 1 (an id of 0 scores nothing in pycocotools) and stay far below 2⁵³, so every
 JSON reader keeps them exact. A `track_id` is `group * OBJECTS + object id`: the same object in all frames and views of
 its group, and in no other. A defect is an annotation of its own, whose `attributes.parent_id` is the annotation id of
-the object that has it; its categories follow those of objects and of stuff.
+the object that has it (null where that object is left out, and `parent_object` is its id in the scene); its categories
+follow those of objects and of stuff.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,9 @@ def _annotations(record: Json) -> list[Json]:
 
 def _defects(record: Json) -> list[Json]:
     """COCO's annotations of the defects of one image, in the scene's order."""
+    if not record.get("defects"):
+        return []
+    kept = {item["id"] for item in record["instances"] if item["annotated"]}
     first, image_id, size = record["index"] * OBJECTS, record["index"] + 1, [record["height"], record["width"]]
     return [
         {
@@ -192,8 +196,13 @@ def _defects(record: Json) -> list[Json]:
             "area": item["area"],
             "iscrowd": 0,
             "segmentation": {"size": size, "counts": item["rle"]},
-            "attributes": item["attributes"] | {"parent_id": first + item["attributes"]["parent_id"]},
+            "attributes": item["attributes"] | _parent(item["attributes"]["parent_id"], first, kept),
         }
-        for item in record.get("defects", ())
+        for item in record["defects"]
         if item["annotated"]
     ]
+
+
+def _parent(object_id: int, first: int, kept: Set[int]) -> Json:
+    """The annotation that has a defect; an object that is left out has none, then its id in the scene is told."""
+    return {"parent_id": first + object_id} if object_id in kept else {"parent_id": None, "parent_object": object_id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import trimesh
 import yaml
 
+from scenewright.assets.defects.kinds import KINDS
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.sample import sample
 
@@ -59,3 +61,12 @@ def test_the_python_of_the_page_works() -> None:
 def test_the_page_has_examples() -> None:
     """The blocks were found."""
     assert len(EXAMPLES) >= 3
+
+
+def test_the_page_lists_the_kinds_of_defects() -> None:
+    """Every kind has a row with its category and its numbers, and no row is of a kind that there is not."""
+    rows = PAGE.split("| kind | category |")[1].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip(" `") for cell in row.strip("|").split("|")] for row in rows]
+    assert {c[0]: c[1] for c in cells} == {name: kind.category for name, kind in KINDS.items()}
+    for c in cells:
+        assert set(re.findall(r"\w+", c[4])) == (set(KINDS[c[0]].values) or {"none"})

@@ -47,7 +47,7 @@ def burn_layers(defect: Defect) -> Layers:
     # Discolouration starts at a temperature: a front, behind which it deepens inwards.
     strength = crisp(inside, 0.10) * (0.45 + 0.55 * crisp(inside, 0.7)) * v["density"]
     tone = crisp(inside - 0.12, 0.6)
-    return Layers(mask_of(strength, 0.22 * v["density"]), strength.astype(np.float32), tone.astype(np.float32))
+    return Layers(mask_of(strength, 0.12 * v["density"]), strength.astype(np.float32), tone.astype(np.float32))
 
 
 def burn_look(rng: np.random.Generator, material: Material, severity: float) -> Look:

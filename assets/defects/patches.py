@@ -79,7 +79,7 @@ def misprint_layers(defect: Defect) -> Layers:
     t = x / length + 0.5
     streaks = fractal(rng, (x.shape[0], 1), (18, 1), 3)
     end = np.clip(0.72 + 0.22 * streaks, 0.2, 1.0)
-    across = 1 - np.abs(y / (width / 2)) * (1 + 0.1 * fractal(rng, (1, x.shape[1]), (1, 6), 3))
+    across = 1 - np.abs(y / (width / 2)) * np.maximum(1 + 0.1 * fractal(rng, (1, x.shape[1]), (1, 6), 3), 0.8)
     inside = np.minimum(across, np.minimum(8 * (t - 0.02), 8 * (end - t)))
     strength = crisp(inside, 0.12) * v["contrast"]
     mask = mask_of(strength, 0.5 * v["contrast"])

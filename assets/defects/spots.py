@@ -26,7 +26,7 @@ def pitting_layers(defect: Defect) -> Layers:
     radii = v["pit_mm"] / 2 * np.exp(0.35 * np.clip(rng.standard_normal(PITS), -2, 2))
     inside = np.full(x.shape, -1.0)
     depth = np.zeros(x.shape)
-    for k in range(round(v["pits"])):
+    for k in range(max(1, round(v["pits"]))):
         there = _disc(x, y, places[k], radii[k])
         window = inside[there.rows, there.columns]
         np.maximum(window, there.inside, out=window)

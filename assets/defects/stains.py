@@ -24,7 +24,11 @@ def stain_layers(defect: Defect) -> Layers:
     edge = np.clip(inside / 0.03, 0, 1)
     rim = np.exp(-(((inside - 0.06) / 0.05) ** 2))
     strength = edge * defect.values["density"] * (0.55 + 0.45 * rim)
-    return Layers(mask_of(strength, VISIBLE), strength.astype(np.float32), rim.astype(np.float32))
+    return Layers(
+        mask_of(strength, min(VISIBLE, 0.4 * defect.values["density"])),
+        strength.astype(np.float32),
+        rim.astype(np.float32),
+    )
 
 
 def stain_look(rng: np.random.Generator, material: Material, severity: float) -> Look:

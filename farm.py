@@ -153,7 +153,8 @@ def generate(
         try:
             lost = _run(folder, todo, options, progress or (lambda _: None), info.outputs)
         finally:
-            sweep(folder)  # what a worker was writing when it was stopped
+            for place in (folder, folder / TWINS):
+                sweep(place)  # what a worker was writing when it was stopped
         info = export(folder, info)
     return _result(info, folder, todo, lost, [i for i in quarantined(folder) if i < count])
 

@@ -11,7 +11,7 @@ from ..assets import atomic
 from ..assets.atomic import TEMPORARY
 from ..errors import DatasetError
 
-__all__ = ["TEMPORARY", "atomic_file", "inside", "read_bytes", "sweep", "write_bytes_atomic"]
+__all__ = ["TEMPORARY", "atomic_file", "first_difference", "inside", "read_bytes", "sweep", "write_bytes_atomic"]
 
 
 @contextmanager
@@ -59,3 +59,16 @@ def sweep(folder: Path) -> int:
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
+
+
+def first_difference(a: Path, b: Path) -> int | None:
+    """The first byte in which two files differ, None when they are equal; reads a megabyte at a time."""
+    at = 0
+    with a.open("rb") as left, b.open("rb") as right:
+        while True:
+            x, y = left.read(1 << 20), right.read(1 << 20)
+            if x != y:
+                return at + next((i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), min(len(x), len(y)))
+            if not x:
+                return None
+            at += len(x)

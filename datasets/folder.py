@@ -44,7 +44,8 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         raise DatasetError(
             f"{folder} is not empty and holds no dataset ({', '.join(strangers[:3])}): choose another --out"
         )
-    sweep(folder)
+    for place in (folder, folder / TWINS):
+        sweep(place)
     for ref in chain(*recipe.files.values(), recipe.libraries.values()):
         copy_into(ref, folder / "assets")
     info = DatasetInfo(

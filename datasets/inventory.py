@@ -24,7 +24,7 @@ from .panoptic import panoptic_path
 from .records import TWINS, DatasetInfo, indices
 from .splits import SPLITS
 
-__all__ = ["Finding", "derived_paths", "inventory"]
+__all__ = ["Finding", "derived_paths", "inventory", "is_twins"]
 
 #: What stands at the top of a dataset; the lock of a run that goes on, and the contact sheet where `contact` puts it.
 TOP = {
@@ -55,7 +55,7 @@ def derived_paths(outputs: Iterable[Output]) -> list[Path]:
 def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every file that should not be there, and every one that should; `info` None: dataset.json cannot be read."""
     maps = map_names(info.outputs if info else MAPS)
-    twins = {TWINS} if info is None or (info.defect_categories and folder.name != TWINS) else set()
+    twins = {TWINS} if info is None or (info.defect_categories and not is_twins(folder)) else set()
     for path in sorted(folder.iterdir()):
         if path.name not in {*TOP, *maps, *twins} and not _left(path):
             yield Finding("warning", path.name, "a foreign file at the top of the dataset: move it elsewhere")
@@ -66,6 +66,11 @@ def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     yield from _numbered(folder, info)
     yield from _annotations(folder, info)
     yield from _assets(folder, info)
+
+
+def is_twins(folder: Path) -> bool:
+    """Whether a folder holds the twins of the dataset above it, and is not a dataset that happens to have that name."""
+    return folder.name == TWINS and (folder.parent / "dataset.json").is_file()
 
 
 def _left(path: Path) -> bool:
@@ -104,7 +109,7 @@ def _assets(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every asset must have the content that its name says, and every one that the recipe names must be there."""
     held = set()
     # Twins are made of what the dataset above them holds.
-    place = folder.parent if folder.name == TWINS and (folder.parent / "dataset.json").is_file() else folder
+    place = folder.parent if is_twins(folder) else folder
     for path in sorted(p for p in (place / "assets").glob("*") if not _left(p)):
         name, match = f"assets/{path.name}", STORED_NAME.fullmatch(path.name)
         if match is None:

@@ -20,7 +20,7 @@ from ..render.rle import decode, encode_ids
 from .coco import write_coco
 from .coco_keypoints import write_keypoints
 from .depth import decode_depth
-from .files import inside, read_bytes
+from .files import first_difference, inside, read_bytes
 from .inventory import Finding, derived_paths, inventory
 from .maps import decode as decode_map
 from .panoptic import write_panoptic
@@ -43,7 +43,7 @@ from .records import (
     scene_sha256,
 )
 from .splits import SPLITS, split_group, split_of
-from .validate_defects import defect_messages, twin_findings
+from .validate_defects import defect_messages, lacking_twins, twin_findings
 
 __all__ = ["Finding", "validate"]
 
@@ -82,6 +82,7 @@ def validate(folder: Path) -> Iterator[Finding]:
         for message in _guarded(lambda: _info(folder, info)):
             yield Finding("error", "dataset.json", message)
         yield from _coco(folder, info, sound)
+        yield from lacking_twins(folder, info)
     if (folder / TWINS / "records").is_dir():
         yield from (Finding(f.severity, f"{TWINS}/{f.path}", f.message) for f in validate(folder / TWINS))
         yield from twin_findings(folder)
@@ -285,20 +286,7 @@ def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
             message = f"counts {said} and {info.counts.annotations} annotations, records give {found} and {annotations}"
             yield Finding("error", "dataset.json", f"{message}: run the same generate command again")
         for path in paths:
-            at = _first_difference(folder / path, Path(fresh) / path) if (folder / path).is_file() else None
+            at = first_difference(folder / path, Path(fresh) / path) if (folder / path).is_file() else None
             if at is not None:
                 message = f"differs from what the records give, from byte {at} on: run the same generate command again"
                 yield Finding("error", path.as_posix(), message)
-
-
-def _first_difference(a: Path, b: Path) -> int | None:
-    """The first byte in which two files differ, None when they are equal; reads a megabyte at a time."""
-    at = 0
-    with a.open("rb") as left, b.open("rb") as right:
-        while True:
-            x, y = left.read(1 << 20), right.read(1 << 20)
-            if x != y:
-                return at + next((i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), min(len(x), len(y)))
-            if not x:
-                return None
-            at += len(x)

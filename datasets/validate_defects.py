@@ -12,10 +12,10 @@ from ..assets.defects.kinds import KINDS
 from ..errors import ScenewrightError
 from ..render.defect_labels import DefectLabel, defect_left_out, grade
 from ..render.rle import decode, encode_mask
-from .inventory import Finding
-from .records import TWINS, Record, indices, read_record, record_path
+from .inventory import Finding, is_twins
+from .records import TWINS, DatasetInfo, Record, indices, quarantined, read_record, record_path
 
-__all__ = ["defect_messages", "twin_findings"]
+__all__ = ["defect_messages", "lacking_twins", "twin_findings"]
 
 Ids = npt.NDArray[np.uint16]
 
@@ -62,13 +62,17 @@ def _rules(item: DefectLabel, record: Record, ids: Ids) -> Iterator[str]:
 
 def twin_findings(folder: Path) -> Iterator[Finding]:
     """What is wrong between the images of a dataset and their sound twins."""
+    images, aside = set(indices(folder)), set(quarantined(folder))
     for index in indices(folder / TWINS):
         name = f"{TWINS}/records/{index:06d}.json"
+        if index not in images:
+            if index not in aside:  # an image in quarantine may come back, and then has its twin
+                yield Finding("error", name, "is the twin of no image: run the same generate command, or delete it")
+            continue
         try:
             twin, image = (read_record(record_path(place, index)) for place in (folder / TWINS, folder))
-        except ScenewrightError as error:
-            yield Finding("error", name, f"cannot be compared with the image of that index: {error}")
-            continue
+        except ScenewrightError:
+            continue  # the record's own finding says it
         if twin.defects or any(o.defects for o in twin.scene.objects):
             yield Finding("error", name, "has a defect, and should be sound: delete it and run `scenewright twins`")
         if twin.scene != image.scene.twin:
@@ -78,3 +82,21 @@ def twin_findings(folder: Path) -> Iterator[Finding]:
             yield Finding("error", name, message)
         if image.scene.twin == image.scene:
             yield Finding("warning", name, "is the twin of an image that has no defects: delete it")
+
+
+def lacking_twins(folder: Path, info: DatasetInfo) -> Iterator[Finding]:
+    """Images with defects that have no twin, in a dataset whose recipe wants one of each."""
+    if is_twins(folder) or not (info.recipe.get("defects") or {}).get("twins"):
+        return
+    there = {*indices(folder / TWINS), *quarantined(folder / TWINS)}
+    lacking = [i for i in indices(folder) if i not in there and _marred(folder, i)]
+    if lacking:
+        message = f"lacks those of {len(lacking)} images that have defects ({lacking[:5]} …): run `scenewright twins`"
+        yield Finding("error", TWINS, message)
+
+
+def _marred(folder: Path, index: int) -> bool:
+    try:
+        return bool(read_record(record_path(folder, index)).defects)
+    except ScenewrightError:
+        return False  # the record's own finding says it

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 from ..scenes.scene import DefectRules
 from .labels import Box
 
-__all__ = ["ATTRIBUTES", "GRADES", "DefectLabel", "defect_left_out", "grade"]
+__all__ = ["ATTRIBUTES", "GRADES", "DefectLabel", "defect_left_out", "grade", "shows"]
 
 #: Fields that COCO has no place of its own for.
 ATTRIBUTES = (
@@ -89,3 +89,8 @@ def defect_left_out(area: int, absent: int, visible_fraction: float, rules: Defe
     if visible_fraction < rules.min_visible_fraction:
         return f"below min_visible_fraction: {visible_fraction:.3f} < {rules.min_visible_fraction:g}"
     return None
+
+
+def shows(area: int, absent: int, visible_fraction: float, rules: DefectRules) -> bool:
+    """Whether a person can find a defect: as `defect_left_out`, with what is absent counted in, which COCO cannot."""
+    return area + absent >= rules.min_pixels and visible_fraction >= rules.min_visible_fraction

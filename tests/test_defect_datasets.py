@@ -101,17 +101,23 @@ def test_masks_lie_where_the_stored_ids_say(folder: Path, records: list[Record])
 
 
 def mvtec_samples(root: Path) -> list[tuple[str, str, Path, Path | None]]:
-    """(split, label, image, mask) as Anomalib's page on MVTec AD says that it reads such a tree.
+    """(split, label, image, mask) of a tree by the rules that Anomalib states for MVTec AD.
 
-    Below the category are splits, below a split labels, and in these pictures; an image of another label than "good"
-    in the test split has the mask of its stem and `_mask` below `ground_truth` in the folder of its label.
+    A picture's two folders are its split and its label. Those below `ground_truth` are masks; in the order of their
+    paths they belong to the test pictures whose label is not "good", in the order of theirs, one to each. A mask's stem
+    must hold that of its picture, and an image of another label outside of the test split has none, which is refused.
     """
-    out = []
-    for image in sorted(root.glob("**/*.png")):
-        split, label, _ = image.relative_to(root).parts
-        if split in ("train", "test"):
-            mask = root / "ground_truth" / label / f"{image.stem}_mask.png"
-            out.append((split, label, image, None if label == "good" else mask))
+    found = sorted(str(p.relative_to(root)) for p in root.glob("**/*") if p.suffix in (".png", ".PNG"))
+    assert all(len(Path(p).parts) == 3 for p in found)
+    masks = iter([p for p in found if Path(p).parts[0] == "ground_truth"])
+    out: list[tuple[str, str, Path, Path | None]] = []
+    for path in (p for p in found if Path(p).parts[0] != "ground_truth"):
+        split, label, _ = Path(path).parts
+        mask = next(masks) if split == "test" and label != "good" else None
+        assert (mask is not None) == (label != "good")
+        assert mask is None or (Path(path).stem in Path(mask).stem and Path(mask).parts[1] == label)
+        out.append((split, label, root / path, None if mask is None else root / mask))
+    assert next(masks, None) is None
     return out
 
 
@@ -137,6 +143,31 @@ def test_mvtec_tree_is_read_by_anomalibs_rules(folder: Path, records: list[Recor
     }
     files = [p for p in root.rglob("*") if p.is_file()]
     assert len(files) == len(samples) + len(bad)
+
+
+def test_visa_becomes_the_tree_of_mvtec_by_its_authors_rules(folder: Path, tmp_path: Path) -> None:
+    """Sorted as VisA's authors sort it, into train or test and good or bad by its table, it has the same pictures."""
+    export_dataset(folder, "visa", tmp_path / "visa")
+    with (tmp_path / "visa" / "split_csv" / "1cls.csv").open(newline="") as file:
+        for name, split, label, image, mask in [*csv.reader(file)][1:]:
+            sort = "good" if label == "normal" else "bad"
+            moves = [(image, f"{split}/{sort}")]
+            if split == "test" and sort == "bad":
+                moves.append((mask, f"ground_truth/{sort}"))
+            for path, place in moves:
+                target = tmp_path / "sorted" / name / place / path.split("/")[-1]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(tmp_path / "visa" / path, target)
+    export_dataset(folder, "mvtec-ad", tmp_path / "mvtec")
+    ours, theirs = mvtec_samples(tmp_path / "mvtec" / "t"), mvtec_samples(tmp_path / "sorted" / "t")
+    assert sorted((s, la == "good", i.name, i.read_bytes()) for s, la, i, _ in ours) == sorted(
+        (s, la == "good", i.name, i.read_bytes()) for s, la, i, _ in theirs
+    )
+    masks = {i.name: cv2.imread(str(m), cv2.IMREAD_UNCHANGED) for _, _, i, m in ours if m is not None}
+    for _, _, image, mask in theirs:
+        if mask is not None:
+            numbers = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+            assert np.array_equal(numbers != 0, masks[image.name] == 255)
 
 
 def test_visa_table_names_what_is_there(folder: Path, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 An image is *sound* when no object in it has a defect, seen or not, and so is every twin. Sound images of `train` are to
 learn from, with the twins of the images of `train`; all others are for tests. An image whose defects nobody can see is
-neither: it is left out, and counted.
+neither: it is left out, and counted. A defect can be seen where COCO has it, and also where only what is absent shows
+it, a tooth that is missing against the ground: that has no pixel for COCO to hold, and many for a mask.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import DatasetError, UsageError
+from ...render.defect_labels import shows
 from ...render.rle import decode
+from ...scenes.scene import DefectRules
 from ..records import TWINS, indices, read_info
 from ..stream import damaged
 from .job import Job, Written
@@ -53,11 +56,13 @@ def check(dataset: Path) -> None:
 
 def cases(job: Job, told: Written) -> Iterator[Case]:
     """All pictures of an export, by index, an image before its twin; those left out are counted in `told.notes`."""
-    twins, hidden = set(indices(job.dataset / TWINS)), 0
+    twins, hidden, met = set(indices(job.dataset / TWINS)), 0, 0
+    # Readers sort pictures and masks by name and pair them by place: digits of one width keep both in one order.
+    width = max(6, *(len(str(found[-1])) for found in job.indices.values()))
     for split in job.indices:
         for record in job.records(split):
             with damaged(record.get("index")):
-                name, seen = f"{record['index']:06d}", tuple(d for d in record["defects"] if d["annotated"])
+                name, seen = f"{record['index']:0{width}d}", _seen(record)
                 train = split == "train"
                 if not record["defects"]:
                     yield Case(record["image"], name, train, GOOD, record)
@@ -69,9 +74,24 @@ def cases(job: Job, told: Written) -> Iterator[Case]:
                 else:
                     hidden += 1
                 if record["index"] in twins:
+                    met += bool(seen) and train
                     yield Case(f"{TWINS}/{record['image']}", f"{name}_twin", train, GOOD, record)
     if hidden:
         told.notes.append(left_out_note(hidden))
+    if met:
+        told.notes.append(
+            f"images to be tested on whose sound twin is among those to learn from: {met}; for a test of scenes that "
+            "were never seen, export --split train and --split val apart, and test on the latter"
+        )
+
+
+def _seen(record: Json) -> tuple[Json, ...]:
+    """The defects that a person can find."""
+    rules = DefectRules.model_validate(record["scene"]["defect_rules"])
+    return tuple(
+        d for d in record["defects"]
+        if shows(d["area"], d["attributes"]["absent_area"], d["attributes"]["visible_fraction"], rules)
+    )  # fmt: skip
 
 
 def left_out_note(images: int) -> str:

@@ -78,6 +78,8 @@ def write(job: Job) -> Written:
             f"{len(models)} models of {len(kinds)} categories: BOP knows no parameters, so every different mesh or "
             "scale is an object of its own; fixed params in the recipe make fewer"
         )
+    if job.info.defect_categories:
+        told.notes.append("defects are left out: BOP has poses and masks of whole objects, and models of sound ones")
     far = 0
     for split, found in job.indices.items():
         scenes: dict[int, list[int]] = {}

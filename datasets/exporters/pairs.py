@@ -8,7 +8,7 @@
     masks/000009.png           0, and 255 where something is not as it should be
 
 Several defects of an image are separated by semicolons. Defects that nobody can see are not in the mask; a pair that
-has no others is left out. The dataset must have twins.
+has no others is left out, and so is an image without a twin. The dataset must have twins.
 """
 
 from __future__ import annotations

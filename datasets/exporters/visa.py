@@ -9,7 +9,8 @@
     NAME/image_anno.csv                      image,label,mask: the categories of each image, as VisA has them
 
 Categories are numbered in the order of the dataset's `defect_categories`. Where two defects overlap the later one
-counts. What goes where is said in `anomaly`.
+counts. What goes where is said in `anomaly`. Some readers make folders for VisA's own twelve objects only and fail on
+others: they take the tree that `mvtec-ad` writes.
 """
 
 from __future__ import annotations

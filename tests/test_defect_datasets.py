@@ -234,3 +234,16 @@ def test_what_needs_defects_or_twins_says_so(tmp_path: Path) -> None:
     generate(recipe(twins=False), 1, tmp_path / "lone")
     with pytest.raises(UsageError, match="scenewright twins"):
         export_dataset(tmp_path / "lone", "pairs", tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", ["..", ".", "split_csv", "../up"])
+def test_a_name_that_leads_elsewhere_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+    """A dataset's name becomes a folder of an export: one that is none, or means another, writes nothing."""
+    copy = tmp_path / "in" / "copy"
+    shutil.copytree(folder, copy)
+    said = json.loads((copy / "dataset.json").read_text())
+    (copy / "dataset.json").write_text(json.dumps(said | {"name": name}))
+    for form in ("mvtec-ad", "visa"):
+        with pytest.raises(UsageError, match="another `name`"):
+            export_dataset(copy, form, tmp_path / "in" / "out")
+    assert [p.name for p in (tmp_path / "in").iterdir()] == ["copy"]

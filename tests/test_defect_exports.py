@@ -33,7 +33,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = make(
         objects={"count": 1, "assets": [BOX]}, placement={"area": [0.02, 0.02]}, camera={"distance": 0.3},
         render={"engine": "flat", "size": [SIZE[1], SIZE[0]]}, dataset={"val_fraction": 0.3},
-        defects={"rate": 1, "kinds": [{"kind": k, "severity": 0.9} for k in ("scratch", "stain", "burn")], "twins": True},
+        defects={"rate": 1, "kinds": [{"kind": k, "severity": 0.9} for k in ("scratch", "stain", "burn")],
+                 "twins": True},
         outputs=["panoptic"],
     )  # fmt: skip
     assert generate(recipe, 5, out).complete

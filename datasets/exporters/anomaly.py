@@ -8,6 +8,7 @@ it, a tooth that is missing against the ground: that has no pixel for COCO to ho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ Json = dict[str, Any]
 Mask = npt.NDArray[np.bool_]
 
 GOOD, COMBINED = "good", "combined"
+#: Names of folders: nothing that leads elsewhere, or that an export has a use of its own for.
+PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+RESERVED = {"export.json", "split_csv", GOOD, COMBINED}
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,13 @@ class Case:
 
 
 def check(dataset: Path) -> None:
-    """Raise UsageError for a dataset whose recipe knows no defects."""
-    if not read_info(dataset).defect_categories:
+    """Raise UsageError for a dataset whose recipe knows no defects, or whose names cannot be those of folders."""
+    info = read_info(dataset)
+    if not info.defect_categories:
         raise UsageError(f"{dataset} has no defects: generate one with `defects` in its recipe")
+    for name in (info.name, *info.defect_categories):
+        if not PLAIN.fullmatch(name) or name.lower() in RESERVED:
+            raise UsageError(f"{name!r} names a folder of this export and cannot: give the recipe another `name`")
 
 
 def cases(job: Job, told: Written) -> Iterator[Case]:
@@ -69,6 +77,8 @@ def cases(job: Job, told: Written) -> Iterator[Case]:
                     continue
                 if seen:
                     kinds = {d["category"] for d in seen}
+                    if not kinds <= set(job.info.defect_categories):
+                        raise KeyError(f"{sorted(kinds)} are not all categories of this dataset")
                     yield Case(record["image"], name, False, kinds.pop() if len(kinds) == 1 else COMBINED, record, seen)
                     told.annotations += len(seen)
                 else:

@@ -16,10 +16,14 @@ __all__ = ["SOLIDS"]
 #: What does not yield: glass and stone break.
 STIFF = frozenset({"glass", "ceramic", "concrete", "tiles"})
 YIELDING = frozenset(FAMILIES) - STIFF
+#: What neither keeps a dent nor has an inside to lay bare, and what tears rather than breaks.
+CLOTH = frozenset({"fabric", "felt"})
+TOUGH = CLOTH | {"leather", "rubber", "belt", "paper"}
 
 SOLIDS: dict[str, Kind] = {
     "gouge": Kind(
         category="gouge", description="a groove torn into the material, with a burr along its sides",
+        families=frozenset(FAMILIES) - CLOTH,
         values={
             "length_mm": Grows(0.10, 0.45, "length, mm", of_size=True, least=0.8),
             "width_mm": Grows(0.014, 0.05, "width, mm", of_size=True, least=0.12),
@@ -31,6 +35,7 @@ SOLIDS: dict[str, Kind] = {
     ),
     "dent": Kind(
         category="dent", description="a bowl that a blow has left",
+        families=YIELDING - CLOTH,
         values={
             "width_mm": Grows(0.08, 0.32, "diameter, mm", of_size=True, least=0.5),
             "depth_mm": Grows(0.009, 0.04, "depth, mm", of_size=True, least=0.05),
@@ -40,6 +45,7 @@ SOLIDS: dict[str, Kind] = {
     ),
     "chip": Kind(
         category="chip", description="a flake broken out of an edge, with ripples like those of a shell",
+        families=frozenset(FAMILIES) - TOUGH,
         values={
             "width_mm": Grows(0.06, 0.26, "its length, mm", of_size=True, least=0.4),
             "depth_mm": Grows(0.018, 0.08, "depth, mm", of_size=True, least=0.1),

@@ -221,6 +221,11 @@ def export(
                    the recipe must ask for the output panoptic
     bop            BOP's scenewise layout: train_pbr/, val_pbr/ with poses,
                    masks, depth; models/ in mm, one for each different mesh
+    mvtec-ad       MVTec AD's tree: train/good, test/good, test/KIND and
+                   ground_truth/KIND, as tools for anomalies read it
+    visa           VisA's layout with split_csv/1cls.csv
+    pairs          images with defects beside their sound twins, with masks
+                   and pairs.csv; needs twins
 
     \b
     Polygons run along the edges of pixels and lose nothing; a slit of no

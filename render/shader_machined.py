@@ -41,7 +41,7 @@ def milled(g: Graph, v: Values) -> Any:
     lead = g.math("SQRT", cutter * cutter - aside * aside)
     level = _level(g)
     nx, ny, _ = _normal(g)
-    wall = g.math("GREATER_THAN", nx, ny).lerp(x, y)
+    wall = g.math("GREATER_THAN", abs(nx), abs(ny)).lerp(x, y)
     across = level.lerp(wall, x * back - lead)
     lane = level.lerp(0.0, index * 0.01)
     grooves = _grooves(g, v["feed_mm"], across, g.join(across, lane, aside * 0.03))
@@ -109,11 +109,10 @@ def _to_world(g: Graph, direction: Wire) -> Wire:
 
 
 def _normal(g: Graph) -> tuple[Wire, Wire, Wire]:
-    """Size of the components of the normal in the object's frame."""
-    nx, ny, nz = g.split(g.call("ShaderNodeTexCoord", {}, "Normal"))
-    return abs(nx), abs(ny), abs(nz)
+    """The components of the normal in the object's frame."""
+    return g.split(g.call("ShaderNodeTexCoord", {}, "Normal"))
 
 
 def _level(g: Graph) -> Wire:
     """1 on faces across the object's z axis, 0 on walls along it."""
-    return _normal(g)[2].step(0.55, 0.75)
+    return abs(_normal(g)[2]).step(0.55, 0.75)

@@ -116,7 +116,7 @@ def test_an_export_in_a_dataset_is_refused(discs: Path) -> None:
         (
             "{discs} --to pascal --out {new}",
             2,
-            "'pascal' is no format: choose from bop, coco-polygons, label-studio, panop",
+            "'pascal' is no format: choose from bop, coco-polygons, label-studio, mvtec",
         ),
         ("{discs} --to yolo --out {new} --split test", 2, "'test' is no split: choose from train, val"),
         ("{discs} --to yolo", 2, "Missing option '--out'"),

@@ -12,7 +12,7 @@ from ..mesh import Mesh
 from .base import Params, centred
 from .fastener_tables import HEX_HEAD, MM, PITCH, Size
 from .ring_walk import RingWalk, hexagon, rings, round_corners
-from .shank import Shank, check_length, screw_length_rand, size_rand, walk_shank
+from .shank import Shank, check_length, screw_length_rand, size_rand, threaded, walk_shank
 
 __all__ = ["HexBoltParams", "hex_bolt", "hex_bolt_rand"]
 
@@ -38,8 +38,8 @@ def hex_bolt(p: HexBoltParams) -> Mesh:
     """The bolt, head up, metres. Keypoints: head centre, two opposite head corners, neck, first thread, tip."""
     head = HEX_HEAD[p.size]
     length = p.length_m / MM
-    threaded = length if p.thread == "full" else head.b
-    walk = walk_shank(Shank(p.size, length, threaded, 1.6 * head.r, head.dw / 2 - 0.03 * head.s))
+    cut = length if p.thread == "full" else head.b
+    walk = walk_shank(Shank(p.size, length, cut, 1.6 * head.r, head.dw / 2 - 0.03 * head.s))
     vertices, faces = _walk_head(walk, head.s, head.k, head.dw).arrays()
     corner = hexagon(head.s, CORNER * head.s)[1].max()
     keypoints = {
@@ -47,10 +47,11 @@ def hex_bolt(p: HexBoltParams) -> Mesh:
         "head_corner_0": (corner, 0, head.k / 2),
         "head_corner_3": (-corner, 0, head.k / 2),
         "neck": (0, 0, 0),
-        "thread_start": (0, 0, threaded - length),
+        "thread_start": (0, 0, cut - length),
         "shank_end": (0, 0, -length),
     }
-    return centred(vertices * MM, faces, keypoints={k: np.array(v) * MM for k, v in keypoints.items()})
+    made = centred(vertices * MM, faces, keypoints={k: np.array(v) * MM for k, v in keypoints.items()})
+    return threaded(made, p.size)
 
 
 def hex_bolt_rand(rng: np.random.Generator, given: Mapping[str, object]) -> HexBoltParams:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from ..mesh import Mesh
 from .fastener_tables import MM, PITCH, SIZES, Size
 from .ring_walk import RingWalk, angles, rings, round_corners
 from .thread import Cone, MetricThread, RunOut, thread_grid
 
-__all__ = ["Shank", "check_length", "metric", "screw_length_rand", "size_rand", "walk_shank"]
+__all__ = ["Shank", "check_length", "metric", "screw_length_rand", "size_rand", "threaded", "walk_shank"]
 
 #: Triangles that a thread may use; long fine threads get fewer columns for it.
 THREAD_TRIANGLES = 10_000
@@ -60,6 +62,13 @@ def walk_shank(shank: Shank) -> RingWalk:
     walk = RingWalk().to(np.array([[0, 0, -shank.length]], dtype=np.float64))
     walk.to(*rings(point[1:-1], at)).tube(grid, shift)
     return walk.to(*rings(neck[1:-1], at))
+
+
+def threaded(made: Mesh, size: Size) -> Mesh:
+    """The screw with its region "thread", from the keypoint shank_end to thread_start."""
+    (x, y, low), (*_, high) = made.keypoints["shank_end"], made.keypoints["thread_start"]
+    half = 0.51 * float(size[1:]) * MM
+    return replace(made, regions={"thread": ((x - half, y - half, low), (x + half, y + half, high))})
 
 
 def check_length(size: Size, length_m: float, least: float, advice: str) -> None:

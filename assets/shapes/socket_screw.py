@@ -11,7 +11,7 @@ from ..mesh import Mesh
 from .base import Params, centred
 from .fastener_tables import MM, PITCH, SOCKET_HEAD, Size, SocketHead
 from .ring_walk import RingWalk, angles, hexagon, ring, rings, round_corners
-from .shank import Shank, check_length, screw_length_rand, size_rand, walk_shank
+from .shank import Shank, check_length, screw_length_rand, size_rand, threaded, walk_shank
 
 __all__ = ["SocketScrewParams", "socket_screw", "socket_screw_rand"]
 
@@ -39,8 +39,8 @@ def socket_screw(p: SocketScrewParams) -> Mesh:
     """
     head, d = SOCKET_HEAD[p.size], float(p.size[1:])
     length = p.length_m / MM
-    threaded = head.b if length > head.b + 5 * PITCH[p.size] else length
-    walk = walk_shank(Shank(p.size, length, threaded, 1.6 * head.r, 0.45 * head.dk))
+    cut = head.b if length > head.b + 5 * PITCH[p.size] else length
+    walk = walk_shank(Shank(p.size, length, cut, 1.6 * head.r, 0.45 * head.dk))
     _walk_rim(walk, head.dk, d, p.knurled)
     _walk_socket(walk, head, d)
     vertices, faces = walk.arrays()
@@ -49,10 +49,11 @@ def socket_screw(p: SocketScrewParams) -> Mesh:
         "rim_0": (head.dk / 2, 0, d / 2),
         "rim_1": (-head.dk / 2, 0, d / 2),
         "neck": (0, 0, 0),
-        "thread_start": (0, 0, threaded - length),
+        "thread_start": (0, 0, cut - length),
         "shank_end": (0, 0, -length),
     }
-    return centred(vertices * MM, faces, keypoints={k: np.array(v) * MM for k, v in keypoints.items()})
+    made = centred(vertices * MM, faces, keypoints={k: np.array(v) * MM for k, v in keypoints.items()})
+    return threaded(made, p.size)
 
 
 def socket_screw_rand(rng: np.random.Generator, given: Mapping[str, object]) -> SocketScrewParams:

@@ -48,9 +48,12 @@ def coordinates(g: Graph, mark: Mark) -> tuple[Wire, Wire]:
     return g.join(x / w + 0.5, y / h + 0.5), z
 
 
-def near(g: Graph, mark: Mark, k: int, z: Wire) -> Wire:
-    """1 on faces where the k-th defect can show and that lie within its reach, 0 elsewhere."""
-    return face(g, f"open {k}") * g.math("LESS_THAN", abs(z), mark.defect.reach_mm)
+def near(g: Graph, mark: Mark, k: int, uv: Wire, z: Wire) -> Wire:
+    """1 on the k-th defect's patch, on faces where it can show and that lie within its reach, 0 elsewhere."""
+    u, v, _ = g.split(uv)
+    out = g.math("MAXIMUM", abs(u - 0.5), abs(v - 0.5))
+    within = g.math("LESS_THAN", out, 0.5) * g.math("LESS_THAN", abs(z), mark.defect.reach_mm)
+    return face(g, f"open {k}") * within
 
 
 def face(g: Graph, name: str) -> Wire:

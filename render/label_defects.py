@@ -52,7 +52,7 @@ def _shown(g: Graph, mark: Mark, k: int) -> Wire:
         "ShaderNodeTexImage", {"Vector": uv}, "Color", image=_mask(mark, mark.layers), extension="CLIP",
         interpolation="Linear",
     )  # fmt: skip
-    drawn = (1.0 - g.math("LESS_THAN", g.split(seen)[0], 0.5)) * near(g, mark, k, z)
+    drawn = (1.0 - g.math("LESS_THAN", g.split(seen)[0], 0.5)) * near(g, mark, k, uv, z)
     return g.math("MAXIMUM", made, drawn)
 
 

@@ -14,7 +14,7 @@ import OpenEXR
 from ..errors import RenderError
 from .label_defects import PASS
 
-__all__ = ["caught", "channels", "labels", "picture", "render", "save"]
+__all__ = ["caught", "channels", "labels", "picture", "render", "rendered_channels", "save"]
 
 NOTHING_M = 1e9  # Cycles writes 1e10 into the depth of pixels that see nothing
 
@@ -69,9 +69,12 @@ def labels(
     return np.rint(ids).astype(np.uint16), np.where(depth > NOTHING_M, np.inf, depth).astype(np.float32), normals, bits
 
 
-def render(target: bpy.types.Scene) -> bpy.types.Image:
-    """Render with the scene's own settings; Blender keeps one result, which the next render replaces."""
-    outcome = bpy.ops.render.render(scene=target.name, write_still=False)
+def render(target: bpy.types.Scene, save: bool = False) -> bpy.types.Image:
+    """Render with the scene's own settings; Blender keeps one result, which the next render replaces.
+
+    `save` has Blender write it to the scene's file path too.
+    """
+    outcome = bpy.ops.render.render(scene=target.name, write_still=save)
     if outcome != {"FINISHED"}:
         raise RenderError(f"Blender ended the render with {sorted(outcome)}: run the same command to try again")
     return bpy.data.images["Render Result"]
@@ -79,9 +82,28 @@ def render(target: bpy.types.Scene) -> bpy.types.Image:
 
 def channels(target: bpy.types.Scene, result: bpy.types.Image, path: Path) -> dict[str, npt.NDArray[np.float32]]:
     """All passes of a render result by their name without the view layer: (h, w) or (h, w, 3 or 4) float32, linear."""
+    _layers(target)
+    save(target, result, path)
+    return _read(path)
+
+
+def rendered_channels(target: bpy.types.Scene, path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """As `channels`, of a new render: the only way to both eyes of a stereo pair, which Blender saves as it renders."""
+    _layers(target)
+    target.render.image_settings.views_format = "MULTIVIEW"
+    target.render.filepath = str(path)
+    render(target, save=True)
+    if not path.is_file():
+        raise _unwritten(path)
+    return _read(path)
+
+
+def _layers(target: bpy.types.Scene) -> None:
     settings = target.render.image_settings
     settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
-    save(target, result, path)
+
+
+def _read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     try:
         with OpenEXR.File(str(path)) as file:
             # Names look like "ViewLayer.IndexOB.X"; a colour is one array, "ViewLayer.Combined".

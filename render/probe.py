@@ -22,10 +22,8 @@ from .view import view
 __all__ = ["Probe", "change", "look"]
 
 Floats = npt.NDArray[np.float32]
-#: Samples of each small render; `probe_boxes` keeps the boxes so small that all of them together cost little.
+#: Samples of each pattern; `probe_boxes` keeps the boxes so small that all of them together cost little.
 SAMPLES = 16
-#: Added to the noise seed of a scene for each pattern.
-PATTERNS = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -37,38 +35,41 @@ class Probe:
 
 
 def look(
-    target: bpy.types.Scene, boxes: list[Box], folder: Path, samples: int = SAMPLES,
-    patterns: tuple[int, ...] = PATTERNS,
+    target: bpy.types.Scene, boxes: list[Box], folder: Path, samples: int = SAMPLES, both: bool = True
 ) -> list[Probe]:  # fmt: skip
-    """Render parts of a built scene, with a number of samples; its settings are as before afterwards."""
+    """Render parts of a built scene, with a number of samples; its settings are as before afterwards.
+
+    The first pattern of noise is that of the scene's seed, the second one, where `both` asks for it, Cycles' own for
+    the other eye of a stereo pair: of one with no distance between the eyes, whose second eye costs no second sync of
+    the scene, which is most of what so small a render costs.
+    """
     cycles, render = target.cycles, target.render
-    kept = cycles.samples, cycles.seed, cycles.use_adaptive_sampling, cycles.use_denoising
+    kept = cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising
     w, h = render.resolution_x, render.resolution_y
-    cycles.samples = samples
-    cycles.use_adaptive_sampling, cycles.use_denoising = False, False
+    cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = samples, False, False
     render.use_border = render.use_crop_to_border = True
+    if both:
+        render.use_multiview, render.views_format = True, "STEREO_3D"
+        target.camera.data.stereo.interocular_distance = 0.0
+        target.camera.data.stereo.convergence_mode = "PARALLEL"
     try:
-        return [Probe(box, _light(target, box, (w, h), [kept[1] + k for k in patterns], folder)) for box in boxes]
+        return [Probe(box, _light(target, box, (w, h), folder / "probe.exr")) for box in boxes]
     finally:
-        render.use_border = render.use_crop_to_border = False
-        cycles.samples, cycles.seed, cycles.use_adaptive_sampling, cycles.use_denoising = kept
+        render.use_border = render.use_crop_to_border = render.use_multiview = False
+        cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = kept
 
 
-def _light(
-    target: bpy.types.Scene, box: Box, size: tuple[int, int], seeds: list[int], folder: Path
-) -> tuple[Floats, ...]:  # fmt: skip
+def _light(target: bpy.types.Scene, box: Box, size: tuple[int, int], path: Path) -> tuple[Floats, ...]:
     x0, y0, x1, y1 = box
     render = target.render
     # Blender rounds a border's ends to pixels, and its y goes up.
     render.border_min_x, render.border_max_x = (x0 + 0.01) / size[0], (x1 + 0.01) / size[0]
     render.border_min_y, render.border_max_y = (size[1] - y1 + 0.01) / size[1], (size[1] - y0 + 0.01) / size[1]
-    out = []
-    for seed in seeds:
-        target.cycles.seed = seed % (1 << 31)
-        light = passes.channels(target, passes.render(target), folder / "probe.exr")["Combined"][..., :3]
-        assert light.shape[:2] == (y1 - y0, x1 - x0), (light.shape, box)
-        out.append(light)
-    return tuple(out)
+    seen = passes.rendered_channels(target, path)
+    names = sorted(name for name in seen if name.startswith("Combined"))  # of two eyes the left is the scene's seed
+    out = tuple(np.ascontiguousarray(seen[name][..., :3]) for name in names)
+    assert all(light.shape[:2] == (y1 - y0, x1 - x0) for light in out), ([light.shape for light in out], box)
+    return out
 
 
 def change(scene: Scene, marred: list[Probe], sound: list[Probe]) -> tuple[Floats, Floats]:

@@ -24,22 +24,30 @@ DEPTHS = ("transmission_weight", "subsurface_weight")
 
 
 def principled(g: Graph, height_mm: Wire | None, inputs: Inputs) -> Any:
-    """A Principled BSDF raised by `height_mm`, with the graph's defects laid over it."""
+    """A Principled BSDF raised by `height_mm`, with the graph's defects laid over it.
+
+    Where no patch lies, the shader is that of the sound part: the look of a defect costs only there.
+    """
+    sound, marred, raised, patches = _raised(g, height_mm, inputs), inputs, height_mm, None
     for k, mark in enumerate(g.marks):
         if mark.layers is None:
             continue
         uv, z = coordinates(g, mark)
+        here = near(g, mark, k, uv, z)
         drawn = g.call(
             "ShaderNodeTexImage", {"Vector": uv}, "Color", image=_image(mark, mark.layers), extension="CLIP",
             interpolation="Cubic",
         )  # fmt: skip
-        here = near(g, mark, k, z)
-        strength, tone, raised = g.split(drawn)
+        strength, tone, relief = g.split(drawn)
         if mark.layers.height_mm is not None:
-            relief = raised * here
-            height_mm = relief if height_mm is None else height_mm + relief
+            raised = relief * here if raised is None else raised + relief * here
         if mark.layers.strength is not None and mark.defect.look is not None:
-            inputs = _laid(g, inputs, mark.defect.look, (strength * here).clamped(), tone.clamped())
+            marred = _laid(g, marred, mark.defect.look, (strength * here).clamped(), tone.clamped())
+        patches = here if patches is None else g.math("MAXIMUM", patches, here)
+    return sound if patches is None else g.either(patches, sound, _raised(g, raised, marred))
+
+
+def _raised(g: Graph, height_mm: Wire | None, inputs: Inputs) -> Any:
     if height_mm is not None:
         below = {"Normal": inputs["normal"]} if "normal" in inputs else {}
         inputs = inputs | {"normal": g.bump(height_mm, **below)}

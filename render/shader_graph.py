@@ -244,3 +244,11 @@ class Graph:
         for name, value in inputs.items():
             self.feed(names[name], value)
         return node.outputs[0]
+
+    def either(self, which: Wire, a: Any, b: Any) -> Any:
+        """Shader `a` where `which` is 0, `b` where it is 1: Cycles then evaluates no node that only the other has."""
+        node = self.node("ShaderNodeMixShader")
+        self.feed(node.inputs[0], which)
+        for socket, shader in zip(list(node.inputs)[1:], (a, b), strict=True):
+            self.tree.links.new(shader, socket)
+        return node.outputs[0]

@@ -32,13 +32,13 @@ def _ragged(rng: np.random.Generator, x: Floats, y: Floats, size: tuple[float, f
 
 
 def corrosion_layers(defect: Defect) -> Layers:
-    """Rust that grows from many points: lumpy, dark in the middle, orange where it is young."""
+    """Rust that grows from many points: lumpy, orange where it is young, at the rim, and mottled brown behind it."""
     rng, v = np.random.default_rng(defect.seed), defect.values
     x, y = grid(defect.size_mm, min(defect.size_mm) / 400)
     inside = _ragged(rng, x, y, (v["width_mm"], v["width_mm"] * rng.uniform(0.6, 1.0)), 0.75)
     mottle, lumps = fractal(rng, x.shape, (14, 14), 4), fractal(rng, x.shape, (26, 26), 3)
     strength = crisp(inside, 0.06) * v["density"]
-    tone = np.clip(0.25 + 0.9 * np.clip(inside, 0, 1) + 0.22 * mottle, 0, 1)
+    tone = np.clip(0.15 + 0.4 * crisp(inside, 0.25) + 0.26 * mottle, 0, 1)
     height = v["scale_mm"] * crisp(inside, 0.2) * (0.5 + 0.35 * lumps)
     mask = mask_of(strength, 0.4 * v["density"])
     return Layers(mask, near_mask(strength, mask), tone.astype(np.float32), near_mask(height, mask))
@@ -51,7 +51,7 @@ def corrosion_look(rng: np.random.Generator, material: Material, severity: float
         pale = (round(0.40 - 0.24 * green, 9), 0.41, round(0.385 - 0.06 * green, 9))
         return Look(colour=pale, second=(0.085, 0.09, 0.085), roughness=0.95, metallic=0.0)
     young = round(float(rng.uniform(0.8, 1.15)), 9)
-    return Look(colour=(0.34 * young, 0.115, 0.022), second=(0.055, 0.022, 0.012), roughness=0.92, metallic=0.0)
+    return Look(colour=(0.34 * young, 0.115, 0.022), second=(0.085, 0.032, 0.015), roughness=0.92, metallic=0.0)
 
 
 def wear_layers(defect: Defect) -> Layers:

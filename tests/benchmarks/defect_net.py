@@ -1,8 +1,10 @@
 """A small U-Net in plain torch that says of every pixel how likely it shows a defect.
 
-After Ronneberger, Fischer and Brox, "U-Net" (2015): four scales, 0.27 million parameters, outputs at full resolution,
-since a scratch is a pixel wide. One function trains it, one applies it; both are functions of their arguments and of a
-seed.
+After Ronneberger, Fischer and Brox, "U-Net" (2015): four scales, 0.5 million parameters, outputs at full resolution,
+since a scratch is a pixel wide. Beside the image it is given how far that is from itself smoothed, for a colour that it
+never saw says nothing and a difference does; its layers are normalised image by image, after Wu and He, "Group
+Normalization" (2018), for the statistics of other materials are others. One function trains it, one applies it; both
+are functions of their arguments and of a seed.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -19,26 +22,30 @@ from torch.nn import functional
 
 __all__ = ["SMALLEST", "Training", "UNet", "apply", "train"]
 
-WIDTHS = (12, 24, 48, 96)
+WIDTHS = (16, 32, 64, 128)
+#: Standard deviations of the smoothing whose differences are inputs, pixels.
+SMOOTHED = (2.0, 8.0)
+#: Channels of each group that is normalised together.
+GROUP = 8
 #: Sides of images are padded to a multiple of this.
 SMALLEST = 2 ** (len(WIDTHS) - 1)
 
-#: Images (n, h, w, 3), defects (n, h, w), and pixels that count (n, h, w).
-Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+#: Images (n, h, w, 3), defects (n, h, w), and how much pixels count (n, h, w), 0 for not at all.
+Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.float32]]
 
 
 def _conv(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False), nn.GroupNorm(outputs // GROUP, outputs), nn.ReLU(inplace=True)
     )
 
 
 class UNet(nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """(n, 3, h, w) images, values around 0 → (n, h, w) logits; h and w must be multiples of `SMALLEST`."""
+    """(n, 9, h, w) of `_tensor` → (n, h, w) logits; h and w must be multiples of `SMALLEST`."""
 
     def __init__(self) -> None:
         super().__init__()
-        ins = (3, *WIDTHS)
+        ins = (3 + 3 * len(SMOOTHED), *WIDTHS)
         self.down = nn.ModuleList(
             nn.Sequential(_conv(i, o), _conv(o, o)) for i, o in zip(ins, WIDTHS, strict=False)
         )  # fmt: skip
@@ -63,17 +70,19 @@ class Training:
 
     steps: int
     batch: int = 16
-    rate: float = 4e-3
+    rate: float = 2e-3
     weight_decay: float = 1e-4
 
 
 def _tensor(images: npt.NDArray[np.uint8]) -> torch.Tensor:
-    """(n, h, w, 3) sRGB → (n, 3, h, w) around 0."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0).contiguous()
+    """(n, h, w, 3) sRGB → (n, 9, h, w): the images around 0, and four times their differences from smoothed ones."""
+    smoothed = [np.stack([cv2.GaussianBlur(i.astype(np.float32), (0, 0), s) for i in images]) for s in SMOOTHED]
+    channels = [images - np.float32(127.5), *(4 * (images - x) for x in smoothed)]
+    return torch.from_numpy(np.concatenate(channels, axis=3)).permute(0, 3, 1, 2).div_(127.5).contiguous()
 
 
 def _loss(logits: torch.Tensor, truth: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    """Mean cross entropy, and 1 − Dice over the batch, of the pixels that count."""
+    """Mean cross entropy, and 1 − Dice over the batch, of the pixels as far as they count."""
     entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     p = torch.sigmoid(logits) * counts
     dice = (2 * (p * truth).sum() + 1) / (p.sum() + (truth * counts).sum() + 1)
@@ -97,7 +106,7 @@ def train(
     losses = []
     for step in range(1, how.steps + 1):
         images, truth, counts = draw(rng, how.batch)
-        loss = _loss(net(_tensor(images)), torch.from_numpy(truth).float(), torch.from_numpy(counts).float())
+        loss = _loss(net(_tensor(images)), torch.from_numpy(truth).float(), torch.from_numpy(counts))
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)

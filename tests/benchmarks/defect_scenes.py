@@ -137,10 +137,10 @@ def pair(engine: Any, scene: Scene, samples: int) -> Pair:
         box = _window(bits, around)
         x0, y0, x1, y1 = box
         small = probe.look(target, around, place, SMALL)
-        fine = probe.look(target, [box], place, samples, (0,))
+        fine = probe.look(target, [box], place, samples, both=False)
         blender.repair(target, twin, meshes_of(twin))
         change, noise = probe.change(scene, small, probe.look(target, around, place, SMALL))
-        sound = probe.look(target, [box], place, samples, (0,))
+        sound = probe.look(target, [box], place, samples, both=False)
         blender.clear()
     rgb = np.zeros((*ids.shape, 3), np.uint8)
     frame = Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, defects=bits, change=change, noise=noise)

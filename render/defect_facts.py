@@ -96,7 +96,7 @@ def _label(
         bbox=seen.bbox if seen.area else None, rle=seen.counts if seen.area else None, parent_id=item.id,
         severity=defect.severity, grade=grade(defect.severity), visible_fraction=visible,
         area_mm2=_tidy(float(area_mm2[mask].sum())), length_mm=length, width_mm=width,
-        depth_mm=None if kind.depth is None else _tidy(kind.depth(defect.values)), colour_difference=difference,
+        depth_mm=None if kind.depth is None else _tidy(kind.depth(defect)), colour_difference=difference,
         absent_area=absent_area, absent_rle=gone.counts if gone else None, annotated=reason is None, left_out=reason,
     )  # fmt: skip
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from typing import ClassVar
 
 from ..scenes.scene import DefectRules
+from .label_json import LabelJson
 from .labels import Box
 
-__all__ = ["ATTRIBUTES", "GRADES", "DefectLabel", "defect_left_out", "grade", "shows"]
+__all__ = ["GRADES", "DefectLabel", "defect_left_out", "grade", "shows"]
 
-#: Fields that COCO has no place of its own for.
-ATTRIBUTES = (
-    "parent_id", "severity", "grade", "visible_fraction", "area_mm2", "length_mm", "width_mm", "depth_mm",
-    "colour_difference", "absent_area", "absent_rle",
-)  # fmt: skip
 GRADES = 5
 
 
-class DefectLabel(BaseModel):
-    """One defect, seen or not; masks are COCO's compressed run lengths (column-major). Its JSON has COCO's shape.
+class DefectLabel(LabelJson):
+    """One defect, seen or not; masks are COCO's compressed run lengths (column-major).
 
     Attributes:
         id: its number in the image, above those of all objects.
@@ -39,7 +33,10 @@ class DefectLabel(BaseModel):
         annotated: whether COCO gets it; `left_out` says why not.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    attributes: ClassVar = (
+        "parent_id", "severity", "grade", "visible_fraction", "area_mm2", "length_mm", "width_mm", "depth_mm",
+        "colour_difference", "absent_area", "absent_rle",
+    )  # fmt: skip
     id: int
     kind: str
     category: str
@@ -60,19 +57,6 @@ class DefectLabel(BaseModel):
     absent_rle: str | None
     annotated: bool
     left_out: str | None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_json(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not isinstance(data.get("attributes"), dict):
-            return data
-        return {key: value for key, value in data.items() if key != "attributes"} | data["attributes"]
-
-    @model_serializer(mode="wrap")
-    def _to_json(self, flat: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields: dict[str, Any] = flat(self)
-        fields["attributes"] = {key: fields.pop(key) for key in ATTRIBUTES}
-        return fields
 
 
 def grade(severity: float) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from ..assets.mesh import Mesh
 from ..errors import LabelError
@@ -15,12 +15,13 @@ from ..scenes.cameras import image, project
 from ..scenes.scene import Camera, LabelRules, Scene, SceneObject, Vec3, matrix
 from ..scenes.scene_lights import Matrix4
 from .boxes3d import corners
+from .label_json import LabelJson
 from .rle import Crop, MaskRle, encode_crops, encode_ids
 
 if TYPE_CHECKING:  # whoever only reads labels, training code above all, need not load the ray engine
     from ..scenes.rays import AmodalMask, RayView
 
-__all__ = ["ATTRIBUTES", "Box", "InstanceLabel", "Verification", "compare", "label", "left_out"]
+__all__ = ["Box", "InstanceLabel", "Verification", "compare", "label", "left_out"]
 
 Ids = npt.NDArray[np.integer[Any]]
 Box = tuple[int, int, int, int]
@@ -39,20 +40,8 @@ TOLERATED_PIXELS = 8
 SEEN_PIXELS = 4
 
 
-#: Fields that COCO has no place of its own for.
-ATTRIBUTES = (
-    "visibility", "truncation", "amodal_bbox", "amodal_area", "amodal_rle", "distance_m", "cam_T_object", "size_m",
-    "keypoints_px", "box3d_m", "box3d_px", "see_through",
-)  # fmt: skip
-
-#: Those that a label has only when the scene's `outputs` ask for them, or where there are such parts.
-OPTIONAL = ("box3d_m", "box3d_px", "see_through")
-
-
-class InstanceLabel(BaseModel):
+class InstanceLabel(LabelJson):
     """What is known about one object of one image; masks are COCO's compressed run lengths (column-major).
-
-    Its JSON has COCO's shape: what COCO has no field for stands under `attributes`, so exporters pass it on as it is.
 
     Attributes:
         id: the object's value in the id image.
@@ -75,7 +64,12 @@ class InstanceLabel(BaseModel):
         annotated: whether COCO gets it; `left_out` says why not.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    attributes: ClassVar = (
+        "visibility", "truncation", "amodal_bbox", "amodal_area", "amodal_rle", "distance_m", "cam_T_object", "size_m",
+        "keypoints_px", "box3d_m", "box3d_px", "see_through",
+    )  # fmt: skip
+    #: A label has these only when the scene's `outputs` ask for them, or where there are such parts.
+    optional: ClassVar = ("box3d_m", "box3d_px", "see_through")
     id: int
     category: str
     category_id: int
@@ -96,20 +90,6 @@ class InstanceLabel(BaseModel):
     box3d_m: tuple[Vec3, ...] | None = None
     box3d_px: tuple[tuple[float, float] | None, ...] | None = None
     see_through: tuple[str, ...] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_json(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not isinstance(data.get("attributes"), dict):
-            return data
-        return {key: value for key, value in data.items() if key != "attributes"} | data["attributes"]
-
-    @model_serializer(mode="wrap")
-    def _to_json(self, flat: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields: dict[str, Any] = flat(self)
-        attributes = {key: fields.pop(key) for key in ATTRIBUTES}
-        fields["attributes"] = {k: v for k, v in attributes.items() if v is not None or k not in OPTIONAL}
-        return fields
 
 
 class Verification(BaseModel):

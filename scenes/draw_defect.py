@@ -234,7 +234,7 @@ class _Try:
         """(share that lands, defect, middle): those that land well as they come, then the others, the best first."""
         turns = self.draws.rng(f"{self.path}.turn")
         most = SHARED if near is None else SHARED_IN_CLUSTER
-        lowered = self.kind.depth(template.values) if self.kind.damage and self.kind.depth else 0.0
+        lowered = self.kind.depth(template) if self.kind.damage and self.kind.depth else 0.0
         others: list[tuple[float, Defect, Vec]] = []
         for spot in islice(self._spots(region, near), SPOTS):
             spot = self.part.ground.levelled(spot, min(template.size_mm) / 2000 / self.part.item.scale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -327,8 +327,8 @@ def test_a_changed_form_does_not_sink(monkeypatch: pytest.MonkeyPatch) -> None:
             assert world[:, 2].min() > -2.1e-5
 
 
-def deep(depth_mm: float) -> Callable[[Mapping[str, float]], float]:
-    return lambda values: depth_mm
+def deep(depth_mm: float) -> Callable[[Defect], float]:
+    return lambda defect: depth_mm
 
 
 def test_what_is_taken_out_leaves_some_of_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,12 +46,11 @@ def defect(kind: str, mesh: Mesh, to_patch: Vec, severity: float = 0.6, seed: in
     size_mm = 1000 * float(np.sort(mesh.extents)[1])
     values = {name: grows.draw(rng, severity, size_mm) for name, grows in k.values.items()}
     size = k.size(values)
-    reach = 0.05 * min(size) + (k.depth(values) if k.depth else 0.0)
-    given = {"size_mm": size, "reach_mm": reach} | more
-    return Defect(
+    flat = Defect(
         id=FIRST_DEFECT + 4, kind=kind, severity=severity, seed=seed, values=values, patch_T_object=matrix(to_patch),
-        facing=k.facing, part=mesh.part_names[0], **given,
+        facing=k.facing, part=mesh.part_names[0], size_mm=size, reach_mm=0.05 * min(size),
     )  # fmt: skip
+    return flat.model_copy(update={"reach_mm": flat.reach_mm + (k.depth(flat) if k.depth else 0.0)} | more)
 
 
 def solid(mesh: Mesh) -> trimesh.Trimesh:

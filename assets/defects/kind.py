@@ -67,7 +67,7 @@ class Kind:
         features: the asset has to name features of this sort (`Mesh.features`), and the patch is that of one of them.
         regions: where it likes to be: region → weight, of "all", "edge", "face"; a recipe may say otherwise.
         facing: see `Defect.facing`.
-        depth: values → greatest depth in mm, above 0 for what is lowered; None where it has none.
+        depth: (defect) → greatest depth in mm, above 0 for what is lowered or gone; None where it has none.
     """
 
     category: str
@@ -82,4 +82,4 @@ class Kind:
     features: str | None = None
     regions: Mapping[str, float] = field(default_factory=lambda: {"all": 1.0})
     facing: float = 0.25
-    depth: Callable[[Mapping[str, float]], float] | None = None
+    depth: Callable[[Defect], float] | None = None

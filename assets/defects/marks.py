@@ -36,7 +36,7 @@ MARKS: dict[str, Kind] = {
             "contrast": CONTRAST,
         },
         size=lambda v: (1.08 * v["length_mm"], 0.24 * v["length_mm"] + 12 * v["width_mm"]),
-        layers=scratch_layers, look=scratch_look, depth=lambda v: v["depth_mm"],
+        layers=scratch_layers, look=scratch_look, depth=lambda d: d.values["depth_mm"],
     ),
     "crack": Kind(
         category="crack", description="a branching crack", families=BRITTLE,
@@ -60,7 +60,7 @@ MARKS: dict[str, Kind] = {
             "contrast": Grows(0.7, 0.98, "how dark they are, 0 … 1", most=1.0),
         },
         size=lambda v: (1.0 * v["width_mm"] + 3 * v["pit_mm"], 1.0 * v["width_mm"] + 3 * v["pit_mm"]),
-        layers=pitting_layers, look=pitting_look, depth=lambda v: v["depth_mm"],
+        layers=pitting_layers, look=pitting_look, depth=lambda d: d.values["depth_mm"],
     ),
     "corrosion": Kind(
         category="corrosion", description="rust, or the salts of other metals",
@@ -122,7 +122,7 @@ MARKS: dict[str, Kind] = {
             "contrast": CONTRAST,
         },
         size=lambda v: (1.5 * v["length_mm"], 1.5 * v["width_mm"]),
-        layers=wear_layers, look=wear_look, regions={"edge": 1.0, "all": 1.0}, depth=lambda v: v["depth_mm"],
+        layers=wear_layers, look=wear_look, regions={"edge": 1.0, "all": 1.0}, depth=lambda d: d.values["depth_mm"],
     ),
     "misprint": Kind(
         category="misprint", description="ink of another colour, smeared over a print", families=frozenset({"printed"}),

@@ -31,7 +31,7 @@ SOLIDS: dict[str, Kind] = {
             "contrast": Grows(0.6, 0.97, "how far what lies below shows, 0 … 1", most=1.0),
         },
         size=lambda v: (1.02 * v["length_mm"], 1.4 * BURR_END * v["width_mm"] + 0.12 * v["length_mm"]),
-        layers=gouge_layers, look=gouge_look, damage=gouge_damage, facing=0.05, depth=lambda v: v["depth_mm"],
+        layers=gouge_layers, look=gouge_look, damage=gouge_damage, facing=0.05, depth=lambda d: d.values["depth_mm"],
     ),
     "dent": Kind(
         category="dent", description="a bowl that a blow has left",
@@ -41,7 +41,7 @@ SOLIDS: dict[str, Kind] = {
             "depth_mm": Grows(0.009, 0.04, "depth, mm", of_size=True, least=0.05),
         },
         size=lambda v: (1.34 * v["width_mm"], 1.16 * v["width_mm"]),
-        layers=dent_layers, damage=dent_damage, facing=0.1, depth=lambda v: v["depth_mm"],
+        layers=dent_layers, damage=dent_damage, facing=0.1, depth=lambda d: d.values["depth_mm"],
     ),
     "chip": Kind(
         category="chip", description="a flake broken out of an edge, with ripples like those of a shell",
@@ -51,7 +51,7 @@ SOLIDS: dict[str, Kind] = {
             "depth_mm": Grows(0.018, 0.08, "depth, mm", of_size=True, least=0.1),
         },
         size=lambda v: (1.5 * v["width_mm"], 1.5 * v["width_mm"]),
-        damage=chip_damage, inside=broken, regions={"edge": 1.0}, facing=-0.2, depth=lambda v: v["depth_mm"],
+        damage=chip_damage, inside=broken, regions={"edge": 1.0}, facing=-0.2, depth=lambda d: d.values["depth_mm"],
     ),
     "bubble": Kind(
         category="bubble", description="a gas bubble that has burst at the surface: a round hole with a narrow mouth",
@@ -61,7 +61,7 @@ SOLIDS: dict[str, Kind] = {
             "sunk": Grows(0.62, 0.78, "its depth, in diameters", least=0.55, most=0.9),
         },
         size=lambda v: (1.3 * v["width_mm"], 1.3 * v["width_mm"]),
-        damage=blister_damage, inside=kept, facing=-1.0, depth=lambda v: v["sunk"] * v["width_mm"],
+        damage=blister_damage, inside=kept, facing=-1.0, depth=lambda d: d.values["sunk"] * d.values["width_mm"],
     ),
     "hair": Kind(
         category="contamination", description="a hair lying on the surface",
@@ -98,6 +98,7 @@ SOLIDS: dict[str, Kind] = {
         category="missing_part", description="a tooth broken off, a rough stub of it left", features="tooth",
         values={"remains": Grows(0.55, 0.14, "height of the stub, in heights of the tooth", most=0.6)},
         size=lambda v: (1.0, 1.0), damage=tooth_damage, inside=broken, facing=-1.0,
+        depth=lambda d: (1 - d.values["remains"]) * d.reach_mm,
     ),
     "missing_pip": Kind(
         category="missing_part", description="a pip that was never made: all of it or none", features="pip",

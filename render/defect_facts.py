@@ -44,7 +44,7 @@ def defect_labels(
         return ()
     if frame.defects is None or frame.change is None or frame.noise is None:
         raise LabelError("the frame says nothing of its scene's defects: render it with an engine that does")
-    lost, area = absent(scene, meshes, rays), _area_mm2(scene, meshes, frame, rays)
+    lost, area = absent(scene, meshes, rays, frame.ids), _area_mm2(scene, meshes, frame, rays)
     return tuple(
         _label(scene, item, defect, (frame.ids == item.id) & (frame.defects >> np.uint32(k) & 1 > 0), frame,
                lost.get(defect.id), area)

@@ -27,16 +27,18 @@ LEAST_PX = 32
 RENDER_PX = 2500
 
 
-def boxes(scene: Scene, ids: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint32], samples: int) -> list[Box]:
+def boxes(
+    scene: Scene, ids: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint32], samples: int, share: float = SHARE
+) -> list[Box]:  # fmt: skip
     """Boxes about every defect with bits (h, w), or that has changed a form: all of it, or of a large one the middle.
 
-    `samples` are those of each pixel in a small render.
+    `samples` are those of each pixel in a small render, `share` is what all of them may cost of the picture's.
     """
     found = [(item, d, (ids == item.id) & (bits >> np.uint32(k) & 1 > 0))
              for item in scene.objects for k, d in enumerate(item.defects)]  # fmt: skip
     camera = scene.camera
-    pixels = SHARE * scene.render.samples * camera.width * camera.height / (PATTERNS * samples * max(len(found), 1))
-    side = max(LEAST_PX, int(np.sqrt(pixels)))
+    pixels = share * scene.render.samples * camera.width * camera.height / (PATTERNS * samples * max(len(found), 1))
+    side = max(LEAST_PX, int(min(np.sqrt(pixels), max(camera.width, camera.height))))
     return merged([box for item, d, mask in found if (box := _box(camera, item, d, mask, side))])
 
 

@@ -40,11 +40,15 @@ def defect_bits(scene: Scene, meshes: Mapping[int, Mesh], view: RayView) -> Bits
     return out
 
 
-def absent(scene: Scene, meshes: Mapping[int, Mesh], view: RayView) -> dict[int, npt.NDArray[np.bool_]]:
+def absent(
+    scene: Scene, meshes: Mapping[int, Mesh], view: RayView, ids: npt.NDArray[np.uint16]
+) -> dict[int, npt.NDArray[np.bool_]]:  # fmt: skip
     """Defect id → (h, w) pixels that would show its object if that were sound, and show something else.
 
-    Only for defects that change the form and cost any such pixel. A pixel that several may have cost belongs to the one
-    whose patch it is nearest to, in sizes of the patch.
+    Only for defects that change the form and cost any such pixel: the object as it is does not cover it even alone, for
+    else something that stands before it hides it. `ids` are the renderer's, (h, w), which may see the object in pixels
+    of its outline where the rays pass it by; those are not absent. A pixel that several may have cost belongs to the
+    one whose patch it is nearest to, in sizes of the patch.
     """
     formed = {o.id: [d for d in o.defects if KINDS[d.kind].damage is not None] for o in scene.objects}
     if not any(formed.values()):
@@ -53,7 +57,11 @@ def absent(scene: Scene, meshes: Mapping[int, Mesh], view: RayView) -> dict[int,
     sound = cast(twin, meshes_of(twin))
     out: dict[int, npt.NDArray[np.bool_]] = {}
     for item in scene.objects:
-        there = np.nonzero((sound.ids == item.id) & (view.ids != item.id))
+        gone = (sound.ids == item.id) & (view.ids != item.id) & (ids != item.id)
+        alone = view.amodal[item.id]
+        h, w = alone.mask.shape
+        gone[alone.y : alone.y + h, alone.x : alone.x + w] &= ~alone.mask
+        there = np.nonzero(gone)
         if not formed[item.id] or not len(there[0]):
             continue
         points = in_object(item, scene.camera, seen_points(scene.camera, sound.depth_m, there))

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from scenewright.render.sensor import develop
+from scenewright.render.sensor_light import poisson
 
 from .sensor_shots import NOISE, SIZE, Seen, flat, frame_of, light, photo, scene_with
 
@@ -153,3 +155,27 @@ def test_demosaic_of_flat_colour() -> None:
     field = flat(0)
     field[:] = (0.9, 0.5, 0.1)
     assert np.allclose(light(field, {"effect": "demosaic", "amount": 1}), field, atol=1e-6)
+
+
+def test_photons_are_poisson_at_every_mean() -> None:
+    """At any mean, from nearly dark to bright, shares of counts are those of Poisson's formula."""
+    z = np.random.default_rng(5).standard_normal(200_000)
+    for mean in (0.02, 1.0, 7.5, 29.9, 30.1, 400.0):
+        got = poisson(np.full(z.shape, mean), z)
+        bins = np.arange(got.max() + 2)
+        found, due = np.bincount(got.astype(int), minlength=len(bins)) / len(z), stats.poisson.pmf(bins, mean)
+        assert np.abs(np.cumsum(found - due)).max() < 2.0 / len(z) ** 0.5  # Kolmogorov: 1.95 is the 0.1 % point
+        assert got.mean() == pytest.approx(mean, abs=5 * (mean / len(z)) ** 0.5)
+
+
+def test_a_change_of_light_changes_the_noise_nowhere_else() -> None:
+    """Where a picture and its twin without a defect are equal before the sensor, they are equal after it."""
+    sound = np.random.default_rng(2).uniform(0, 0.4, (64, 80, 3)).astype(np.float32)
+    marred = sound.copy()
+    marred[20:30, 40:55] *= 0.05
+    for iso in (25, 100, 800):
+        effect = {**NOISE, "iso": iso, "row_noise_e": 3.0, "prnu": 0.01}
+        differ = (light(sound, effect) != light(marred, effect)).any(axis=2)
+        assert differ[20:30, 40:55].all()
+        differ[20:30, 40:55] = False
+        assert not differ.any()

@@ -38,7 +38,7 @@ def corrosion_layers(defect: Defect) -> Layers:
     inside = _ragged(rng, x, y, (v["width_mm"], v["width_mm"] * rng.uniform(0.6, 1.0)), 0.75)
     mottle, lumps = fractal(rng, x.shape, (14, 14), 4), fractal(rng, x.shape, (26, 26), 3)
     strength = crisp(inside, 0.06) * v["density"]
-    tone = np.clip(0.15 + 0.4 * crisp(inside, 0.25) + 0.26 * mottle, 0, 1)
+    tone = np.clip(0.25 + 0.4 * crisp(inside, 0.25) + 0.26 * mottle, 0, 1)
     height = v["scale_mm"] * crisp(inside, 0.2) * (0.5 + 0.35 * lumps)
     mask = mask_of(strength, 0.4 * v["density"])
     return Layers(mask, near_mask(strength, mask), tone.astype(np.float32), near_mask(height, mask))
@@ -48,7 +48,7 @@ def corrosion_look(rng: np.random.Generator, material: Material, severity: float
     """Lepidocrocite to goethite, orange to brown; on brass and zinc white to green salts."""
     if material.family in ("brass", "zinc", "anodised"):
         green = float(rng.uniform(0.2, 1.0)) if material.family == "brass" else 0.0
-        pale = (round(0.40 - 0.24 * green, 9), 0.41, round(0.385 - 0.06 * green, 9))
+        pale = (round(0.30 - 0.18 * green, 9), 0.31, round(0.29 - 0.05 * green, 9))
         return Look(colour=pale, second=(0.085, 0.09, 0.085), roughness=0.95, metallic=0.0)
     young = round(float(rng.uniform(0.8, 1.15)), 9)
     return Look(colour=(0.34 * young, 0.115, 0.022), second=(0.085, 0.032, 0.015), roughness=0.92, metallic=0.0)

@@ -17,21 +17,17 @@ from typing import Any
 
 import numpy as np
 from common import blender_quiet, table  # type: ignore[import-not-found]  # beside this script
-from defect_scenes import case  # type: ignore[import-not-found]  # beside this script
+from defect_scenes import case, pair  # type: ignore[import-not-found]  # beside this script
 from scipy.stats import spearmanr
 
 from scenewright.assets.defects.kinds import KINDS
-from scenewright.render.defect_facts import defect_labels
 from scenewright.render.defect_labels import DefectLabel
-from scenewright.scenes.build import meshes_of
-from scenewright.scenes.rays import cast
 from scenewright.scenes.scene import Scene
 
 LEAST = 0.9
 SEVERITIES = (0.1, 0.28, 0.46, 0.64, 0.82, 1.0)
 #: A case stays in place when its defect moves by less than this from the mildest to the worst.
 STAYS_M = 0.003
-CHEAP = {"samples": 1, "denoise": False, "min_samples": 0, "noise_threshold": 0.0}
 
 
 def row(engine: Any, kind: str, n: int) -> list[tuple[float, DefectLabel]] | None:
@@ -45,16 +41,7 @@ def row(engine: Any, kind: str, n: int) -> list[tuple[float, DefectLabel]] | Non
     places = [np.linalg.inv(s.objects[0].defects[0].to_patch)[:3, 3] for _, s in found]
     if max(np.linalg.norm(p - places[0]) for p in places) > STAYS_M:
         return None
-    return [(severity, label_of(engine, scene)) for severity, scene in found]
-
-
-def label_of(engine: Any, scene: Scene) -> DefectLabel:
-    """The label of a scene's one defect."""
-    cheap = scene.model_copy(update={"render": scene.render.model_copy(update=CHEAP)})
-    meshes = meshes_of(cheap)
-    frame = engine.render(cheap, meshes)
-    (label,) = defect_labels(cheap, meshes, frame, cast(cheap, meshes, triangles=True))
-    return label
+    return [(severity, pair(engine, scene, 1, whole=True).label) for severity, scene in found]
 
 
 def area(label: DefectLabel) -> float:

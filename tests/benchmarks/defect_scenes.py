@@ -113,13 +113,16 @@ class Pair:
     agreed: bool
 
 
-def pair(engine: Any, scene: Scene, samples: int) -> Pair:
-    """A noise-free pair around the defect of a scene, with its label from the label pass. `engine` is Cycles."""
+def pair(engine: Any, scene: Scene, samples: int, whole: bool = False) -> Pair:
+    """A noise-free pair around the defect of a scene, with its label from the label pass. `engine` is Cycles.
+
+    `whole` has the label look at all of a large defect, and not as usual at its middle.
+    """
     from scenewright.render import blender, label_scene, passes, probe
     from scenewright.render.defect_facts import compare_defects, defect_labels
     from scenewright.render.frame import Frame
     from scenewright.render.labels import compare
-    from scenewright.render.probe_boxes import boxes
+    from scenewright.render.probe_boxes import SHARE, boxes
     from scenewright.render.rle import decode
     from scenewright.render.view import view
     from scenewright.scenes.ids import join_ids, split_ids
@@ -133,7 +136,7 @@ def pair(engine: Any, scene: Scene, samples: int) -> Pair:
         raw, depth, _, bits = passes.labels(label_scene.build(target, scene, meshes), place)
         ids, stuff = split_ids(raw)
         assert bits is not None
-        around = boxes(scene, ids, bits, SMALL)
+        around = boxes(scene, ids, bits, SMALL, float("inf") if whole else SHARE)
         box = _window(bits, around)
         x0, y0, x1, y1 = box
         small = probe.look(target, around, place, SMALL)

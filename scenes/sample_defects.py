@@ -39,11 +39,6 @@ def with_defects(recipe: Recipe, draw: ImageDraws, scene: Scene) -> Scene:
         if item.category_id:
             item = _damaged_object(spec, ObjectDraws(draw, f"objects.{k}"), item, image, number)
             number += len(item.defects)
-            if number > LAST_DEFECT + 1:
-                raise PlacementError(
-                    f"an image can number {LAST_DEFECT - FIRST_DEFECT + 1} defects, this one has more: lower "
-                    "defects.rate, defects.count or objects.count"
-                )
         objects.append(item)
     return scene.model_copy(update={"objects": tuple(objects)})
 
@@ -78,6 +73,11 @@ def _damaged_object(
         exposure = image.exposure if spec.placement == "exposure" else None
         part = Part(spec, item, image.meshes[item.id], exposure)
         for n in range(count):
+            if number + len(done) > LAST_DEFECT:
+                raise PlacementError(
+                    f"an image can number {LAST_DEFECT - FIRST_DEFECT + 1} defects, and object {item.id} of "
+                    f"{len(image.scene.objects)} asks for one more: lower defects.rate, defects.count or objects.count"
+                )
             drawn, noted = draw_defect(part, draws, n, number + len(done), done)
             notes |= noted
             done += [drawn] if drawn else []

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import binom, chisquare
 
-from scenewright.assets.defect import FIRST_DEFECT, Defect
+from scenewright.assets.defect import FIRST_DEFECT, LAST_DEFECT, Defect
 from scenewright.assets.defects.kind import Grows, Kind
 from scenewright.assets.defects.kinds import KINDS
 from scenewright.assets.library import build
@@ -177,10 +177,12 @@ def test_numbers_count_over_the_image_and_distractors_have_none() -> None:
 
 
 def test_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More defects than there are numbers is an error that says what to lower."""
-    monkeypatch.setattr(sample_defects, "LAST_DEFECT", FIRST_DEFECT + 1)
-    with pytest.raises(PlacementError, match=r"an image can number 2 defects, .*: lower defects.rate"):
-        sample(boxes(count=3), 0)
+    """More defects than there are numbers, on one object or over several, is an error that says what to lower."""
+    monkeypatch.setattr(sample_defects, "FIRST_DEFECT", LAST_DEFECT - 1)
+    assert [d.id for d in sample(boxes(count=2), 0).objects[0].defects] == [LAST_DEFECT - 1, LAST_DEFECT]
+    for recipe in (boxes(count=3), boxes(3)):
+        with pytest.raises(PlacementError, match=r"an image can number 2 defects, and object [13] .*: lower defects.r"):
+            sample(recipe, 0)
 
 
 def test_exposed_defects_are_seen() -> None:

@@ -217,7 +217,8 @@ class RenderSettings(Frozen):
 def _sound(item: SceneObject) -> SceneObject:
     added = {d.new_part for d in item.defects}
     kept = {part: m for part, m in item.materials.items() if part not in added}
-    return item.model_copy(update={"defects": (), "materials": kept})
+    told = {path: draw for path, draw in item.parameters.items() if not path.startswith("defects.")}
+    return item.model_copy(update={"defects": (), "materials": kept, "parameters": told})
 
 
 class LabelRules(Frozen):
@@ -302,9 +303,10 @@ class Scene(Frozen):
 
     @property
     def twin(self) -> Scene:
-        """The same scene with all parts sound; this one where there is no defect."""
-        sound = tuple(o if not o.defects else _sound(o) for o in self.objects)
-        return self if sound == self.objects else self.model_copy(update={"objects": sound})
+        """The same scene with all parts sound, which says nothing of defects; this one where there is no defect."""
+        if not any(o.defects for o in self.objects):
+            return self
+        return self.model_copy(update={"objects": tuple(_sound(o) for o in self.objects)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Scene:

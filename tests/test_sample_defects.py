@@ -133,6 +133,13 @@ def test_adding_defects_moves_nothing_else() -> None:
         assert b.model_copy(update=same) == a
 
 
+def test_a_twin_says_nothing_of_defects() -> None:
+    """What was drawn for defects stays with the marred scene: COCO of a sound twin must not say any are present."""
+    scenes = [s for s in (sample(boxes(3, rate=0.5), i) for i in range(8)) if any(o.defects for o in s.objects)]
+    assert {o.parameters["defects.present"].value for s in scenes for o in s.objects} == {False, True}
+    assert not any(path.startswith("defects.") for s in scenes for o in s.twin.objects for path in o.parameters)
+
+
 def test_the_same_twice_and_as_json() -> None:
     """A scene with defects is a function of recipe, seed and index, and survives JSON to the last digit."""
     recipe = make(defects={"rate": 1, "count": 2, "clustered": 0.5})

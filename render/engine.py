@@ -65,9 +65,11 @@ class Engine:
                 frame, sound = self._frame(target, scene, meshes, linear, place), None
                 if frame.defects is not None:
                     around = boxes(scene, frame.ids, frame.defects, probe.SAMPLES)
-                    marred, mended = probe.look(target, around, place), meshes_of(scene.twin)
+                    before = None if scene.backplate is None else _photograph(scene)
+                    marred = probe.look(target, around, place, photograph=before)
+                    mended = meshes_of(scene.twin)
                     blender.repair(target, scene.twin, mended)
-                    change, noise = probe.change(scene, marred, probe.look(target, around, place))
+                    change, noise = probe.change(scene, marred, probe.look(target, around, place, photograph=before))
                     frame = replace(frame, change=change, noise=noise)
                     if twin:
                         sound = self._frame(target, scene.twin, mended, linear, place)
@@ -114,6 +116,11 @@ class Engine:
 
 
 def _before_photograph(target: bpy.types.Scene, scene: Scene, folder: Path) -> npt.NDArray[np.float32]:
-    """(h, w, 3) linear light of the objects before the scene's photograph, which the exposure is to leave as it is."""
+    """(h, w, 3) linear light of the objects before the scene's photograph."""
     rgba, shadow, noisy = passes.caught(target, folder)
-    return over(rgba, tidy_shadow(shadow, noisy), behind(scene) * np.float32(2.0**-scene.render.exposure_ev))
+    return over(rgba, tidy_shadow(shadow, noisy), _photograph(scene))
+
+
+def _photograph(scene: Scene) -> npt.NDArray[np.float32]:
+    """(h, w, 3) linear light of the scene's photograph, which the exposure is to leave as it is."""
+    return behind(scene) * np.float32(2.0**-scene.render.exposure_ev)

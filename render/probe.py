@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..scenes.scene import Scene
 from . import passes
+from .composite import over
 from .probe_boxes import Box
 from .view import view
 
@@ -35,9 +36,12 @@ class Probe:
 
 
 def look(
-    target: bpy.types.Scene, boxes: list[Box], folder: Path, samples: int = SAMPLES, both: bool = True
+    target: bpy.types.Scene, boxes: list[Box], folder: Path, samples: int = SAMPLES, both: bool = True,
+    photograph: Floats | None = None,
 ) -> list[Probe]:  # fmt: skip
     """Render parts of a built scene, with a number of samples; its settings are as before afterwards.
+
+    `photograph` (h, w, 3), linear light of the whole picture, is what a scene with a shadow catcher lies before.
 
     The first pattern of noise is that of the scene's seed, the second one, where `both` asks for it, Cycles' own for
     the other eye of a stereo pair: of one with no distance between the eyes, whose second eye costs no second sync of
@@ -53,23 +57,35 @@ def look(
         target.camera.data.stereo.interocular_distance = 0.0
         target.camera.data.stereo.convergence_mode = "PARALLEL"
     try:
-        return [Probe(box, _light(target, box, (w, h), folder / "probe.exr")) for box in boxes]
+        seen = [(box, _seen(target, box, (w, h), folder / "probe.exr")) for box in boxes]
     finally:
         render.use_border = render.use_crop_to_border = render.use_multiview = False
         cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = kept
+    return [Probe(box, _light(box, found, photograph)) for box, found in seen]
 
 
-def _light(target: bpy.types.Scene, box: Box, size: tuple[int, int], path: Path) -> tuple[Floats, ...]:
+def _seen(target: bpy.types.Scene, box: Box, size: tuple[int, int], path: Path) -> dict[str, Floats]:
+    """The passes of a box, for each eye."""
     x0, y0, x1, y1 = box
     render = target.render
     # Blender rounds a border's ends to pixels, and its y goes up.
     render.border_min_x, render.border_max_x = (x0 + 0.01) / size[0], (x1 + 0.01) / size[0]
     render.border_min_y, render.border_max_y = (size[1] - y1 + 0.01) / size[1], (size[1] - y0 + 0.01) / size[1]
-    seen = passes.rendered_channels(target, path)
-    names = sorted(name for name in seen if name.startswith("Combined"))  # of two eyes the left is the scene's seed
-    out = tuple(np.ascontiguousarray(seen[name][..., :3]) for name in names)
-    assert all(light.shape[:2] == (y1 - y0, x1 - x0) for light in out), ([light.shape for light in out], box)
-    return out
+    return passes.rendered_channels(target, path)
+
+
+def _light(box: Box, seen: dict[str, Floats], photograph: Floats | None) -> tuple[Floats, ...]:
+    x0, y0, x1, y1 = box
+    out = []
+    for name in sorted(name for name in seen if name.startswith("Combined")):  # "left" is the scene's own seed
+        rgba = seen[name]
+        assert rgba.shape[:2] == (y1 - y0, x1 - x0), (rgba.shape, box)
+        if photograph is None:
+            out.append(np.ascontiguousarray(rgba[..., :3]))
+        else:
+            shadow = seen[name.replace("Combined", "Shadow Catcher")][..., :3]
+            out.append(over(rgba, shadow, photograph[y0:y1, x0:x1]))
+    return tuple(out)
 
 
 def change(scene: Scene, marred: list[Probe], sound: list[Probe]) -> tuple[Floats, Floats]:

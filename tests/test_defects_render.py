@@ -11,15 +11,17 @@ import numpy.typing as npt
 import pytest
 
 import scenewright as sw
+from scenewright.assets.backplates import crop_of
 from scenewright.assets.defects.kinds import KINDS
 from scenewright.assets.defects.patch import layers_of
+from scenewright.assets.files import remember
 from scenewright.render.defect_facts import compare_defects, defect_labels
 from scenewright.render.frame import Frame
 from scenewright.render.labels import compare
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.ids import join_ids, split_ids
 from scenewright.scenes.rays import cast
-from scenewright.scenes.scene import Scene
+from scenewright.scenes.scene import Backplate, Scene
 
 from .marred import on_top, panel
 from .small_recipe import make
@@ -164,3 +166,19 @@ def test_no_defect_comes_from_an_earlier_scene() -> None:
     after, fresh = used.render(then, meshes_of(then)), Engine("cpu", 1).render(then, meshes_of(then))
     assert np.array_equal(after.rgb, fresh.rgb)
     assert after.defects is not None and fresh.defects is not None and np.array_equal(after.defects, fresh.defects)
+
+
+def test_change_before_a_photograph_is_that_of_the_picture(tmp_path: Path) -> None:
+    """Where a form no longer covers its photograph, what is compared is the photograph, and not the dark."""
+    cv2.imwrite(str(tmp_path / "p.png"), np.full((72, 96, 3), (150, 170, 190), np.uint8))
+    image = remember(tmp_path / "p.png")
+    scene = on_top(panel("cycles", family="paper", elevation_deg=25), "warped", 1.0).model_copy(
+        update={"backplate": Backplate(image=image, crop_px=crop_of(image, (96, 72)))}
+    )
+    frame, twin = shots(scene, 256)
+    assert frame.change is not None
+    labs = [cv2.cvtColor(f.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for f in (frame, twin)]
+    due = np.linalg.norm(cv2.blur(labs[0] - labs[1], (3, 3)), axis=2)
+    edge = ((frame.ids > 0) != (twin.ids > 0)) & ~np.isnan(frame.change)
+    assert np.count_nonzero(edge) > 10
+    assert np.abs(frame.change - due)[edge].mean() < 4

@@ -11,7 +11,7 @@ from scenewright.assets.defects.kind import Grows, Kind
 from scenewright.assets.defects.kinds import KINDS
 from scenewright.assets.materials import FAMILIES
 from scenewright.errors import RecipeError
-from scenewright.scenes.load import recipe_from_dict
+from scenewright.scenes.load import load, recipe_from_dict
 from scenewright.scenes.sample import FIXED, sample
 
 from .small_recipe import RECIPE, make
@@ -149,3 +149,13 @@ def test_limits_of_export_are_the_scenes() -> None:
     """The recipe's least pixels and least visible fraction stand in the scene."""
     rules = sample(make(defects={"min_pixels": 5, "min_visible_fraction": 0.4}), 0).defect_rules
     assert (rules.min_pixels, rules.min_visible_fraction) == (5, 0.4)
+
+
+@pytest.mark.parametrize("name", ["inspection", "surface"])
+def test_recipes_with_defects_wear_nothing_that_is_not_labelled(name: str) -> None:
+    """No labelled part is scratched, dusty or chipped by its material: a good image shows no defect."""
+    recipe = load(name)
+    for n in range(12):
+        for item in sample(recipe, n, 0).objects:
+            for material in item.materials.values():
+                assert {material.values.get(key, 0.0) for key in ("wear", "dust", "chips")} == {0.0}

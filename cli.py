@@ -263,13 +263,14 @@ def rerender(
     """
     from .assets.files import add_folder
     from .datasets.contact import write_picture
+    from .datasets.inventory import assets_folder
     from .farm import render_scene
     from .pipeline import rerender as again
 
     target = out or Path(f"rerender-{index:06d}.png")
     _check_picture(target)
-    if (dataset / "assets").is_dir():
-        add_folder(dataset / "assets")
+    if (assets := assets_folder(dataset)).is_dir():
+        add_folder(assets)
     elsewhere = False
 
     def render(scene: Any, recorded: str) -> Any:

@@ -24,7 +24,7 @@ from .panoptic import panoptic_path
 from .records import TWINS, DatasetInfo, indices
 from .splits import SPLITS
 
-__all__ = ["Finding", "derived_paths", "inventory", "is_twins"]
+__all__ = ["Finding", "assets_folder", "derived_paths", "inventory", "is_twins"]
 
 #: What stands at the top of a dataset; the lock of a run that goes on, and the contact sheet where `contact` puts it.
 TOP = {
@@ -70,7 +70,13 @@ def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
 
 def is_twins(folder: Path) -> bool:
     """Whether a folder holds the twins of the dataset above it, and is not a dataset that happens to have that name."""
-    return folder.name == TWINS and (folder.parent / "dataset.json").is_file()
+    place = folder.absolute()  # "." has no name
+    return place.name == TWINS and (place.parent / "dataset.json").is_file()
+
+
+def assets_folder(dataset: Path) -> Path:
+    """Where the files lie that a dataset's scenes name: twins are made of what the dataset above them holds."""
+    return (dataset.absolute().parent if is_twins(dataset) else dataset) / "assets"
 
 
 def _left(path: Path) -> bool:
@@ -107,17 +113,15 @@ def _annotations(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
 
 def _assets(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every asset must have the content that its name says, and every one that the recipe names must be there."""
-    held = set()
-    # Twins are made of what the dataset above them holds.
-    place = folder.parent if is_twins(folder) else folder
-    for path in sorted(p for p in (place / "assets").glob("*") if not _left(p)):
+    held, assets = set(), assets_folder(folder)
+    for path in sorted(p for p in assets.glob("*") if not _left(p)):
         name, match = f"assets/{path.name}", STORED_NAME.fullmatch(path.name)
         if match is None:
             yield Finding("warning", name, "a foreign file: assets/ holds <sha256><suffix>; move it elsewhere")
             continue
         held.add(match[1])
         try:
-            if _sha256(inside(place, name)) != match[1]:
+            if _sha256(inside(assets.parent, name)) != match[1]:
                 yield Finding("error", name, "does not have the content that its name says: restore the file")
         except (ScenewrightError, OSError) as error:
             yield Finding("error", name, f"cannot be read: {error}")

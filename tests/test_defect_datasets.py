@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import trimesh
 from pycocotools.coco import COCO
 from pycocotools.mask import decode as coco_decode
 
@@ -22,6 +23,7 @@ from scenewright.errors import DatasetError, UsageError
 from scenewright.farm import add_twins, generate
 from scenewright.render.rle import decode
 
+from .commands import child
 from .small_recipe import make
 
 BOX = {
@@ -31,9 +33,9 @@ BOX = {
 COUNT = 14
 
 
-def recipe(**defects: Any) -> Any:
+def recipe(objects: Any = None, **defects: Any) -> Any:
     return make(
-        objects={"count": 2, "assets": [BOX]}, placement={"area": [0.2, 0.2]}, camera={"distance": 0.4},
+        objects=objects or {"count": 2, "assets": [BOX]}, placement={"area": [0.2, 0.2]}, camera={"distance": 0.4},
         render={"engine": "flat", "size": [160, 120]}, dataset={"val_fraction": 0.4},
         defects={"rate": 0.5, "count": {"dist": "integers", "low": 1, "high": 2}, "twins": True} | defects,
     )  # fmt: skip
@@ -209,6 +211,23 @@ def test_twins_can_be_added_later(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "later" / TWINS / "images" / path.name).read_bytes()
     assert add_twins(tmp_path / "later").rendered == 0
     assert [f for f in validate(tmp_path / "later") if f.severity == "error"] == []
+
+
+def test_twins_find_the_files_of_the_dataset_above_them(tmp_path: Path) -> None:
+    """A user's mesh lies in the dataset alone: twins, which have no assets, are rendered again and exported from it."""
+    trimesh.creation.box((80, 60, 10)).export(tmp_path / "part.stl")
+    own = {"category": "panel", "path": str(tmp_path / "part.stl"), "unit": "mm", "materials": "plastic"}
+    assert generate(recipe(objects={"count": 1, "assets": [own]}, rate=1), 1, tmp_path / "set").complete
+    (tmp_path / "part.stl").unlink()
+    twins = tmp_path / "set" / TWINS
+    for line in (
+        ("rerender", twins, 0, "--out", tmp_path / "x.png"),
+        ("export", twins, "--to", "bop", "--out", tmp_path / "bop"),
+    ):
+        ended = child(*line)
+        assert ended.code == 0, ended.err
+    (model,) = json.loads((tmp_path / "bop/models/models_info.json").read_bytes()).values()
+    assert sorted(model[f"size_{a}"] for a in "xyz") == pytest.approx([10, 60, 80])
 
 
 def test_a_leak_is_found(folder: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from ...render.bop import bop_model
 from ...scenes.build import scene_mesh
 from ...scenes.scene import MeshRef
 from ..files import write_bytes_atomic
+from ..inventory import assets_folder
 from ..records import indices, read_record, record_path
 from .job import Job
 
@@ -64,8 +65,8 @@ def write_models(job: Job, models: dict[ModelKey, Model]) -> None:
     Raises:
         AssetError: a mesh cannot be built again as it was.
     """
-    if (job.dataset / "assets").is_dir():
-        add_folder(job.dataset / "assets")
+    if (assets := assets_folder(job.dataset)).is_dir():
+        add_folder(assets)
     infos, about = {}, {}
     for model in job.steps("models", list(models.values())):
         mesh, name = scene_mesh(model.mesh), f"models/obj_{model.obj_id:06d}.ply"

@@ -15,6 +15,7 @@ import yaml
 
 from scenewright.datasets.exporters.formats import export_dataset
 from scenewright.datasets.records import TWINS, Record, iter_records, record_path
+from scenewright.errors import DatasetError
 from scenewright.farm import generate
 from scenewright.render.rle import encode_mask
 
@@ -167,3 +168,25 @@ def test_twins_are_a_dataset_to_export(folder: Path, tmp_path: Path) -> None:
     """Every export of the twins' own folder works, with no defect in it."""
     export_dataset(folder / TWINS, "mvtec-ad", tmp_path / "out")
     assert {p.parent.name for p in (tmp_path / "out" / "t").rglob("*.png")} == {"good"}
+
+
+@pytest.mark.parametrize("form", ["mvtec-ad", "visa", "pairs"])
+def test_an_export_from_other_twins_is_another_one(folder: Path, tmp_path: Path, form: str) -> None:
+    """Where one twin is gone, or was made again with other pixels, the finished export is not taken for this one."""
+    export_dataset(folder, form, tmp_path / "x")
+    path = record_path(folder / TWINS, shown(folder).index)
+    twin = orjson.loads(path.read_bytes())
+    twin["hashes"]["rgb"] = "0" * 64
+    path.write_bytes(orjson.dumps(twin))
+    with pytest.raises(DatasetError, match=r"another export \(images_sha256 "):
+        export_dataset(folder, form, tmp_path / "x")
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"another export \(images_sha256 "):
+        export_dataset(folder, form, tmp_path / "x")
+
+
+def test_twins_are_nothing_to_an_export_without_them(folder: Path, tmp_path: Path) -> None:
+    """A format that has only the dataset's own images in it goes on with its export when twins were removed."""
+    export_dataset(folder, "yolo", tmp_path / "x")
+    shutil.rmtree(folder / TWINS)
+    export_dataset(folder, "yolo", tmp_path / "x")

@@ -18,21 +18,22 @@ __all__ = ["FORMATS", "Export", "Format", "export_dataset"]
 
 @dataclass(frozen=True)
 class Format:
-    """A format: what writes it, and what refuses a dataset before anything is written."""
+    """A format: what writes it, what refuses a dataset before anything is written, and whether it has twins in it."""
 
     write: Callable[[Job], Written]
     check: Callable[[Path], None] = lambda _: None
+    twins: bool = False
 
 
 FORMATS: dict[str, Format] = {
     "bop": Format(bop.write, bop.check),
     "coco-polygons": Format(polygons.write_coco_polygons),
     "label-studio": Format(label_studio.write),
-    "mvtec-ad": Format(mvtec.write, anomaly.check),
-    "pairs": Format(pairs.write, pairs.check),
+    "mvtec-ad": Format(mvtec.write, anomaly.check, twins=True),
+    "pairs": Format(pairs.write, pairs.check, twins=True),
     "panoptic": Format(panoptic.write, panoptic.check),
     "rf-detr": Format(polygons.write_rf_detr),
-    "visa": Format(visa.write, anomaly.check),
+    "visa": Format(visa.write, anomaly.check, twins=True),
     "yolo": Format(yolo.write_outlines),
     "yolo-detect": Format(yolo.write_boxes),
 }
@@ -62,8 +63,9 @@ def export_dataset(
     if form not in FORMATS:
         raise UsageError(f"{form!r} is no format: choose from {', '.join(FORMATS)}")
     read_info(dataset)
-    FORMATS[form].check(dataset)
-    with open_job(dataset, form, out, splits, progress or (lambda *_: lambda: None)) as job:
-        written = FORMATS[form].write(job)
+    chosen = FORMATS[form]
+    chosen.check(dataset)
+    with open_job(dataset, form, out, splits, progress or (lambda *_: lambda: None), chosen.twins) as job:
+        written = chosen.write(job)
         images = close_job(job, written)
     return Export(images, written.annotations, tuple(written.notes))

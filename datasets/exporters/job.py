@@ -21,7 +21,7 @@ import orjson
 from ...errors import DatasetError, UsageError
 from ..files import TEMPORARY, inside, read_bytes, write_bytes_atomic
 from ..folder import lock
-from ..records import DatasetInfo, read_info, record_dicts
+from ..records import TWINS, DatasetInfo, read_info, record_dicts
 from ..splits import SPLITS
 from ..stream import damaged
 
@@ -98,8 +98,12 @@ class Job:
 
 
 @contextmanager
-def open_job(dataset: Path, form: str, out: Path, splits: Iterable[str], progress: Progress) -> Iterator[Job]:
+def open_job(
+    dataset: Path, form: str, out: Path, splits: Iterable[str], progress: Progress, twins: bool = False
+) -> Iterator[Job]:
     """The job of exporting these splits of the dataset as `form` to the folder `out`, which is held while it lasts.
+
+    With `twins`, an export from other twins is another one too.
 
     Raises:
         UsageError: a split that there is none of, or an `out` inside the dataset.
@@ -109,7 +113,7 @@ def open_job(dataset: Path, form: str, out: Path, splits: Iterable[str], progres
     chosen = _chosen(splits)
     if out.resolve().is_relative_to(dataset.resolve()):
         raise UsageError(f"{out} lies inside the dataset {dataset}, which holds nothing foreign: choose another --out")
-    indices, sha256 = _images(dataset, chosen)
+    indices, sha256 = _images(dataset, chosen, twins)
     if not any(indices.values()):
         raise DatasetError(f"{dataset} has no image in {' or '.join(chosen)}: generate some, or choose another --split")
     about = {"format": form, "splits": list(chosen), "dataset": info.name, "seed": info.seed, "images_sha256": sha256}
@@ -145,8 +149,8 @@ def _chosen(splits: Iterable[str]) -> tuple[str, ...]:
     return tuple(split for split in SPLITS if split in asked or not asked)
 
 
-def _images(dataset: Path, splits: Sequence[str]) -> tuple[dict[str, list[int]], str]:
-    """Indices of the images of each split, and a hash of all their pixels, labels and scenes."""
+def _images(dataset: Path, splits: Sequence[str], twins: bool) -> tuple[dict[str, list[int]], str]:
+    """Indices of the images of each split, and a hash of all their pixels, labels and scenes, and of their twins."""
     found: dict[str, list[int]] = {split: [] for split in splits}
     content = hashlib.sha256()
     for record in record_dicts(dataset):
@@ -155,6 +159,10 @@ def _images(dataset: Path, splits: Sequence[str]) -> tuple[dict[str, list[int]],
                 found[record["split"]].append(record["index"])
                 hashes = [record["hashes"][name] for name in ("rgb", "labels", "scene")]
                 content.update(f"{record['index']} {' '.join(hashes)}\n".encode())
+    for record in record_dicts(dataset / TWINS) if twins else ():
+        with damaged(record.get("index")):
+            if record["split"] in found:
+                content.update(f"twin {record['index']} {record['hashes']['rgb']}\n".encode())
     return found, content.hexdigest()
 
 

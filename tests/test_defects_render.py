@@ -175,7 +175,7 @@ def test_change_before_a_photograph_is_that_of_the_picture(tmp_path: Path) -> No
     scene = on_top(panel("cycles", family="paper", elevation_deg=25), "warped", 1.0).model_copy(
         update={"backplate": Backplate(image=image, crop_px=crop_of(image, (96, 72)))}
     )
-    frame, twin = shots(scene, 256)
+    frame, twin = shots(scene, 64)
     assert frame.change is not None
     labs = [cv2.cvtColor(f.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for f in (frame, twin)]
     due = np.linalg.norm(cv2.blur(labs[0] - labs[1], (3, 3)), axis=2)

@@ -16,7 +16,7 @@ from scenewright.assets.defects.displace import dent_height
 from scenewright.assets.defects.kinds import KINDS
 from scenewright.assets.defects.patch import layers_of
 from scenewright.assets.defects.raster import grid
-from scenewright.assets.defects.refine import refined
+from scenewright.assets.defects.refine import refined, sliced
 from scenewright.assets.library import build
 from scenewright.assets.mesh import Mesh
 from scenewright.assets.shapes.die import DieParams
@@ -373,6 +373,21 @@ def test_a_warped_part_keeps_its_volume_and_goes_up() -> None:
     top = warped.vertices[:, 2].max() - strip.vertices[:, 2].max()
     assert 1000 * top == pytest.approx(one.values["lift_mm"], rel=1e-3)
     assert warped.vertices[:, 2].min() >= strip.vertices[:, 2].min() - 1e-9
+
+
+def test_slicing_leaves_no_triangle_on_both_sides() -> None:
+    """A closed mesh cut along a level stays closed and keeps its surface, and texture coordinates stay linear."""
+    box = build("box", BOX)
+    plane = np.array([0.6, 0.64, 0.48])
+    uv = (box.vertices[box.faces] @ np.array([[1.0, 0], [0, 1], [0.3, 0.2]])).astype(np.float32)
+    cut = sliced(replace(box, uv=uv), box.vertices @ plane, 0.0021)
+    off = (cut.vertices @ plane - 0.0021)[cut.faces]
+    assert (np.minimum(off.max(axis=1), -off.min(axis=1)) < 2e-5).all()
+    assert len(cut.faces) > len(box.faces)
+    assert solid(cut).is_watertight
+    assert solid(cut).area == pytest.approx(solid(box).area, rel=1e-9)
+    assert cut.uv is not None
+    assert np.allclose(cut.uv, cut.vertices[cut.faces] @ np.array([[1.0, 0], [0, 1], [0.3, 0.2]]), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["hair", "fibre", "bent", "warped"])

@@ -12,7 +12,7 @@ from ...errors import AssetError
 from ..defect import Defect
 from ..mesh import Mesh, snap
 from .patch_space import from_patch, in_patch
-from .refine import refined
+from .refine import refined, sliced
 
 __all__ = ["bent_damage", "warped_damage"]
 
@@ -133,16 +133,24 @@ def _middle(at: Vec, s: Vec, start: float, zone: float) -> float:
 
 
 def _moved(mesh: Mesh, defect: Defect, where: Callable[[Vec], Vec]) -> Mesh:
-    """The mesh with all points moved by a map of the patch's space, mm; faces that moved visibly are the defect."""
+    """The mesh with all points moved by a map of the patch's space, mm; what has moved visibly is the defect.
+
+    Faces are cut where that begins, so that the mask ends in a line and not in triangles.
+    """
+    far_mm = MOVED * float(np.sort(mesh.extents)[1]) * _mm(defect)
+    mesh = sliced(mesh, _far(in_patch(defect, mesh.vertices), where), far_mm)
     at = in_patch(defect, mesh.vertices)
-    there = where(at)
-    vertices = snap(from_patch(defect, there))
-    far = np.linalg.norm(there - at, axis=1)[mesh.faces].mean(axis=1)
+    vertices = snap(from_patch(defect, where(at)))
+    far = _far(at, where)[mesh.faces].mean(axis=1)
     defects = np.zeros(len(mesh.faces), np.uint16) if mesh.face_defect is None else mesh.face_defect.copy()
-    size_mm = float(np.sort(mesh.extents)[1]) * _mm(defect)
-    defects[(np.round(far, 9) > MOVED * size_mm) & (defects == 0)] = defect.id
+    defects[(np.round(far, 9) > far_mm) & (defects == 0)] = defect.id
     points = {}
     for name, point in mesh.keypoints.items():
         x, y, z = snap(from_patch(defect, where(in_patch(defect, np.asarray([point])))))[0]
         points[name] = (float(x), float(y), float(z))
     return replace(mesh, vertices=vertices, face_defect=defects, keypoints=points)
+
+
+def _far(at: Vec, where: Callable[[Vec], Vec]) -> Vec:
+    """(n,) how far the map moves points (n, 3), mm."""
+    return np.round(np.linalg.norm(where(at) - at, axis=1), 9)

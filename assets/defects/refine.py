@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ...errors import AssetError
 from ..mesh import Mesh, snap
 
-__all__ = ["FACES", "refined"]
+__all__ = ["FACES", "refined", "sliced"]
 
 Vec = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -21,6 +21,8 @@ Ints = npt.NDArray[np.int64]
 FACES = 120_000
 #: An edge of a kilometre is a millimetre long after twenty halvings.
 ROUNDS = 24
+#: So near to a level, in shares of how far values reach, a vertex counts as on it.
+LEVEL = 1e-3
 #: Lengths are compared in this unit, metres: their last bits depend on the processor.
 ROUNDING_M = 1e-11
 
@@ -64,6 +66,19 @@ def refined(mesh: Mesh, longest_m: float, touched: Callable[[Vec], Bools], measu
                 "defect smaller"
             )
     return mesh
+
+
+def sliced(mesh: Mesh, values: Vec, level: float) -> Mesh:
+    """The same surface, cut along the line on which values of its vertices, (V,), pass a level.
+
+    What is left of each triangle lies on one side of it. A vertex that is nearer to the level than `LEVEL` of how far
+    the values reach from it counts as on it, for slivers cost more than they tell.
+    """
+    off = values - level
+    off[np.abs(off) <= LEVEL * np.abs(off).max(initial=0.0)] = 0.0
+    side = np.sign(off)[mesh.faces]
+    marked = side * np.roll(side, -1, axis=1) < 0
+    return _split(mesh, marked, off) if marked.any() else mesh
 
 
 def _welded(vertices: Vec) -> Ints:
@@ -110,14 +125,22 @@ def _closed(keys: Ints, length: Vec, cut: Ints) -> Ints:
         cut = more
 
 
-def _split(mesh: Mesh, marked: Bools) -> Mesh:
-    """All faces that have a marked edge, (F, 3), split. Vertices at one place that were two stay two."""
+def _split(mesh: Mesh, marked: Bools, off: Vec | None = None) -> Mesh:
+    """All faces that have a marked edge, (F, 3), split. Vertices at one place that were two stay two.
+
+    Edges are cut where `off`, numbers of the vertices, (V,), is 0; in the middle without it.
+    """
     count = len(mesh.vertices)
     own = _keys(mesh.faces, count)
     cut = np.unique(own[marked])
-    added = snap((mesh.vertices[cut // count] + mesh.vertices[cut % count]) / 2)
+    low, high = cut // count, cut % count
+    share = np.full(len(cut), 0.5) if off is None else np.round(off[low] / (off[low] - off[high]), 9)
+    added = snap(mesh.vertices[low] + share[:, None] * (mesh.vertices[high] - mesh.vertices[low]))
     pattern = marked @ np.array([1, 2, 4])
-    middle = np.where(marked, count + np.searchsorted(cut, own), 0)
+    place = np.searchsorted(cut, own)
+    middle = np.where(marked, count + place, 0)
+    upward = mesh.faces < np.roll(mesh.faces, -1, axis=1)  # whether an edge runs as its key says
+    along = np.where(marked, np.where(upward, share[place % len(cut)], 1 - share[place % len(cut)]), 0.0)
     uv = mesh.uv
     kept = pattern == 0
     faces, origins = [mesh.faces[kept]], [np.flatnonzero(kept)]
@@ -132,7 +155,7 @@ def _split(mesh: Mesh, marked: Bools) -> Mesh:
         origins += [which] * len(children)
         if uv is not None and uvs is not None:
             at = uv[which][:, corner]
-            at = np.concatenate([at, (at + np.roll(at, -1, axis=1)) / 2], axis=1)
+            at = np.concatenate([at, at + along[which][:, corner, None] * (np.roll(at, -1, axis=1) - at)], axis=1)
             uvs += [at[:, child] for child in children]
     origin = np.concatenate(origins)
     return replace(

@@ -153,4 +153,4 @@ def _moved(mesh: Mesh, defect: Defect, where: Callable[[Vec], Vec]) -> Mesh:
 
 def _far(at: Vec, where: Callable[[Vec], Vec]) -> Vec:
     """(n,) how far the map moves points (n, 3), mm."""
-    return np.round(np.linalg.norm(where(at) - at, axis=1), 9)
+    return np.asarray(np.round(np.linalg.norm(where(at) - at, axis=1), 9))

@@ -370,11 +370,16 @@ def _load(recipe: str, preset: str | None, size: str | None, changes: list[str] 
 
 
 def _small(recipe: Any) -> Any:
-    """The recipe with its pictures scaled to a longer side of `PREVIEW_PX`, and its smallest label with them."""
+    """The recipe with its pictures scaled to a longer side of `PREVIEW_PX`, its smallest labels with them, no twins."""
     width, height = recipe.render.size
     size = tuple(max(8, round(n * PREVIEW_PX / max(width, height))) for n in (width, height))
-    pixels = max(1, round(recipe.labels.min_pixels * size[0] * size[1] / (width * height)))
-    changes = {"render": {"size": size}, "labels": {"min_pixels": pixels}}
+    changes: dict[str, dict[str, Any]] = {"render": {"size": size}}
+    for part in ("labels", "defects"):
+        if (rules := getattr(recipe, part)) is not None:
+            pixels = round(rules.min_pixels * size[0] * size[1] / (width * height))
+            changes[part] = {"min_pixels": max(1, pixels)}
+    if recipe.defects is not None:  # nobody would see the twins
+        changes["defects"]["twins"] = False
     return recipe.model_copy(update={k: getattr(recipe, k).model_copy(update=v) for k, v in changes.items()})
 
 

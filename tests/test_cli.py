@@ -50,11 +50,16 @@ def test_preview(recipe: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("size", "small", "pixels"), [((300, 1200), (80, 320), 4), ((64, 48), (320, 240), 1250)])
 def test_a_preview_is_the_full_picture_scaled(size: tuple[int, int], small: tuple[int, int], pixels: int) -> None:
-    """A preview keeps the picture's shape, and labels what the full size would."""
-    recipe = load("hardware", [f"render.size={list(size)}", "labels.min_pixels=50", "labels.min_visibility=0.2"])
+    """A preview keeps the picture's shape, labels what the full size would, defects too, and renders no twins."""
+    limits = ["min_pixels=50", "min_visibility=0.2"], ["min_pixels=50", "min_visible_fraction=0.1", "twins=true"]
+    given = [f"{name}.{limit}" for name, some in zip(("labels", "defects"), limits, strict=True) for limit in some]
+    recipe = load("hardware", [f"render.size={list(size)}", *given])
     shown = _small(recipe)
     assert shown.render == recipe.render.model_copy(update={"size": small})
     assert (shown.labels.min_pixels, shown.labels.min_visibility) == (pixels, 0.2)
+    assert recipe.defects is not None
+    assert shown.defects == recipe.defects.model_copy(update={"min_pixels": pixels, "twins": False})
+    assert _small(load("hardware")).defects is None
 
 
 def test_progress_counts_what_there_is_to_do(recipe: Path, tmp_path: Path) -> None:

@@ -108,13 +108,15 @@ def _say(what: str, images: Sequence[int], remedy: str) -> None:
 def twins(
     dataset: Dataset,
     workers: Annotated[int, typer.Option(min=1, help="Render processes; the cores are divided between them.")] = 1,
-    device: DeviceOption = "auto",
+    device: Annotated[
+        str, typer.Option(help="As in generate; auto: what the image's record names, no other.")
+    ] = "auto",
     timeout: TimeoutOption = 1800.0,
     as_json: JsonOption = False,
 ) -> None:
     """Render the images that show defects once more, without them, into the dataset's folder twins/.
 
-    The same scene, the same noise: a pair differs by the defect and the light that it throws. Stopped, it goes on.
+    The same scene, device and noise: a pair differs by the defect and the light that it throws. Stopped, it goes on.
     """
     from .farm import Options, add_twins
 

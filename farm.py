@@ -10,7 +10,7 @@ import ctypes
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -35,7 +35,7 @@ from .datasets.records import (
     record_path,
 )
 from .errors import DatasetError, RenderError, ScenewrightError, UsageError
-from .pipeline import Engine, engine_for, photograph, produce, produce_twin, versions
+from .pipeline import Engine, backend, engine_for, photograph, produce, produce_twin, versions
 from .render.devices import Device
 from .render.frame import Frame
 from .render.supervisor import Limits, Outcome, Supervisor
@@ -175,10 +175,12 @@ def add_twins(
     """Render the sound twin of every image in the dataset `out` that shows defects and has none yet.
 
     They make up a dataset of their own in its folder `twins/`, where an image has the index of the one that it is the
-    twin of. `progress` and `begin` are as for `generate`.
+    twin of. `progress` and `begin` are as for `generate`. The device of a twin is that of its image: `options.device`
+    "auto" takes what the record names.
 
     Raises:
-        DatasetError: no dataset, one whose recipe knows no defects, one of other versions, or it cannot be written.
+        DatasetError: no dataset, one whose recipe knows no defects, one of other versions, it cannot be written, or
+            another device made an image.
         RenderError: workers do not start.
     """
     folder, options = Path(out), options or Options()
@@ -187,16 +189,19 @@ def add_twins(
         raise DatasetError(f"the recipe of {folder} has no defects, so all its images are sound: nothing has a twin")
     with lock(folder):
         check_versions(info.versions, versions(), folder)
-        having = [
-            i for i in indices(folder) if any(o.defects for o in read_record(record_path(folder, i)).scene.objects)
-        ]
+        records = (read_record(record_path(folder, i)) for i in indices(folder))
+        having = {r.index: backend(r) for r in records if any(o.defects for o in r.scene.objects)}
         place = folder / TWINS
         done = {i for i in indices(place) if _has_pictures(place, i, info.outputs)} | set(quarantined(place))
         todo = [i for i in having if i not in done]
+        devices = {i: having[i] if options.device == "auto" else options.device for i in todo}
         if begin is not None:
             begin(len(todo))
+        lost: dict[int, Outcome] = {}
         try:
-            lost = _run(place, todo, options, progress or (lambda _: None), info.outputs, "twins")
+            for device in sorted(set(devices.values())):
+                some, there = [i for i in todo if devices[i] == device], replace(options, device=device)
+                lost |= _run(place, some, there, progress or (lambda _: None), info.outputs, "twins")
         finally:
             sweep(place)
         info = export(folder, info)

@@ -51,8 +51,8 @@ from .scenes.sample import sample
 from .scenes.scene import Scene
 
 __all__ = [
-    "Engine", "Outcome", "engine_for", "load", "photograph", "predict", "produce", "produce_twin", "rerender", "store",
-    "versions",
+    "Engine", "Outcome", "backend", "engine_for", "load", "photograph", "predict", "produce", "produce_twin",
+    "rerender", "store", "versions",
 ]  # fmt: skip
 
 #: Distributions whose code decides where something lies, what shape it has, or what colour a pixel gets.
@@ -130,8 +130,17 @@ def produce_twin(info: DatasetInfo, index: int, folder: Path, engine: Engine) ->
     """Make the sound twin of a finished image that shows defects and has none, from its record.
 
     It goes into the dataset `folder / TWINS`, under the same index.
+
+    Raises:
+        DatasetError: another device made the image, which rounds otherwise: a pair would differ all over.
     """
-    twin = read_record(record_path(folder, index)).scene.twin
+    record = read_record(record_path(folder, index))
+    if record.device != engine.device:
+        raise DatasetError(
+            f"image {index} was rendered on {record.device}, and its twin would be on {engine.device}, so that the "
+            f"two would differ all over: leave --device out, on a machine with {record.device}, or generate anew here"
+        )
+    twin = record.scene.twin
     return _store_twin(twin, engine.render(twin, meshes_of(twin), needs_linear(twin)), info, folder, engine)
 
 
@@ -234,11 +243,16 @@ def rerender(folder: Path, index: int, render: Callable[[Scene, str], Frame]) ->
     if not path.is_file():
         raise DatasetError(f"{folder} has no image {index}: there is no {path.name} in its records")
     record = read_record(path)
-    device = record.device.partition(":")[0]
-    frame = render(record.scene, "cpu" if device == "none" else device)  # "none": no light was simulated
+    frame = render(record.scene, backend(record))
     extra = maps(record.scene, meshes_of(record.scene), frame, record.instances) if record.maps else {}
     same = {name: pixels_sha256(stored) for name, stored in extra.items()} == record.hashes.maps
     return frame, same and [pixels_sha256(p) for p in (frame.rgb, frame.ids)] == [record.hashes.rgb, record.hashes.ids]
+
+
+def backend(record: Record) -> str:
+    """The device that a record names as `engine_for` takes it: "cpu", "optix", …"""
+    name = record.device.partition(":")[0]
+    return "cpu" if name == "none" else name  # "none": no light was simulated
 
 
 def versions() -> dict[str, str]:

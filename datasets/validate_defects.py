@@ -80,6 +80,12 @@ def twin_findings(folder: Path) -> Iterator[Finding]:
                 "is not the scene of the image of that index without its defects: delete it and run `scenewright twins`"
             )
             yield Finding("error", name, message)
+        if twin.device != image.device:
+            message = (
+                f"was rendered on {twin.device} and its image on {image.device}, so that they differ all over: delete "
+                "it and run `scenewright twins`"
+            )
+            yield Finding("error", name, message)
         if image.scene.twin == image.scene:
             yield Finding("warning", name, "is the twin of an image that has no defects: delete it")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,15 @@ import numpy as np
 import orjson
 import pytest
 
+from scenewright import farm
 from scenewright.datasets.inventory import Finding
 from scenewright.datasets.png import decode_ids
-from scenewright.datasets.records import TWINS, iter_records, record_path
+from scenewright.datasets.records import TWINS, iter_records, read_info, record_path
 from scenewright.datasets.validate import validate
-from scenewright.farm import add_twins, generate
+from scenewright.errors import DatasetError
+from scenewright.farm import Options, add_twins, generate
+from scenewright.pipeline import Outcome, produce_twin
+from scenewright.render.flat import FlatEngine
 from scenewright.render.rle import encode_mask
 
 from .small_recipe import make
@@ -145,6 +149,47 @@ def test_a_twin_without_an_image_is_found_unless_that_is_in_quarantine(folder: P
     assert not [f for f in errors(folder) if f.path == name]
     shutil.rmtree(aside)
     assert [f.message for f in errors(folder) if f.path == name and "twin of no image" in f.message]
+
+
+def on(folder: Path, index: int, device: str) -> None:
+    """Let a record name another device."""
+    path = record_path(folder, index)
+    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"device": device}))
+
+
+def test_a_twin_of_another_device_is_found(folder: Path) -> None:
+    """Devices round otherwise: a twin of another one differs from its image where no defect is."""
+    index = next(r.index for r in iter_records(folder) if r.defects)
+    on(folder / TWINS, index, "optix: NVIDIA L4")
+    (found,) = [f for f in errors(folder) if f.path == f"{TWINS}/records/{index:06d}.json"]
+    assert "rendered on optix: NVIDIA L4 and its image on none" in found.message
+
+
+def test_twins_are_rendered_on_the_devices_of_their_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless one is named, each twin is asked of the device that its image's record names."""
+    first, *others = [r.index for r in iter_records(folder) if r.defects]
+    on(folder, first, "optix: NVIDIA L4")
+    shutil.rmtree(folder / TWINS)
+    asked: list[tuple[str, list[int]]] = []
+
+    def run(_: Path, todo: Sequence[int], options: Options, *__: object) -> dict[int, Outcome]:
+        asked.append((options.device, [*todo]))
+        return {}
+
+    monkeypatch.setattr(farm, "_run", run)
+    add_twins(folder)
+    add_twins(folder, Options(device="cuda"))
+    assert asked == [("cpu", others), ("optix", [first]), ("cuda", [first, *others])]
+
+
+def test_a_twin_on_another_device_is_refused(folder: Path) -> None:
+    """Whatever device was asked for, none but the one that made an image makes its twin, and nothing is written."""
+    index = next(r.index for r in iter_records(folder) if r.defects)
+    on(folder, index, "optix: NVIDIA L4")
+    shutil.rmtree(folder / TWINS)
+    with pytest.raises(DatasetError, match=r"rendered on optix: NVIDIA L4, and its twin would be on none, .* leave"):
+        produce_twin(read_info(folder), index, folder, FlatEngine())
+    assert not (folder / TWINS).exists()
 
 
 def test_twins_are_foreign_where_nothing_has_defects(tmp_path: Path) -> None:

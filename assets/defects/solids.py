@@ -27,8 +27,8 @@ SOLIDS: dict[str, Kind] = {
         values={
             "length_mm": Grows(0.10, 0.45, "length, mm", of_size=True, least=0.8),
             "width_mm": Grows(0.014, 0.05, "width, mm", of_size=True, least=0.12),
-            "depth_mm": Grows(0.0035, 0.014, "depth, mm", of_size=True, least=0.03),
-            "contrast": Grows(0.6, 0.97, "how far what lies below shows, 0 … 1", most=1.0),
+            "depth_mm": Grows(0.0014, 0.014, "depth, mm", of_size=True, least=0.02),
+            "contrast": Grows(0.35, 0.97, "how far what lies below shows, 0 … 1", most=1.0),
         },
         size=lambda v: (1.02 * v["length_mm"], 1.4 * BURR_END * v["width_mm"] + 0.12 * v["length_mm"]),
         layers=gouge_layers, look=gouge_look, damage=gouge_damage, facing=0.05, depth=lambda d: d.values["depth_mm"],

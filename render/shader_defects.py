@@ -26,9 +26,12 @@ DEPTHS = ("transmission_weight", "subsurface_weight")
 def principled(g: Graph, height_mm: Wire | None, inputs: Inputs) -> Any:
     """A Principled BSDF raised by `height_mm`, with the graph's defects laid over it.
 
-    Where no patch lies, the shader is that of the sound part: the look of a defect costs only there.
+    What soaks in or films over changes the surface's own inputs; what covers or bares it is a surface of its own, which
+    takes a share of the light: thin rust is some rust beside bare metal, and no pale mean of both. Where no patch lies,
+    the shader is that of the sound part: the look of a defect costs only there.
     """
-    sound, marred, raised, patches = _raised(g, height_mm, inputs), inputs, height_mm, None
+    sound, below, raised, patches = _raised(g, height_mm, inputs), inputs, height_mm, None
+    above: list[tuple[Wire, Inputs]] = []
     for k, mark in enumerate(g.marks):
         if mark.layers is None:
             continue
@@ -41,10 +44,21 @@ def principled(g: Graph, height_mm: Wire | None, inputs: Inputs) -> Any:
         strength, tone, relief = g.split(drawn)
         if mark.layers.height_mm is not None:
             raised = relief * here if raised is None else raised + relief * here
-        if mark.layers.strength is not None and mark.defect.look is not None:
-            marred = _laid(g, marred, mark.defect.look, (strength * here).clamped(), tone.clamped())
+        look = mark.defect.look
+        if mark.layers.strength is not None and look is not None:
+            share, tone = (strength * here).clamped(), tone.clamped()
+            if look.blend == "multiply":
+                below = _filmed(g, below, look, share, tone)
+                above = [(s, _filmed(g, i, look, share, tone)) for s, i in above]
+            else:
+                above.append((share, _covered(below, look, tone)))
         patches = here if patches is None else g.math("MAXIMUM", patches, here)
-    return sound if patches is None else g.either(patches, sound, _raised(g, raised, marred))
+    if patches is None:
+        return sound
+    marred = _raised(g, raised, below)
+    for share, covered in above:
+        marred = g.either(share, marred, _raised(g, raised, covered))
+    return g.either(patches, sound, marred)
 
 
 def _raised(g: Graph, height_mm: Wire | None, inputs: Inputs) -> Any:
@@ -54,18 +68,23 @@ def _raised(g: Graph, height_mm: Wire | None, inputs: Inputs) -> Any:
     return g.principled(**inputs)
 
 
-def _laid(g: Graph, inputs: Inputs, look: Look, strength: Wire, tone: Wire) -> Inputs:
-    """The inputs of the surface, mixed with the look as far as `strength` says."""
+def _covered(inputs: Inputs, look: Look, tone: Wire) -> Inputs:
+    """The inputs of what lies over the surface, or is bared below it."""
+    gone = {*(COATS if look.bare else ()), *(DEPTHS if look.opaque else ())}
+    out = {name: value for name, value in inputs.items() if name not in gone}
+    out["base_color"] = look.colour if look.second is None else tone.tint(look.colour, look.second)
+    return out | {n: v for n, v in (("roughness", look.roughness), ("metallic", look.metallic)) if v is not None}
+
+
+def _filmed(g: Graph, inputs: Inputs, look: Look, strength: Wire, tone: Wire) -> Inputs:
+    """The inputs of the surface, their colour multiplied and the others mixed as far as `strength` says."""
     colour: Any = look.colour if look.second is None else tone.tint(look.colour, look.second)
     base = inputs["base_color"]
-    if look.blend == "multiply":
-        colour = g.vector("MULTIPLY", base, colour)
-    out = inputs | {"base_color": strength.tint(base, colour)}
+    out = inputs | {"base_color": strength.tint(base, g.vector("MULTIPLY", base, colour))}
     for name, value in (("roughness", look.roughness), ("metallic", look.metallic)):
         if value is not None:
             out[name] = strength.lerp(inputs.get(name, 0.0), value)
-    gone: tuple[str, ...] = (*(COATS if look.bare else ()), *(DEPTHS if look.opaque else ()))
-    for name in gone:
+    for name in (*(COATS if look.bare else ()), *(DEPTHS if look.opaque else ())):
         if name in inputs:
             out[name] = strength.lerp(_scalar(inputs[name]), 0.0)
     return out

@@ -245,10 +245,10 @@ class Graph:
             self.feed(names[name], value)
         return node.outputs[0]
 
-    def either(self, which: Wire, a: Any, b: Any) -> Any:
-        """Shader `a` where `which` is 0, `b` where it is 1: Cycles then evaluates no node that only the other has."""
+    def either(self, share: Wire, a: Any, b: Any) -> Any:
+        """Shader `a` as far as `share` is 0, `b` as far as it is 1; Cycles evaluates no node of one without a share."""
         node = self.node("ShaderNodeMixShader")
-        self.feed(node.inputs[0], which)
+        self.feed(node.inputs[0], share)
         for socket, shader in zip(list(node.inputs)[1:], (a, b), strict=True):
             self.tree.links.new(shader, socket)
         return node.outputs[0]

@@ -68,7 +68,7 @@ MARKS: dict[str, Kind] = {
         values={
             "width_mm": Grows(0.10, 0.6, "mean diameter, mm", of_size=True, least=0.8),
             "scale_mm": Grows(0.01, 0.12, "height of the crust, mm"),
-            "density": Grows(0.2, 0.78, "how far it covers the metal, 0 … 1", most=1.0),
+            "density": Grows(0.3, 0.97, "how far it covers the metal, 0 … 1", most=1.0),
         },
         size=lambda v: (1.5 * v["width_mm"], 1.5 * v["width_mm"]),
         layers=corrosion_layers, look=corrosion_look,

@@ -71,6 +71,8 @@ class Mesh:
         smooth_angle: radians; edges sharper than this are shaded as edges, the others as a smooth surface.
         face_defect: (F,) uint16, id of the defect that made or moved a face, 0 for sound ones; None without such faces.
         nominal_m: (3,) size that the part was meant to have, where a defect has changed it; see `extents`.
+        moved: (V, 3) metres by which a deformation has moved each vertex, None without one: the grain of a material
+            goes with it, so patterns are those of where the vertex was.
         features: what may be missing, by name; regions: named places, "thread" for example.
     """
 
@@ -84,6 +86,7 @@ class Mesh:
     cutouts: Mapping[str, Cutout] = field(default_factory=dict)
     face_defect: npt.NDArray[np.uint16] | None = None
     nominal_m: tuple[float, float, float] | None = None
+    moved: npt.NDArray[np.float64] | None = None
     features: Mapping[str, Feature] = field(default_factory=dict)
     regions: Mapping[str, Region] = field(default_factory=dict)
 
@@ -104,6 +107,8 @@ class Mesh:
             raise AssetError(f"uv must have shape ({len(f)}, 3, 2), got {self.uv.shape}")
         if self.face_defect is not None and self.face_defect.shape != (len(f),):
             raise AssetError(f"face_defect must have shape ({len(f)},), got {self.face_defect.shape}")
+        if self.moved is not None and self.moved.shape != v.shape:
+            raise AssetError(f"moved must have shape {v.shape}, got {self.moved.shape}")
 
     @property
     def extents(self) -> npt.NDArray[np.float64]:
@@ -122,7 +127,7 @@ class Mesh:
     @property
     def nbytes(self) -> int:
         """Size of the arrays in memory, bytes."""
-        arrays = (self.vertices, self.faces, self.face_part, self.uv)
+        arrays = (self.vertices, self.faces, self.face_part, self.uv, self.face_defect, self.moved)
         masks = sum(cutout.alpha.nbytes for cutout in self.cutouts.values())
         return masks + sum(array.nbytes for array in arrays if array is not None)
 
@@ -154,4 +159,6 @@ class Mesh:
             h.update(name.encode() + self.cutouts[name].sha256)
         if self.face_defect is not None:
             h.update(self.face_defect.astype("<u2").tobytes())
+        if self.moved is not None:
+            h.update(np.rint(self.moved / HASH_GRID_M).astype("<i8").tobytes())
         return h.hexdigest()

@@ -22,6 +22,7 @@ from ..scenes.surface import surface_mesh
 from . import cameras, catcher, lights, motion, shaders
 from .defect_image import attributes
 from .ingest_library import append
+from .shader_graph import MOVED
 
 __all__ = ["build", "clear", "color_management", "repair"]
 
@@ -101,7 +102,9 @@ def _object_mesh(item: SceneObject, mesh: Mesh, pixel: float, libraries: dict[st
     """An object's mesh with its materials; `libraries` keeps what was taken from ingested files, by their hash."""
     found = marks(mesh, item.defects)
     materials = {
-        part: shaders.build(item.materials[part], locate, pixel, item.scale, _on_part(found, mesh, part))
+        part: shaders.build(
+            item.materials[part], locate, pixel, item.scale, _on_part(found, mesh, part), mesh.moved is not None
+        )
         for part in mesh.part_names
         if item.materials[part].family != "own"
     }
@@ -158,6 +161,9 @@ def _mesh(name: str, mesh: Mesh, materials: Mapping[str, bpy.types.Material]) ->
     data.polygons.foreach_set("use_smooth", np.ones(n, bool))
     if mesh.uv is not None:
         data.uv_layers.new(name="uv").uv.foreach_set("vector", mesh.uv.astype(np.float32).ravel())
+    if mesh.moved is not None:
+        layer = data.attributes.new(MOVED, "FLOAT_VECTOR", "POINT")
+        layer.data.foreach_set("vector", mesh.moved.astype(np.float32).ravel())
     data.update(calc_edges=True)
     data.set_sharp_from_angle(angle=mesh.smooth_angle)
     for part in mesh.part_names:

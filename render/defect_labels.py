@@ -23,7 +23,7 @@ class DefectLabel(LabelJson):
         parent_id: id of the object that has it.
         severity: what it was drawn from, 0 … 1; `grade` is the fifth of that range, 1 … 5.
         visible_fraction: share of the pixels of both masks in which it changes the picture beyond noise
-            (`defect_facts`); of a large defect the middle is looked at (`probe_boxes`).
+            (`defect_facts`); a large one is looked at in wider pixels, a large line at its middle (`probe_boxes`).
         area_mm2: of the surface seen in the mask. `length_mm` and `width_mm` are the sides of the smallest rectangle
             about it on the patch.
         depth_mm: how far it goes in at most, where that is part of its kind.

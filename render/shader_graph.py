@@ -14,10 +14,12 @@ import numpy as np
 
 from ..assets.defects.patch import Mark
 
-__all__ = ["Graph", "Scalar", "Wire"]
+__all__ = ["MOVED", "Graph", "Scalar", "Wire"]
 
 #: Patterns are shifted by up to this many periods: far enough never to overlap, near enough for 32-bit floats.
 OFFSET_PERIODS = 300.0
+#: The attribute of a mesh that says how far each of its vertices was moved from where its material was, metres.
+MOVED = "moved"
 
 Vec = tuple[float, float, float]
 
@@ -80,11 +82,14 @@ class Graph:
     """The node tree of one material. `seed` places its patterns; the n-th pattern made has the n-th offset.
 
     `pixel` is the camera's: how many metres of a surface one pixel sees from a metre away. `marks` are the defects of
-    the object, which lie over its materials (`shader_defects`) and take no offset from them.
+    the object, which lie over its materials (`shader_defects`) and take no offset from them. `moved` objects have the
+    attribute `MOVED`: their patterns go with what is bent.
     """
 
-    def __init__(self, tree: Any, seed: int, pixel: float, marks: tuple[Mark, ...] = ()) -> None:
-        self.tree, self.pixel, self.marks = tree, pixel, marks
+    def __init__(
+        self, tree: Any, seed: int, pixel: float, marks: tuple[Mark, ...] = (), moved: bool = False
+    ) -> None:  # fmt: skip
+        self.tree, self.pixel, self.marks, self.moved = tree, pixel, marks, moved
         self._offsets = np.random.default_rng(seed)
         self._position: Wire | None = None
         self.flat = False
@@ -152,8 +157,15 @@ class Graph:
     def position(self) -> Wire:
         """Object coordinates, metres; on a flat graph (u, w, 0)."""
         if self._position is None:
-            self._position = self.call("ShaderNodeTexCoord", {}, "Object")
+            self._position = self._grown(self.node("ShaderNodeTexCoord"))
         return self._position
+
+    def _grown(self, node: Any) -> Wire:
+        """Object coordinates, metres, of where a surface was when its material grew."""
+        now = Wire(self, node.outputs["Object"])
+        if not self.moved:
+            return now
+        return self.vector("SUBTRACT", now, self.call("ShaderNodeAttribute", {}, "Vector", attribute_name=MOVED))
 
     def lay_flat(self) -> None:
         """From here on patterns are 2D, in that of the object's three planes to which the surface is nearest.
@@ -162,7 +174,7 @@ class Graph:
         """
         node = self.node("ShaderNodeTexCoord")
         nx, ny, nz = (abs(n) for n in self.split(Wire(self, node.outputs["Normal"])))
-        x, y, z = self.split(Wire(self, node.outputs["Object"]))
+        x, y, z = self.split(self._grown(node))
         top = self.math("GREATER_THAN", nz, self.math("MAXIMUM", nx, ny))
         side = self.math("GREATER_THAN", nx, ny)
         self._position, self.flat = self.join(top.lerp(side.lerp(x, y), x), top.lerp(z, y)), True

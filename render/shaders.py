@@ -65,14 +65,14 @@ BUILDERS: dict[str, Callable[[Graph, dict[str, Any]], Any]] = {
 
 def build(
     described: Material, locate: Callable[[FileRef], Path], pixel: float, scale: float = 1.0,
-    marks: tuple[Mark, ...] = (),
+    marks: tuple[Mark, ...] = (), moved: bool = False,
 ) -> Any:  # fmt: skip
     """The `bpy.types.Material` of a description; the same description always gives the same nodes.
 
     Patterns live in Object texture coordinates, so the mesh must be in metres. `locate` finds a texture's files;
     `pixel` is how many metres of a surface one pixel of the camera sees from a metre away; `scale` is that of the
     object, whatever which textures keep their size. `marks` are the defects of its object, for whose faces the mesh
-    needs the attributes of `defect_image.attributes`.
+    needs the attributes of `defect_image.attributes`; `moved` says that the mesh has `shader_graph.MOVED`.
     Raises AssetError for what `assets.materials.material` refuses, and for a texture that Blender cannot read.
     """
     checked = material(described.family, described.values, described.seed, described.texture)
@@ -82,7 +82,7 @@ def build(
     made = bpy.data.materials.new(checked.family)
     made.use_nodes = True
     made.node_tree.nodes.clear()
-    g = Graph(made.node_tree, checked.seed, pixel, marks)
+    g = Graph(made.node_tree, checked.seed, pixel, marks, moved)
     surface = BUILDERS[checked.family](g, values)
     made.node_tree.links.new(surface, g.node("ShaderNodeOutputMaterial").inputs["Surface"])
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,28 @@ def test_change_before_a_photograph_is_that_of_the_picture(tmp_path: Path) -> No
     frame, twin = shots(scene, 64)
     assert frame.change is not None
     labs = [cv2.cvtColor(f.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for f in (frame, twin)]
-    due = np.linalg.norm(cv2.blur(labs[0] - labs[1], (3, 3)), axis=2)
+    due = np.linalg.norm(cv2.blur(labs[0] - labs[1], (7, 7)), axis=2)  # a large area is looked at in wider pixels
     edge = ((frame.ids > 0) != (twin.ids > 0)) & ~np.isnan(frame.change)
     assert np.count_nonzero(edge) > 10
     assert np.abs(frame.change - due)[edge].mean() < 4
+
+
+def test_a_box_in_wider_pixels_shows_what_the_picture_shows_there() -> None:
+    """A large area is looked at in wider pixels, and each of them lies where it says: nearest to its block's mean."""
+    from scenewright.render import blender, probe
+    from scenewright.render.engine import Engine
+    from scenewright.render.probe_boxes import Box
+
+    scene, around = panel("cycles", (97, 71), family="checker"), (11, 7, 80, 61)
+    engine = Engine("cpu", 1)
+    target = blender.build(scene, meshes_of(scene))
+    engine.configure(target)
+    with tempfile.TemporaryDirectory() as folder:
+        fine, wide = probe.look(target, [Box(*around), Box(*around, step=3)], Path(folder), samples=48, both=False)
+    assert (target.render.resolution_x, target.render.resolution_y) == (97, 71)
+    assert wide.light[0].size < fine.light[0].size / 7
+    shown = wide.light[0][np.ix_(wide.rows, wide.columns)][..., 1]
+    mean = cv2.blur(fine.light[0], (3, 3))[..., 1]
+    apart = {(y, x): float(np.abs(np.roll(shown, (y, x), (0, 1)) - mean)[6:-6, 6:-6].mean())
+             for y in (-3, 0, 3) for x in (-3, 0, 3)}  # fmt: skip
+    assert min(apart, key=lambda at: apart[at]) == (0, 0), apart

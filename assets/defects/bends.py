@@ -148,7 +148,8 @@ def _moved(mesh: Mesh, defect: Defect, where: Callable[[Vec], Vec]) -> Mesh:
     for name, point in mesh.keypoints.items():
         x, y, z = snap(from_patch(defect, where(in_patch(defect, np.asarray([point])))))[0]
         points[name] = (float(x), float(y), float(z))
-    return replace(mesh, vertices=vertices, face_defect=defects, keypoints=points)
+    moved = vertices - mesh.vertices
+    return replace(mesh, vertices=vertices, face_defect=defects, keypoints=points, moved=moved)
 
 
 def _far(at: Vec, where: Callable[[Vec], Vec]) -> Vec:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import orjson
+from scipy.spatial import cKDTree
 
 from ..cache import Cache
 from ..defect import Defect
-from ..mesh import Mesh
+from ..mesh import Mesh, snap
 from .kinds import KINDS
 
 __all__ = ["damaged"]
 
 CACHE_BYTES = 16 << 20
+#: A new vertex was moved as so many old ones around it, each the more the nearer it is; distances from this on, metres.
+AROUND, NEAREST_M = 4, 1e-8
 _meshes: Cache[tuple[bytes, str, bytes], Mesh] = Cache(CACHE_BYTES, lambda mesh: mesh.nbytes)
 
 
@@ -38,4 +43,17 @@ def _damaged(mesh: Mesh, defects: Sequence[Defect]) -> Mesh:
     damage = KINDS[defects[-1].kind].damage
     assert damage is not None
     size = tuple(float(x) for x in mesh.extents)
-    return replace(damage(damaged(mesh, defects[:-1]), defects[-1]), nominal_m=size)  # type: ignore[arg-type]  # three
+    before = damaged(mesh, defects[:-1])
+    after = damage(replace(before, moved=None), defects[-1])
+    return replace(after, nominal_m=size, moved=_moved(before, after))  # type: ignore[arg-type]  # three
+
+
+def _moved(before: Mesh, after: Mesh) -> npt.NDArray[np.float64] | None:
+    """How far the vertices of `after` were moved in all, where `after.moved` tells of its last defect only."""
+    if before.moved is None:
+        return after.moved
+    last = np.zeros(after.vertices.shape) if after.moved is None else after.moved
+    far, near = cKDTree(before.vertices).query(after.vertices - last, AROUND)
+    weights = 1 / np.maximum(far, NEAREST_M) ** 2
+    weights /= weights.sum(axis=1, keepdims=True)
+    return snap(last + np.einsum("nk,nki->ni", weights, before.moved[near]))

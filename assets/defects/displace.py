@@ -43,11 +43,14 @@ FLOOR = 0.25
 BURR_END = 1.6
 
 
-def displaced(mesh: Mesh, defect: Defect, height: Function, outside: Function, longest_mm: float) -> Mesh:
+def displaced(
+    mesh: Mesh, defect: Defect, height: Function, outside: Function, longest_mm: float, pressed: bool
+) -> Mesh:  # fmt: skip
     """The mesh with everything near the patch moved along its z by `height`; no triangle there is larger than asked.
 
     All of space moves, and never so that one point overtakes another: within the patch's reach fully, behind it less
-    and less. So a closed mesh stays closed and does not cut itself, and both walls of a thin sheet move together.
+    and less. So a closed mesh stays closed and does not cut itself, and both walls of a thin sheet move together. Where
+    it was `pressed` the grain of the material goes with it; what was cut away shows the grain below.
     """
     most = defect.values["depth_mm"]
     band = defect.reach_mm + FADE * most
@@ -69,7 +72,7 @@ def displaced(mesh: Mesh, defect: Defect, height: Function, outside: Function, l
     at[near, 2] = z + height(defect, x, y) * t * t * (3 - 2 * t)
     vertices = fine.vertices.copy()
     vertices[near] = snap(from_patch(defect, at[near]))
-    return replace(fine, vertices=vertices)
+    return replace(fine, vertices=vertices, moved=vertices - fine.vertices if pressed else None)
 
 
 def dent_height(defect: Defect, x: Vec, y: Vec) -> Vec:
@@ -95,7 +98,7 @@ def dent_layers(defect: Defect) -> Layers:
 
 def dent_damage(mesh: Mesh, defect: Defect) -> Mesh:
     """The mesh with the bowl pressed in."""
-    return displaced(mesh, defect, dent_height, _beside_dent, defect.values["width_mm"] / 20)
+    return displaced(mesh, defect, dent_height, _beside_dent, defect.values["width_mm"] / 20, pressed=True)
 
 
 def _beside_dent(defect: Defect, x: Vec, y: Vec) -> Vec:
@@ -145,7 +148,7 @@ def gouge_look(rng: np.random.Generator, material: Material, severity: float) ->
 
 def gouge_damage(mesh: Mesh, defect: Defect) -> Mesh:
     """The mesh with the groove cut into it."""
-    return displaced(mesh, defect, gouge_height, _beside_gouge, defect.values["width_mm"] / 6)
+    return displaced(mesh, defect, gouge_height, _beside_gouge, defect.values["width_mm"] / 6, pressed=False)
 
 
 def _beside_gouge(defect: Defect, x: Vec, y: Vec) -> Vec:

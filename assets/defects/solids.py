@@ -96,7 +96,7 @@ SOLIDS: dict[str, Kind] = {
     ),
     "missing_tooth": Kind(
         category="missing_part", description="a tooth broken off, a rough stub of it left", features="tooth",
-        values={"remains": Grows(0.55, 0.14, "height of the stub, in heights of the tooth", most=0.6)},
+        values={"remains": Grows(0.75, 0.1, "height of the stub, in heights of the tooth", most=0.8)},
         size=lambda v: (1.0, 1.0), damage=tooth_damage, inside=broken, facing=-1.0,
         depth=lambda d: (1 - d.values["remains"]) * d.reach_mm,
     ),

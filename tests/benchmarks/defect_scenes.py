@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scenewright.assets.defect import Defect
 from scenewright.assets.defects.kinds import KINDS
 from scenewright.assets.materials import FAMILIES
 from scenewright.render.defect_labels import DefectLabel
+from scenewright.render.probe_boxes import Box
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.sample import sample
@@ -39,6 +41,10 @@ LIGHT: dict[str, Any] = {
     "world": {"hdri": "studio", "strength": 0.4},
     "lights": [{"azimuth_deg": 100, "elevation_deg": 40, "distance": 0.7, "size": [0.2, 0.2], "power": 4}],
 }
+
+
+#: From where parts are seen, degrees: deformed ones (True) nearly along their faces, as one looks if they are flat.
+ELEVATION = {False: (50, 80), True: (15, 40)}
 
 
 #: Parts that have a feature which may be missing.
@@ -77,12 +83,13 @@ def case(kind: str, n: int, severity: float | None = None) -> tuple[str, Scene]:
     several = families(kind)
     family = several[n % len(several)]
     bad = {"dist": "uniform", "low": 0.15, "high": 1.0} if severity is None else severity
+    low = KINDS[kind].category == "deformation"
     recipe = {
         "name": "case", "objects": {"count": 1, "assets": [_asset(kind, family, n)]},
         "placement": {"area": [0.004, 0.004]}, "surface": {"materials": "rubber"}, **LIGHT,
         "camera": {
             "distance": 0.22, "focal_mm": 85, "target": [0, 0, 0.01], "azimuth_deg": 40,
-            "elevation_deg": {"dist": "uniform", "low": 50, "high": 80},
+            "elevation_deg": {"dist": "uniform", **dict(zip(("low", "high"), ELEVATION[low], strict=True))},
         },
         "defects": {"rate": 1.0, "count": 1, "kinds": [{"kind": kind, "severity": bad}]},
         "render": {"size": list(SIZE), "preset": "draft"},
@@ -102,11 +109,12 @@ def scenes(kind: str) -> Iterator[tuple[int, str, Scene]]:
 
 @dataclass(frozen=True)
 class Pair:
-    """Both states of a scene inside a box: (h, w, 3) sRGB 0 … 1 without noise, masks (h, w), and the label."""
+    """A scene with and without its defect inside a box: (h, w, 3) sRGB 0 … 1 without noise, masks, and the label.
 
-    box: tuple[int, int, int, int]
-    marred: npt.NDArray[np.float32]
-    sound: npt.NDArray[np.float32]
+    `states` is None where nobody can see the defect.
+    """
+
+    states: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None
     mask: npt.NDArray[np.bool_]
     absent: npt.NDArray[np.bool_]
     label: DefectLabel
@@ -137,42 +145,44 @@ def pair(engine: Any, scene: Scene, samples: int, whole: bool = False) -> Pair:
         ids, stuff = split_ids(raw)
         assert bits is not None
         around = boxes(scene, ids, bits, SMALL, float("inf") if whole else SHARE)
-        box = _window(bits, around)
-        x0, y0, x1, y1 = box
         small = probe.look(target, around, place, SMALL)
-        fine = probe.look(target, [box], place, samples, both=False)
         blender.repair(target, twin, meshes_of(twin))
         change, noise = probe.change(scene, small, probe.look(target, around, place, SMALL))
-        sound = probe.look(target, [box], place, samples, both=False)
+        rgb = np.zeros((*ids.shape, 3), np.uint8)
+        frame = Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, defects=bits, change=change, noise=noise)
+        rays = cast(scene, meshes, triangles=True)
+        (label,) = defect_labels(scene, meshes, frame, rays)
+        found = compare_defects(compare(raw, join_ids(rays.ids, rays.stuff)), scene, meshes, frame, rays)
+        box = _window(bits, around, scene.objects[0].defects[0])
+        y_x = np.s_[box.y0 : box.y1, box.x0 : box.x1]
+        states = None
+        if label.left_out is None:
+            sound = probe.look(target, [box], place, samples, both=False)
+            target = blender.build(scene, meshes)
+            engine.configure(target)
+            marred = probe.look(target, [box], place, samples, both=False)
+            states = view(scene, marred[0].light[0]), view(scene, sound[0].light[0])
         blender.clear()
-    rgb = np.zeros((*ids.shape, 3), np.uint8)
-    frame = Frame(rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, defects=bits, change=change, noise=noise)
-    rays = cast(scene, meshes, triangles=True)
-    (label,) = defect_labels(scene, meshes, frame, rays)
-    found = compare_defects(compare(raw, join_ids(rays.ids, rays.stuff)), scene, meshes, frame, rays)
-    cut = np.s_[y0:y1, x0:x1]
     lost = decode(label.absent_rle, (SIZE[1], SIZE[0])) if label.absent_rle else np.zeros(ids.shape, bool)
-    return Pair(
-        box,
-        view(scene, fine[0].light[0]),
-        view(scene, sound[0].light[0]),
-        (bits > 0)[cut],
-        lost[cut],
-        label,
-        found.passed,
-    )
+    return Pair(states, (bits > 0)[y_x], lost[y_x], label, found.passed)
 
 
-def _window(bits: npt.NDArray[np.uint32], around: list[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
-    """The box that is rendered without noise: all of a small defect, and of a large one the part about its middle."""
+def _window(bits: npt.NDArray[np.uint32], around: list[Box], defect: Defect) -> Box:
+    """The box that is rendered without noise: all of a small defect, of a large one the part about its middle.
+
+    Of a deformed part it is the part about any of its pixels: its middle is a face, and its outline tells more.
+    """
     ends = []
     rows_cols = np.nonzero(bits)[::-1]
-    for i in (0, 1):
-        low = max(0, min(b[i] for b in around) - MARGIN)
-        high = min(SIZE[i], max(b[i + 2] for b in around) + MARGIN)
+    if KINDS[defect.kind].category == "deformation" and len(rows_cols[0]):
+        n = np.random.default_rng(defect.seed).integers(len(rows_cols[0]))
+        rows_cols = tuple(at[n : n + 1] for at in rows_cols)
+    for i, (first, last) in enumerate((("x0", "x1"), ("y0", "y1"))):
+        low = max(0, min(getattr(b, first) for b in around) - MARGIN)
+        high = min(SIZE[i], max(getattr(b, last) for b in around) + MARGIN)
         if high - low > WINDOW:
             middle = int(np.median(rows_cols[i])) if len(rows_cols[i]) else (low + high) // 2
             low = int(np.clip(middle - WINDOW // 2, low, high - WINDOW))
             high = low + WINDOW
         ends.append((low, high))
-    return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
+    return Box(ends[0][0], ends[1][0], ends[0][1], ends[1][1])

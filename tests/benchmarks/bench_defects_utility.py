@@ -115,21 +115,27 @@ def shared(train: Sequence[Marked], test: Sequence[Marked], folders: dict[str, P
 
 
 def networks(args: argparse.Namespace, train: Sequence[Marked]) -> list[Score]:
-    """One trained network for each seed."""
+    """One trained network for each seed, or those of `--nets`."""
     import torch
-    from defect_net import Training, apply  # type: ignore[import-not-found]  # beside this script
+    from defect_net import Training, UNet, apply  # type: ignore[import-not-found]  # beside this script
     from defect_net import train as fit
 
     torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(True)
     nets, crops = [], Crops(train, args.crop)
-    for seed in range(args.seeds):
+    for path in args.nets:
+        nets.append(UNet().eval())
+        nets[-1].load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    for seed in range(0 if nets else args.seeds):
         began = time.process_time()
 
         def report(step: int, loss: float, began: float = began) -> None:
             print(f"  step {step}: loss {loss:.3f} ({time.process_time() - began:.0f} CPU s)", flush=True)
 
-        nets.append(fit(crops, Training(args.steps, args.batch), seed, report))
+        nets.append(fit(crops, Training(args.steps, args.batch, device=args.device), seed, report))
+        if args.save is not None:
+            args.save.mkdir(parents=True, exist_ok=True)
+            torch.save(nets[-1].state_dict(), args.save / f"net_{seed}.pt")
     print(f"{sum(p.numel() for p in nets[0].parameters()):,} parameters")
     return [lambda picture, net=net: apply(net, picture) for net in nets]  # type: ignore[misc]  # net is bound now
 
@@ -153,6 +159,9 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--crop", type=int, default=128, help="side of training crops in pixels, a multiple of 8")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="where networks are trained")
+    parser.add_argument("--save", type=Path, help="keep the trained networks in this folder")
+    parser.add_argument("--nets", type=Path, nargs="+", default=[], help="networks kept by --save, instead of training")
     parser.add_argument("--json", type=Path, help="write all numbers here")
     args = parser.parse_args()
     folders = {"train": dataset(args, "train", args.images), "test": dataset(args, "test", args.test_images)}

@@ -72,6 +72,7 @@ class Training:
     batch: int = 16
     rate: float = 2e-3
     weight_decay: float = 1e-4
+    device: str = "cpu"
 
 
 def _tensor(images: npt.NDArray[np.uint8]) -> torch.Tensor:
@@ -100,13 +101,14 @@ def train(
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = UNet().train()
+        net = UNet().to(how.device).train()
     optimiser = torch.optim.AdamW(net.parameters(), how.rate, weight_decay=how.weight_decay)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, how.rate, how.steps, pct_start=0.15)
     losses = []
     for step in range(1, how.steps + 1):
         images, truth, counts = draw(rng, how.batch)
-        loss = _loss(net(_tensor(images)), torch.from_numpy(truth).float(), torch.from_numpy(counts))
+        due = (torch.from_numpy(a).to(how.device, torch.float32) for a in (truth, counts))
+        loss = _loss(net(_tensor(images).to(how.device)), *due)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -116,7 +118,7 @@ def train(
         if report and step % max(how.steps // 10, 1) == 0:
             report(step, float(np.mean(losses)))
             losses.clear()
-    trained: UNet = net.eval()
+    trained: UNet = net.cpu().eval()
     return trained
 
 

@@ -54,9 +54,10 @@ $(INSTALLED): pyproject.toml constraints.txt | $(PY)
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# Only tests of the training loader need torch, so only `make test` installs it.
+# Only the diffusion stage, the training loader and their tests need torch and what builds on it.
 $(TORCH): $(INSTALLED)
 	$(PIP) install --quiet torch==2.13.0
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[diffusion]'
 	@touch $@
 
 $(PY):
@@ -78,9 +79,10 @@ $(PY):
 lock: | $(PY)
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(PY) -m venv "$$folder/venv"; \
-	"$$folder/venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev]'; \
+	"$$folder/venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev,diffusion]'; \
 	{ echo '# Exact versions of everything that `make` installs, torch excepted. Made by: make lock'; \
-	  "$$folder/venv/bin/pip" freeze --exclude-editable; } > "$$folder/constraints.txt"; \
+	  "$$folder/venv/bin/pip" freeze --exclude-editable | grep -vE '^(torch|triton|nvidia|cuda)'; } \
+	  > "$$folder/constraints.txt"; \
 	cp "$$folder/constraints.txt" constraints.txt
 
 clean:

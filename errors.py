@@ -9,6 +9,7 @@
     ├── PlacementError              1   a scene that cannot be laid out as asked
     ├── RenderError                 1   Blender failed, hung or produced nothing
     ├── LabelError                  1   two label engines disagree, or a label breaks its own rule
+    ├── ModelError                  1   a diffusion model that is refused, or cannot be loaded or run
     └── DatasetError                1   a dataset folder that cannot be read, written or continued
 
 A message states the rule, the value that was got, and what to try.
@@ -20,6 +21,7 @@ __all__ = [
     "AssetError",
     "DatasetError",
     "LabelError",
+    "ModelError",
     "PlacementError",
     "RecipeError",
     "RenderError",
@@ -58,6 +60,10 @@ class RenderError(ScenewrightError):
 
 class LabelError(ScenewrightError):
     """Labels that contradict the picture, each other or their own definition."""
+
+
+class ModelError(ScenewrightError):
+    """A diffusion model that is refused, or that cannot be loaded or run."""
 
 
 class DatasetError(ScenewrightError):

@@ -15,7 +15,9 @@ import scenewright as sw
 from scenewright import cli
 from scenewright.render.doctor import blender
 
+from . import tiny_models
 from .commands import COUNT, RECIPE, Ended, Run
+from .tiny_models import Tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -106,3 +108,18 @@ def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty user's cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user cache"))
     return tmp_path / "user cache"
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """Tiny diffusion models, each built when it is first asked for: `tiny("sdxl")`, to be read only."""
+    pytest.importorskip("diffusers", reason="diffusers is an optional dependency")
+    folder = tmp_path_factory.mktemp("models")
+    built: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        if name not in built:
+            built[name] = tiny_models.MODELS[name](folder, get)
+        return built[name]
+
+    return get

@@ -1,0 +1,223 @@
+"""Models of the families' real classes, built from configurations with random weights and saved as users have them.
+
+They are as small as the classes allow, up to 1 MB, and make noise; what they are for is to run every line that a real
+model runs.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+#: Name → folder or file of a tiny model.
+Tiny = Callable[[str], Path]
+
+VOCABULARY = 1000
+#: Sides of pictures must be multiples of this for models with a VAE of two scales, as all here have.
+CELL = 2
+
+
+def _seed() -> None:
+    import torch
+
+    torch.manual_seed(7)
+
+
+def _tokenizer() -> Any:
+    from transformers import CLIPTokenizer
+
+    letters = [*string.printable.strip(), *(f"{c}</w>" for c in string.printable.strip())]
+    tokens = ["<|startoftext|>", "<|endoftext|>", *dict.fromkeys(letters)]
+    return CLIPTokenizer(vocab={token: k for k, token in enumerate(tokens)}, merges=[], model_max_length=77)
+
+
+def _text_encoder(width: int = 32, projected: bool = False) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        hidden_size=width, projection_dim=width, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=VOCABULARY, bos_token_id=0, eos_token_id=1, pad_token_id=1, hidden_act="gelu",
+    )  # fmt: skip
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config).eval()
+
+
+def _vae(channels: int = 4, **more: Any) -> Any:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        in_channels=3, out_channels=3, latent_channels=channels, block_out_channels=(8, 16), norm_num_groups=4,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, **more,
+    )  # fmt: skip
+
+
+def _unet(channels: int = 4, **more: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=16, in_channels=channels, out_channels=4, block_out_channels=(8, 16), layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        norm_num_groups=4, **({"cross_attention_dim": 32, "attention_head_dim": 2} | more),
+    )  # fmt: skip
+
+
+#: How the U-Net and the ControlNet of a tiny Stable Diffusion XL differ from those of 1.5.
+_XL: dict[str, Any] = {
+    "cross_attention_dim": 64, "attention_head_dim": (2, 4), "use_linear_projection": True,
+    "addition_embed_type": "text_time", "addition_time_embed_dim": 8, "transformer_layers_per_block": (1, 1),
+    "projection_class_embeddings_input_dim": 80,
+}  # fmt: skip
+
+
+def sd15(folder: Path, inpaint: bool = False, safety_checker: bool = False) -> Path:
+    """A Stable Diffusion 1.5, or one made for inpainting: 9 channels go into its U-Net."""
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, StableDiffusionPipeline
+
+    _seed()
+    scheduler = DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
+    kind = StableDiffusionInpaintPipeline if inpaint else StableDiffusionPipeline
+    checker, extractor = _safety_checker() if safety_checker else (None, None)
+    kind(
+        vae=_vae(), text_encoder=_text_encoder(), tokenizer=_tokenizer(), unet=_unet(9 if inpaint else 4),
+        scheduler=scheduler, safety_checker=checker, feature_extractor=extractor,
+        requires_safety_checker=safety_checker,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def _safety_checker() -> tuple[Any, Any]:
+    """A checker that holds everything to be unsafe: its thresholds are below any cosine."""
+    import torch
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPVisionConfig
+
+    vision = CLIPVisionConfig(
+        hidden_size=32, projection_dim=16, intermediate_size=37, num_hidden_layers=1, num_attention_heads=4,
+        image_size=32, patch_size=16,
+    )  # fmt: skip
+    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision.to_dict(), projection_dim=16)).eval()
+    checker.concept_embeds_weights = torch.nn.Parameter(torch.full((17,), -2.0), requires_grad=False)
+    return checker, CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+
+
+def controlnet(folder: Path, seed: int = 7, xl: bool = False) -> Path:
+    """A ControlNet for `sd15` or `sdxl`, one whose last layers are not the zeros that it would start from."""
+    import torch
+    from diffusers import ControlNetModel
+
+    torch.manual_seed(seed)
+    net = ControlNetModel(
+        in_channels=4, block_out_channels=(8, 16), layers_per_block=1, conditioning_embedding_out_channels=(8, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), norm_num_groups=4,
+        **({"cross_attention_dim": 32, "attention_head_dim": 2} | (_XL if xl else {})),
+    )  # fmt: skip
+    for zeroed in (*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out):
+        torch.nn.init.normal_(zeroed.weight, std=0.2)
+    net.save_pretrained(folder)
+    return folder
+
+
+def sdxl(folder: Path) -> Path:
+    """A Stable Diffusion XL."""
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+
+    _seed()
+    scheduler = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1
+    )
+    StableDiffusionXLPipeline(
+        vae=_vae(), text_encoder=_text_encoder(), text_encoder_2=_text_encoder(projected=True),
+        tokenizer=_tokenizer(), tokenizer_2=_tokenizer(), unet=_unet(**_XL), scheduler=scheduler,
+        add_watermarker=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def sd35(folder: Path) -> Path:
+    """A Stable Diffusion 3.5, without the T5 that it may do without."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+
+    _seed()
+    transformer = SD3Transformer2DModel(
+        sample_size=32, patch_size=2, in_channels=8, out_channels=8, num_layers=1, attention_head_dim=8,
+        num_attention_heads=4, caption_projection_dim=32, joint_attention_dim=64, pooled_projection_dim=64,
+        qk_norm="rms_norm",
+    )  # fmt: skip
+    StableDiffusion3Pipeline(
+        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=_vae(8, shift_factor=0.06, scaling_factor=1.5, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=_text_encoder(projected=True), tokenizer=_tokenizer(),
+        text_encoder_2=_text_encoder(projected=True), tokenizer_2=_tokenizer(), text_encoder_3=None, tokenizer_3=None,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def lora(file: Path, model: Path) -> Path:
+    """A LoRA of the attention of `sd15`, one that changes something."""
+    import torch
+    from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    unet = UNet2DConditionModel.from_pretrained(model, subfolder="unet", use_safetensors=True)
+    torch.manual_seed(11)
+    unet.add_adapter(LoraConfig(r=2, lora_alpha=2, init_lora_weights="gaussian", target_modules=["to_q", "to_v"]))
+    for name, weight in unet.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight)
+    layers = get_peft_model_state_dict(unet)
+    StableDiffusionPipeline.save_lora_weights(file.parent, unet_lora_layers=layers, weight_name=file.name)
+    return file
+
+
+def ip_adapter(file: Path, model: Path) -> Path:
+    """An IP-Adapter for `sd15` in the layout of its authors, with its image encoder beside it."""
+    import torch
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    torch.manual_seed(13)
+    width, tokens, seen = 32, 4, 16
+    weights = {
+        "image_proj.proj.weight": torch.randn(width * tokens, seen),
+        "image_proj.proj.bias": torch.zeros(width * tokens),
+        "image_proj.norm.weight": torch.ones(width), "image_proj.norm.bias": torch.zeros(width),
+    }  # fmt: skip
+    unet = UNet2DConditionModel.from_pretrained(model, subfolder="unet", use_safetensors=True)
+    crossed = [name for name in unet.attn_processors if "attn2" in name]
+    for k, name in enumerate(crossed):
+        attention = unet.get_submodule(name.removesuffix(".processor"))
+        for kind in ("to_k", "to_v"):
+            weights[f"ip_adapter.{2 * k + 1}.{kind}_ip.weight"] = torch.randn(getattr(attention, kind).weight.shape)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, file)
+    vision = CLIPVisionConfig(
+        hidden_size=32, projection_dim=seen, intermediate_size=37, num_hidden_layers=1, num_attention_heads=4,
+        image_size=32, patch_size=16,
+    )  # fmt: skip
+    CLIPVisionModelWithProjection(vision).save_pretrained(file.parent / "image_encoder")
+    return file
+
+
+#: Name → how it is made below a folder, with those that it is made from.
+MODELS: Mapping[str, Callable[[Path, Tiny], Path]] = {
+    "sd15": lambda folder, _: sd15(folder / "sd15"),
+    "sd15-inpaint": lambda folder, _: sd15(folder / "sd15-inpaint", inpaint=True),
+    "sd15-checked": lambda folder, _: sd15(folder / "sd15-checked", safety_checker=True),
+    "sdxl": lambda folder, _: sdxl(folder / "sdxl"),
+    "sd35": lambda folder, _: sd35(folder / "sd35"),
+    "controlnet": lambda folder, _: controlnet(folder / "controlnet"),
+    "controlnet-2": lambda folder, _: controlnet(folder / "controlnet-2", seed=8),
+    "controlnet-xl": lambda folder, _: controlnet(folder / "controlnet-xl", xl=True),
+    "lora": lambda folder, get: lora(folder / "lora" / "bright.safetensors", get("sd15")),
+    "ip-adapter": lambda folder, get: ip_adapter(folder / "ip" / "adapter.safetensors", get("sd15")),
+}

@@ -63,6 +63,7 @@ class Defect(_Frozen):
             applied).
         size_mm: width and height of the sheet, centred on the origin.
         reach_mm: surface farther than this from the sheet, before or behind it, is spared.
+        thick_mm: how far the material goes on below the origin, for kinds that press it in; None where nobody asked.
         facing: least cosine between a face's normal and z; −1 means any.
         part: the part of the mesh on which it sits; kinds that only change the look are confined to it.
         look: what the surface is like there; None where the surface only changes its form.
@@ -77,6 +78,7 @@ class Defect(_Frozen):
     patch_T_object: Matrix4
     size_mm: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
     reach_mm: Annotated[float, Field(gt=0)]
+    thick_mm: Annotated[float, Field(gt=0)] | None = None
     facing: Annotated[float, Field(ge=-1, lt=1)] = 0.25
     part: str
     look: Look | None = None

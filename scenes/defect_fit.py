@@ -26,7 +26,7 @@ PLACES = 256
 #: on rough ground it is not asked what hangs together, only what lies so near.
 REACH, LEAST, ROUGH = 0.6, 0.03, 0.25
 #: What is lowered stays within reach when it is lowered by so many of its depths.
-DEPTHS = 1.5
+DEPTHS = 1.2
 #: A ray that asks for the far side of a wall starts so far in it.
 BELOW_MM = 0.01
 #: Rays along each side of a feature, to see of which part it is.

@@ -241,11 +241,13 @@ class _Try:
             to_patch = patch(spot, float(turns.uniform(0, 2 * np.pi)), self.part.item.scale)
             landing = self.part.target.land(sheet, to_patch, spot, self.kind.facing, lowered)
             share = round(landing.share, 3)
-            if self.kind.inside is not None and self.part.target.thickness(to_patch) < THROUGH * lowered:
+            thick = self.part.target.thickness(to_patch) if lowered else np.inf
+            if self.kind.inside is not None and thick < THROUGH * lowered:
                 continue
             if share < ENOUGH or landing.covered([d.defect for d in self.before]) > most:
                 continue
-            at = {"patch_T_object": matrix(to_patch), "reach_mm": landing.reach_mm, "region": region}
+            at = {"patch_T_object": matrix(to_patch), "reach_mm": landing.reach_mm, "region": region,
+                  "thick_mm": thick if np.isfinite(thick) else None}  # fmt: skip
             defect = template.model_copy(update={**at, "part": self.part.ground.part(spot.faces[0])})
             if share >= WELL:
                 yield share, defect, spot.point

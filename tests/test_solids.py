@@ -46,6 +46,18 @@ def test_a_thin_sheet_is_pushed_through_and_never_cuts_itself(kind: str) -> None
     assert (normals[sunk.face_part == 2] > 0).all() and (normals[sunk.face_part == 0] < 0).all()
 
 
+def test_a_dent_in_a_wall_that_is_thick_enough_does_not_come_out_behind() -> None:
+    """The far side of a plate stays as it is where there is room for the dent, and what moves is not turned over."""
+    plate = build("box", {"x_m": 0.08, "y_m": 0.08, "z_m": 0.006})
+    one = defect("dent", plate, patch_at((0, 0, 0.003), (0, 0, 1)), 0.6)
+    assert one.reach_mm < 6.0 < one.reach_mm + 2.5 * one.values["depth_mm"]
+    unknown, known = (damaged(plate, [one.model_copy(update={"thick_mm": thick})]) for thick in (None, 6.0))
+    assert unknown.vertices[:, 2].min() < -0.003 - 1e-5
+    assert known.vertices[:, 2].min() == pytest.approx(-0.003, abs=1e-9)
+    below = solid(known).face_normals[:, 2][(known.vertices[known.faces][..., 2] < -0.0029).all(axis=1)]
+    assert solid(known).is_watertight and (below < 0).all()
+
+
 @pytest.mark.parametrize("kind", ["dent", "gouge"])
 def test_only_what_the_patch_covers_moves(kind: str) -> None:
     """Outside the sheet of a defect the surface is where it was."""

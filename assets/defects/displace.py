@@ -35,6 +35,8 @@ Function = Callable[[Defect, Vec, Vec], Vec]
 
 #: Behind the patch's reach the movement fades over so many heights: steeper, and what lies behind would be overtaken.
 FADE = 2.5
+#: Where the far side of a wall is nearer than that, over as many as there is room for, of so many at least.
+FADE_LEAST = 1.6
 #: A flat surface that leans by so much (radians) is visibly lighter or darker.
 LEANS = 0.1
 #: What lies deeper than this share of the greatest depth belongs to a dent although its floor is level.
@@ -53,7 +55,7 @@ def displaced(
     it was `pressed` the grain of the material goes with it; what was cut away shows the grain below.
     """
     most = defect.values["depth_mm"]
-    band = defect.reach_mm + FADE * most
+    band = _band(defect, most)
     per_mm = 1 / float(np.linalg.norm(defect.to_patch[2, :3]))
 
     def touched(corners: Vec) -> Bools:
@@ -68,11 +70,19 @@ def displaced(
     at = in_patch(defect, fine.vertices)
     near = np.flatnonzero((np.abs(at[:, :2]) < np.asarray(defect.size_mm) / 2).all(axis=1) & (np.abs(at[:, 2]) < band))
     x, y, z = at[near].T
-    t = np.clip((band - np.abs(z)) / (FADE * most), 0, 1)
+    t = np.clip((band - np.abs(z)) / (band - defect.reach_mm), 0, 1)
     at[near, 2] = z + height(defect, x, y) * t * t * (3 - 2 * t)
     vertices = fine.vertices.copy()
     vertices[near] = snap(from_patch(defect, at[near]))
     return replace(fine, vertices=vertices, moved=vertices - fine.vertices if pressed else None)
+
+
+def _band(defect: Defect, most: float) -> float:
+    """How far from the patch nothing moves any more, mm: short of the far side of a wall that is thick enough."""
+    usual, thick = defect.reach_mm + FADE * most, defect.thick_mm
+    if thick is not None and defect.reach_mm + FADE_LEAST * most <= thick:
+        return min(usual, thick)
+    return usual
 
 
 def dent_height(defect: Defect, x: Vec, y: Vec) -> Vec:

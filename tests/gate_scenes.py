@@ -48,7 +48,7 @@ def _corners(thing: Thing, radius: float) -> npt.NDArray[np.int32]:
     """In sixteenths of a sample, from the corner of the picture."""
     angles = thing.turn + np.arange(thing.corners) * 2 * np.pi / thing.corners
     xy = np.array(thing.at) + 0.5 + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.rint((xy * _TIMES - 0.5) * 16).astype(np.int32)
+    return np.asarray(np.rint((xy * _TIMES - 0.5) * 16), np.int32)
 
 
 def drawn(

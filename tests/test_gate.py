@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from scenewright.diffusion.gate import Reference, Verdict, judge, reference
+from scenewright.diffusion.gate import InstanceScores, Reference, Verdict, judge, reference
 
 from .gate_scenes import SCENE, Thing, drawn
 
@@ -26,6 +27,11 @@ def faults(verdict: Verdict) -> dict[int, tuple[str, ...]]:
     return {s.id: s.faults for s in verdict.instances if s.faults}
 
 
+def shift(scores: InstanceScores) -> tuple[float, float]:
+    assert scores.shift_px is not None
+    return scores.shift_px
+
+
 def with_moved(index: int, dx: float, dy: float) -> Image:
     things = (*SCENE[:index], SCENE[index].moved(dx, dy), *SCENE[index + 1 :])
     return drawn(things)[0]
@@ -36,7 +42,7 @@ def noisy(picture: Image) -> Image:
     return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
 
 
-RESTYLED = {
+RESTYLED: dict[str, Callable[[Image], Image]] = {
     "identity": lambda p: p,
     "darker": lambda p: (p * 0.6).astype(np.uint8),
     "brighter": lambda p: np.clip(p * 1.25, 0, 255).astype(np.uint8),
@@ -60,7 +66,7 @@ def test_identity_has_full_marks(ref: Reference) -> None:
     """Compared with itself, a render keeps every edge and nothing in it moves."""
     for s in judge(ref, ref.render).instances:
         assert (s.recall, s.stretch_recall, s.agreement) == (1, 1, 1)
-        assert np.hypot(*s.shift_px) < 0.15
+        assert np.linalg.norm(shift(s)) < 0.15
 
 
 @pytest.mark.parametrize("index", range(len(SCENE)))
@@ -72,7 +78,7 @@ def test_a_moved_object_is_found_and_measured(ref: Reference, index: int, dx: fl
     assert not verdict.accepted
     assert verdict.failed_ids == (SCENE[index].id,)
     assert "moved" in found.faults
-    assert np.hypot(found.shift_px[0] - dx, found.shift_px[1] - dy) < 0.3
+    assert np.linalg.norm(np.subtract(shift(found), (dx, dy))) < 0.3
 
 
 @pytest.mark.parametrize("index", range(len(SCENE)))
@@ -134,7 +140,7 @@ def test_a_mirror_mirrors_the_shift(ref: Reference) -> None:
     flipped = judge(reference(ref.render[:, ::-1], ref.ids[:, ::-1]), refined[:, ::-1])
     for a, b in zip(judge(ref, refined).instances, flipped.instances, strict=True):
         assert a.faults == b.faults
-        assert (-a.shift_px[0], a.shift_px[1]) == pytest.approx(b.shift_px, abs=0.2)
+        assert shift(b) == pytest.approx((-shift(a)[0], shift(a)[1]), abs=0.2)
 
 
 def test_one_reference_judges_many(ref: Reference) -> None:

@@ -45,6 +45,7 @@ class Pipeline:
             a model whose guidance is distilled has a second, true one, and its negative prompt needs that.
         alone: a list of pictures means several references for one result, so that only one fits in a call.
         settles_size: it works at a size of its own, about one megapixel, whatever it is given.
+        most_px: pictures with more pixels would be shrunk, unasked.
         latents: how the latents that it shows to a callback after each step are laid out, "grid" (n, c, h, w) or
             "tokens" (n, h·w, c) of 2 × 2 patches; None where the change map cannot be applied inside its loop.
     """
@@ -58,6 +59,7 @@ class Pipeline:
     negative_guidance: str | None = None
     alone: bool = False
     settles_size: bool = False
+    most_px: int | None = None
     latents: Literal["grid", "tokens"] | None = None
 
     def argument(self, knob: Knob) -> str:
@@ -161,9 +163,10 @@ def _flux2() -> Family:
     return Family(
         "flux2-klein", "FLUX.2 Klein", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"),
         (
-            Pipeline("Flux2KleinInpaintPipeline", _knobs("strength", "mask", "lora"), latents="tokens"),
-            Pipeline("Flux2KleinPipeline", _knobs("lora"), alone=True, latents="tokens"),
-        ), ragged=True,
+            Pipeline("Flux2KleinInpaintPipeline", _knobs("strength", "mask", "lora"), most_px=1 << 20,
+                     latents="tokens"),
+            Pipeline("Flux2KleinPipeline", _knobs("lora"), alone=True, most_px=1 << 20, latents="tokens"),
+        ),
     )  # fmt: skip
 
 
@@ -176,11 +179,11 @@ def _qwen() -> tuple[Family, ...]:
             "qwen-image", "Qwen-Image", ("QwenImagePipeline", "QwenImageImg2ImgPipeline", "QwenImageInpaintPipeline",
                                          "QwenImageControlNetPipeline", "QwenImageControlNetInpaintPipeline"),
             (
-                Pipeline("QwenImageImg2ImgPipeline", knobs | {"strength"}, **true),
-                Pipeline("QwenImageInpaintPipeline", knobs | {"strength", "mask"}, **true),
+                Pipeline("QwenImageImg2ImgPipeline", knobs | {"strength"}, latents="tokens", **true),
+                Pipeline("QwenImageInpaintPipeline", knobs | {"strength", "mask"}, latents="tokens", **true),
                 # Its ControlNet sees the picture itself, with a hole.
                 Pipeline("QwenImageControlNetInpaintPipeline", knobs | {"mask"}, controlnet=True,
-                         image="control_image", arguments={"mask": "control_mask"}, **true),
+                         image="control_image", arguments={"mask": "control_mask"}, latents="tokens", **true),
             ), controlnet="QwenImageControlNetModel", ragged=True,
         ),
         Family(

@@ -40,7 +40,8 @@ class Pipeline:
             to see nothing but the picture itself.
         image: the argument that takes the picture to be refined.
         arguments: knob → argument, where it is not the usual one.
-        guidance: the argument that takes the guidance scale.
+        guidance: the argument that takes the guidance scale; a true one works against a negative prompt alone, so
+            that a blank one is given where there is none.
         negative_guidance: the argument that takes it instead when there is a negative prompt, or None for the same:
             a model whose guidance is distilled has a second, true one, and its negative prompt needs that.
         alone: a list of pictures means several references for one result, so that only one fits in a call.
@@ -163,9 +164,9 @@ def _flux2() -> Family:
     return Family(
         "flux2-klein", "FLUX.2 Klein", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"),
         (
+            Pipeline("Flux2KleinPipeline", _knobs("lora"), alone=True, most_px=1 << 20, latents="tokens"),
             Pipeline("Flux2KleinInpaintPipeline", _knobs("strength", "mask", "lora"), most_px=1 << 20,
                      latents="tokens"),
-            Pipeline("Flux2KleinPipeline", _knobs("lora"), alone=True, most_px=1 << 20, latents="tokens"),
         ),
     )  # fmt: skip
 
@@ -189,8 +190,8 @@ def _qwen() -> tuple[Family, ...]:
         Family(
             "qwen-image-edit", "Qwen-Image-Edit", ("QwenImageEditPipeline", "QwenImageEditInpaintPipeline"),
             (
-                Pipeline("QwenImageEditInpaintPipeline", knobs | {"strength", "mask"}, **edit),
                 Pipeline("QwenImageEditPipeline", knobs, **edit),
+                Pipeline("QwenImageEditInpaintPipeline", knobs | {"strength", "mask"}, **edit),
             ), ragged=True,
         ),
         Family("qwen-image-edit-plus", "Qwen-Image-Edit Plus (2509 and later)", ("QwenImageEditPlusPipeline",),

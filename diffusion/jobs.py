@@ -17,6 +17,9 @@ __all__ = ["Job", "Refined", "check", "padded_size"]
 Picture = npt.NDArray[np.uint8]
 Map = npt.NDArray[np.float32]
 
+#: The side of the smallest picture that every pipeline takes.
+LEAST = 64
+
 
 @dataclass(frozen=True)
 class Job:
@@ -67,9 +70,9 @@ class Refined:
 
 
 def padded_size(image: Picture, multiple: int) -> tuple[int, int]:
-    """Height and width of an image, each made the next multiple."""
-    h, w = image.shape[:2]
-    return -(-h // multiple) * multiple, -(-w // multiple) * multiple
+    """Height and width of an image, each made the next multiple, and no smaller than any pipeline takes."""
+    h, w = (-(-max(side, LEAST) // multiple) * multiple for side in image.shape[:2])
+    return h, w
 
 
 def check(job: Job, model: Model, multiple: int) -> None:

@@ -94,7 +94,7 @@ class Refiner:
 
         size = padded_size(jobs[0].image, self._multiple)
         levels = [_padded(job.level, size) for job in jobs]
-        with _steady():
+        with _steady(self.model.device):
             hold_ = self._hold(jobs, levels, size)
             try:
                 made = self.model.pipeline(**self._arguments(jobs, levels, size, hold_))
@@ -132,8 +132,8 @@ class Refiner:
             given["strength"] = first.strength
         if "mask" in spec.knobs:
             given[spec.argument("mask")] = masks
-        if first.negative_prompt:
-            texts = [j.negative_prompt for j in jobs]
+        if first.negative_prompt or spec.guidance == "true_cfg_scale":
+            texts = [j.negative_prompt or " " for j in jobs]
             given["negative_prompt"] = texts[0] if spec.alone else texts
             if spec.negative_guidance:
                 del given[spec.guidance]
@@ -205,14 +205,22 @@ def _fitted(picture: Map, size: tuple[int, int]) -> Map:
 
 
 @contextmanager
-def _steady() -> Iterator[None]:
-    """Have cuDNN choose the same algorithms each time, and spare the user a warning that names nothing."""
+def _steady(device: str) -> Iterator[None]:
+    """Take chance and choice out of what generators do not reach, and spare the user a warning that names nothing.
+
+    A pipeline may draw from torch's own generator (that of Qwen-Image's ControlNet does, for the latents of a picture):
+    it starts anew for each call and is put back after it. cuDNN chooses the same algorithms each time.
+    """
     import torch
 
     log = logging.getLogger("diffusers.models.modeling_utils")
     log.addFilter(_says_something)
     try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with (
+            torch.random.fork_rng([device] if device.startswith("cuda") else []),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        ):
+            torch.manual_seed(0)
             yield
     finally:
         log.removeFilter(_says_something)

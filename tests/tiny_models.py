@@ -160,6 +160,185 @@ def sd35(folder: Path) -> Path:
     return folder
 
 
+def _t5() -> tuple[Any, Any]:
+    """A T5 encoder of letters, and its tokenizer."""
+    from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+    letters = [(c, -3.0) for c in string.printable if not c.isspace()]
+    tokenizer = T5Tokenizer(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *letters], extra_ids=0)
+    config = T5Config(vocab_size=128, d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4)
+    return T5EncoderModel(config).eval(), tokenizer
+
+
+def _flux_vae() -> Any:
+    return _vae(4, shift_factor=0.1, scaling_factor=0.4, use_quant_conv=False, use_post_quant_conv=False)
+
+
+#: What the transformer of a tiny FLUX and its ControlNet have in common: 16 channels are 2 × 2 patches of 4.
+_FLUX: dict[str, Any] = {
+    "num_layers": 1, "num_single_layers": 1, "attention_head_dim": 16, "num_attention_heads": 2,
+    "joint_attention_dim": 32, "pooled_projection_dim": 32, "axes_dims_rope": (4, 4, 8), "guidance_embeds": True,
+}  # fmt: skip
+
+
+def flux1(folder: Path, kind: str = "FluxPipeline") -> Path:
+    """A FLUX.1, its Fill or its Kontext."""
+    import diffusers
+
+    _seed()
+    seen = {"in_channels": 48, "out_channels": 16} if "Fill" in kind else {"in_channels": 16}  # + picture, + mask
+    encoder, tokenizer = _t5()
+    getattr(diffusers, kind)(
+        transformer=diffusers.FluxTransformer2DModel(**seen, **_FLUX), vae=_flux_vae(),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        text_encoder=_text_encoder(), tokenizer=_tokenizer(), text_encoder_2=encoder, tokenizer_2=tokenizer,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def flux1_controlnet(folder: Path) -> Path:
+    """A ControlNet for `flux1`."""
+    import torch
+    from diffusers import FluxControlNetModel
+
+    _seed()
+    net = FluxControlNetModel(in_channels=16, **_FLUX)
+    for zeroed in (*net.controlnet_blocks, *net.controlnet_single_blocks, net.controlnet_x_embedder):
+        torch.nn.init.normal_(zeroed.weight, std=0.2)
+    net.save_pretrained(folder)
+    return folder
+
+
+def _qwen_tokenizer() -> Any:
+    """A tokenizer of bytes with the template of a chat."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import Qwen2Tokenizer
+
+    tokens = [*sorted(ByteLevel.alphabet()), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    tokenizer = Qwen2Tokenizer(vocab={token: k for k, token in enumerate(tokens)}, merges=[])
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return tokenizer
+
+
+def _qwen3(layers: int, kind: str) -> Any:
+    import transformers
+
+    config = transformers.Qwen3Config(
+        vocab_size=300, hidden_size=16, intermediate_size=24, num_hidden_layers=layers, num_attention_heads=2,
+        num_key_value_heads=2, head_dim=8,
+    )  # fmt: skip
+    return getattr(transformers, kind)(config).eval()
+
+
+def z_image(folder: Path) -> Path:
+    """A Z-Image."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+
+    _seed()
+    transformer = ZImageTransformer2DModel(
+        in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
+        axes_dims=[4, 4, 8], axes_lens=[256, 32, 32],
+    )  # fmt: skip
+    ZImagePipeline(
+        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=_flux_vae(),
+        text_encoder=_qwen3(2, "Qwen3Model"), tokenizer=_qwen_tokenizer(),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def flux2_klein(folder: Path) -> Path:
+    """A FLUX.2 Klein: it reads its text encoder after 9, 18 and 27 layers."""
+    from diffusers import (
+        AutoencoderKLFlux2,
+        FlowMatchEulerDiscreteScheduler,
+        Flux2KleinPipeline,
+        Flux2Transformer2DModel,
+    )
+
+    _seed()
+    vae = AutoencoderKLFlux2(
+        latent_channels=4, block_out_channels=(8, 16), norm_num_groups=4, layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+    vae.bn.running_mean.normal_()
+    transformer = Flux2Transformer2DModel(
+        in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=48, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+    )  # fmt: skip
+    Flux2KleinPipeline(
+        transformer=transformer, vae=vae, text_encoder=_qwen3(28, "Qwen3ForCausalLM"), tokenizer=_qwen_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True), is_distilled=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def qwen_image(folder: Path) -> Path:
+    """A Qwen-Image."""
+    from diffusers import (
+        AutoencoderKLQwenImage,
+        FlowMatchEulerDiscreteScheduler,
+        QwenImagePipeline,
+        QwenImageTransformer2DModel,
+    )
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    _seed()
+    vae = AutoencoderKLQwenImage(
+        base_dim=8, z_dim=4, dim_mult=[1, 2], num_res_blocks=1, temperal_downsample=[False],
+        latents_mean=[0.1, -0.2, 0.3, 0.0], latents_std=[1.0, 2.0, 0.5, 1.5],
+    )  # fmt: skip
+    transformer = QwenImageTransformer2DModel(
+        in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=16, axes_dims_rope=(4, 4, 8),
+    )  # fmt: skip
+    text = {
+        "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 300,
+        "num_key_value_heads": 2, "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default"},
+    }  # fmt: skip
+    seen = {"depth": 1, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "out_hidden_size": 16}
+    encoder = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=seen)).eval()
+    QwenImagePipeline(
+        transformer=transformer, vae=vae, text_encoder=encoder, tokenizer=_qwen_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def z_image_controlnet(folder: Path, model: Path) -> Path:
+    """A ControlNet for `z_image`: it sees control picture, mask and picture, 4 + 1 + 4 channels."""
+    import torch
+    from diffusers import ZImageControlNetModel
+
+    _seed()
+    net = ZImageControlNetModel(
+        control_layers_places=[0], control_in_dim=9, dim=32, n_refiner_layers=1, n_heads=2, n_kv_heads=2,
+    )  # fmt: skip
+    for name, weight in net.named_parameters():
+        if "before_proj" in name or "after_proj" in name:
+            torch.nn.init.normal_(weight, std=0.2)
+    net.save_pretrained(folder)
+    return folder
+
+
+def qwen_controlnet(folder: Path) -> Path:
+    """A ControlNet for `qwen_image` that sees the picture and its mask."""
+    import torch
+    from diffusers import QwenImageControlNetModel
+
+    _seed()
+    net = QwenImageControlNetModel(
+        in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=16, axes_dims_rope=(4, 4, 8), extra_condition_channels=4,
+    )  # fmt: skip
+    for zeroed in (*net.controlnet_blocks, net.controlnet_x_embedder):
+        torch.nn.init.normal_(zeroed.weight, std=0.2)
+    net.save_pretrained(folder)
+    return folder
+
+
 def lora(file: Path, model: Path) -> Path:
     """A LoRA of the attention of `sd15`, one that changes something."""
     import torch
@@ -218,6 +397,15 @@ MODELS: Mapping[str, Callable[[Path, Tiny], Path]] = {
     "controlnet": lambda folder, _: controlnet(folder / "controlnet"),
     "controlnet-2": lambda folder, _: controlnet(folder / "controlnet-2", seed=8),
     "controlnet-xl": lambda folder, _: controlnet(folder / "controlnet-xl", xl=True),
+    "flux1": lambda folder, _: flux1(folder / "flux1"),
+    "flux1-fill": lambda folder, _: flux1(folder / "flux1-fill", "FluxFillPipeline"),
+    "flux1-kontext": lambda folder, _: flux1(folder / "flux1-kontext", "FluxKontextPipeline"),
+    "controlnet-flux1": lambda folder, _: flux1_controlnet(folder / "controlnet-flux1"),
+    "z-image": lambda folder, _: z_image(folder / "z-image"),
+    "flux2-klein": lambda folder, _: flux2_klein(folder / "flux2-klein"),
+    "qwen-image": lambda folder, _: qwen_image(folder / "qwen-image"),
+    "controlnet-z-image": lambda folder, get: z_image_controlnet(folder / "controlnet-z-image", get("z-image")),
+    "controlnet-qwen": lambda folder, _: qwen_controlnet(folder / "controlnet-qwen"),
     "lora": lambda folder, get: lora(folder / "lora" / "bright.safetensors", get("sd15")),
     "ip-adapter": lambda folder, get: ip_adapter(folder / "ip" / "adapter.safetensors", get("sd15")),
 }

@@ -1,8 +1,8 @@
 """The embedded inpainter: a small diffusion model in pixels that paints defects of known kinds into their masks.
 
-A `UNet2DModel` of diffusers sees a crop of the sound picture, the mask and how severe the defect is, and turns noise
-into the crop with the defect. Outside the mask the sound pixels come back untouched. It was trained on renders alone:
-it adds variety, not realism.
+A `UNet2DModel` of diffusers sees a crop of the sound picture, the mask, how severe the defect is and its tone, and
+turns noise into the crop with the defect. Outside the mask the sound pixels come back untouched. It was trained on
+renders alone: it adds variety, not realism.
 
 The schedule is that of Nichol and Dhariwal, "Improved Denoising Diffusion Probabilistic Models" (2021), rescaled to end
 in noise alone as Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed" (2024), say; what is
@@ -11,6 +11,7 @@ predicted is the velocity of Salimans and Ho, "Progressive Distillation for Fast
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SIDE", "Inpainter", "conditions", "network", "normal", "scheduler"]
+__all__ = ["SIDE", "UNIT", "Inpainter", "conditions", "network", "normal", "scheduler", "tone"]
 
 #: Crops are so many pixels wide and high.
 SIDE = 64
@@ -33,14 +34,14 @@ Masks = npt.NDArray[np.bool_]
 
 
 def network(kinds: int) -> Any:
-    """An untrained net: (n, 8, 64, 64) noisy crop, sound crop, mask and severity, with kinds (n,) → velocity (n, 3, …).
+    """An untrained net: (n, 11, 64, 64), a noisy crop and `conditions`, with kinds (n,) → velocity (n, 3, 64, 64).
 
     Kind `kinds` stands for any.
     """
     from diffusers import UNet2DModel
 
     return UNet2DModel(
-        sample_size=SIDE, in_channels=8, out_channels=3, layers_per_block=2, block_out_channels=WIDTHS,
+        sample_size=SIDE, in_channels=11, out_channels=3, layers_per_block=2, block_out_channels=WIDTHS,
         down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
         norm_num_groups=8, attention_head_dim=8, num_class_embeds=kinds + 1,
@@ -62,44 +63,58 @@ def normal(images: Any, sound: Any) -> Any:
     return (images - sound.mean(dim=(2, 3), keepdim=True)) / UNIT
 
 
-def conditions(sound: Any, masks: Any, severities: Any) -> Any:
-    """(n, 5, h, w): the sound crop (0 … 1) about its mean, the mask (n, h, w), and the severity (n,) inside it."""
+def tone(marred: Any, sound: Any, masks: Any) -> Any:
+    """(n, 3) mean change of each channel inside the mask (n, h, w), in `UNIT`; images are sRGB 0 … 1 (n, 3, h, w)."""
+    inside = masks[:, None].to(sound.dtype)
+    return ((marred - sound) * inside).sum((2, 3)) / inside.sum((2, 3)).clamp_min(1) / UNIT
+
+
+def conditions(sound: Any, masks: Any, severities: Any, tones: Any) -> Any:
+    """(n, 8, h, w): the sound crop (0 … 1) about its mean, the mask, and in it the severity (n,) and `tone` (n, 3)."""
     import torch
 
     inside = masks[:, None].to(sound.dtype)
-    return torch.cat([normal(sound, sound), inside, inside * severities[:, None, None, None]], 1)
+    told = [inside * x[:, :, None, None] for x in (severities[:, None], tones)]
+    return torch.cat([normal(sound, sound), inside, *told], 1)
 
 
 @dataclass(frozen=True)
 class Inpainter:
-    """A trained net and the kinds that it knows, in the order of their numbers."""
+    """A trained net, the kinds that it knows in the order of their numbers, and tones that each had in training."""
 
     net: Any
     kinds: tuple[str, ...]
+    tones: dict[str, list[tuple[float, float, float]]]
 
     @classmethod
     def load(cls, folder: Path) -> Inpainter:
-        """From a folder with config.json, the weights and kinds.txt, on the CPU in 32 bits."""
+        """From a folder with config.json, the weights and kinds.json, on the CPU in 32 bits."""
         import torch
         from diffusers import UNet2DModel
 
         net = UNet2DModel.from_pretrained(str(folder), use_safetensors=True, local_files_only=True)
-        return cls(net.to(torch.float32).eval(), tuple((folder / "kinds.txt").read_text("utf-8").split()))
+        tones = json.loads((folder / "kinds.json").read_text("utf-8"))
+        return cls(net.to(torch.float32).eval(), tuple(tones), tones)
+
+    def drawn_tones(self, rng: np.random.Generator, kinds: Sequence[str]) -> npt.NDArray[np.float32]:
+        """(n, 3) a tone for each, of those that defects of its kind had."""
+        return np.array([self.tones[k][rng.integers(len(self.tones[k]))] for k in kinds], np.float32)
 
     def crops(
-        self, sound: Images, masks: Masks, kinds: Sequence[str], severities: Sequence[float], seeds: Sequence[int],
-        steps: int = 20,
+        self, sound: Images, masks: Masks, kinds: Sequence[str], severities: Sequence[float],
+        tones: npt.NDArray[np.float32], seeds: Sequence[int], steps: int = 20,
     ) -> Images:  # fmt: skip
         """Crops (n, 64, 64, 3) sRGB with a defect in each mask (n, 64, 64), each by its own seed; the rest as it was.
 
-        `severities` are 0 … 1.
+        `severities` are 0 … 1, `tones` (n, 3) as of `tone` or `drawn_tones`.
         """
         import torch
 
         device = next(self.net.parameters()).device
         plain = torch.from_numpy(np.ascontiguousarray(sound.transpose(0, 3, 1, 2))).to(device).float() / 255
         inside = torch.from_numpy(masks).to(device)
-        given = conditions(plain, inside, torch.tensor(severities, dtype=torch.float32, device=device))
+        told = (torch.as_tensor(x, dtype=torch.float32, device=device) for x in (np.asarray(severities), tones))
+        given = conditions(plain, inside, *told)
         labels = torch.tensor([self.kinds.index(kind) for kind in kinds], device=device)
         plan = scheduler()
         plan.set_timesteps(steps)

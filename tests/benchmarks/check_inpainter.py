@@ -4,6 +4,8 @@ Paints defects into the sound twins of renders with materials, panoramas and see
 files by `train_inpainter.py --pack`), and compares with what was rendered there, beside two ways that need no model:
 leaving the sound pixels, and filling the mask with noise of the crop's own mean and deviation in each channel.
 
+Tones are drawn from those of training; "in its tone" is told the mean colour change of what was rendered.
+
 Masked error: mean CIE76 ΔE in the mask from what was rendered. Texture: of each crop's mask the mean and deviation of
 L*, a*, b*, the mean gradient and the mean Laplacian of L*; the Wasserstein distance between their distributions painted
 and rendered, in deviations of the rendered ones, averaged over these numbers and over kinds. Kind: how often a small
@@ -30,7 +32,7 @@ from defect_pairs import Pairs, read  # type: ignore[import-not-found]  # beside
 from torch import nn
 from train_inpainter import Crops  # type: ignore[import-not-found]  # beside this script
 
-from scenewright.diffusion.inpainter import SIDE, UNIT, Inpainter, normal
+from scenewright.diffusion.inpainter import SIDE, UNIT, Inpainter, normal, tone
 
 Images = npt.NDArray[np.uint8]
 Masks = npt.NDArray[np.bool_]
@@ -159,12 +161,11 @@ def main() -> int:
     assert train.kinds == model.kinds, "the weights are of other kinds"
     given = cases(test, model.kinds, args.most)
     names = [model.kinds[k] for k in given.kinds]
-    painted = np.concatenate([
-        model.crops(given.sound[s], given.masks[s], names[s], given.severities[s].tolist(),
-                    range(s.start, s.start + len(names[s])), args.steps)
-        for s in (slice(n, n + 64) for n in range(0, len(names), 64))
-    ])  # fmt: skip
-    ways = {"painted": painted, "sound pixels": given.sound, "noise": noise(given, np.random.default_rng(0)),
+    toned, painted = (paint(model, given, names, tones, args.steps) for tones in (
+        tones_of(given), model.drawn_tones(np.random.default_rng(1), names)
+    ))  # fmt: skip
+    noisy = noise(given, np.random.default_rng(0))
+    ways = {"painted": painted, "in its tone": toned, "sound pixels": given.sound, "noise": noisy,
             "rendered": given.marred}  # fmt: skip
     named, due = classifier(train, device, args.classifier_steps), textures(given.marred, given.masks)
     scores: dict[str, dict[str, tuple[float, ...]]] = {}
@@ -189,6 +190,22 @@ def main() -> int:
         means["painted"][2] > o[2] for o in others
     )
     return 0 if good else 1
+
+
+def tones_of(given: Cases) -> npt.NDArray[np.float32]:
+    """(n, 3) the tones of what was rendered."""
+    both = (torch.from_numpy(a).permute(0, 3, 1, 2).float() / 255 for a in (given.marred, given.sound))
+    return np.asarray(tone(*both, torch.from_numpy(given.masks)).numpy())
+
+
+def paint(model: Inpainter, given: Cases, names: list[str], tones: npt.NDArray[np.float32], steps: int) -> Images:
+    """All test crops painted, some at a time; the n-th by seed n."""
+    parts = (slice(n, min(n + 64, len(names))) for n in range(0, len(names), 64))
+    return np.concatenate([
+        model.crops(given.sound[s], given.masks[s], names[s], given.severities[s].tolist(), tones[s],
+                    range(s.start, s.stop), steps)
+        for s in parts
+    ])  # fmt: skip
 
 
 def sheet(given: Cases, painted: Images, each: int = 6) -> Images:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from defect_pairs import Pairs, pack, read  # type: ignore[import-not-found]  # beside this script
 
-from scenewright.diffusion.inpainter import SIDE, conditions, network, normal, scheduler
+from scenewright.diffusion.inpainter import SIDE, Inpainter, conditions, network, normal, scheduler, tone
 
 #: Pixels of each mask that crops are drawn about, and how far from them the middle of a crop may lie.
 PLACES, JITTER = 512, 20
@@ -30,6 +30,8 @@ PLACES, JITTER = 512, 20
 OUTSIDE = 0.02
 #: A crop's mask counts as if it had so many pixels more: the loss of a mask of three pixels is mostly chance.
 STEADY_PX = 40.0
+#: Tones that are kept of each kind.
+TONES = 48
 #: Kind "any" in so many crops.
 ANY = 0.1
 
@@ -58,8 +60,11 @@ class Crops:
         for name, tensor in tensors.items():
             object.__setattr__(self, name, tensor.to(self.device))
 
-    def draw(self, generator: torch.Generator, count: int) -> tuple[torch.Tensor, ...]:
-        """Marred and sound crops (n, 3, 64, 64) 0 … 1, masks (n, 64, 64), kinds and severities (n,)."""
+    def draw(self, generator: torch.Generator, count: int, mixed: bool = False) -> tuple[torch.Tensor, ...]:
+        """Marred and sound crops (n, 3, 64, 64) 0 … 1, masks (n, 64, 64), kinds and severities (n,).
+
+        `mixed` has half of them in colours of other materials: with channels in another order.
+        """
         own: Any = self
         n = torch.multinomial(own.weights, count, replacement=True, generator=generator)
         at = own.places[n, torch.randint(PLACES, (count,), generator=generator, device=self.device)]
@@ -74,8 +79,11 @@ class Crops:
         masks = own.masks[(n[:, None, None], *there)]
         wide = torch.nn.functional.max_pool2d(masks[:, None].float(), 7, 1, 3) > 0
         sound = torch.where(wide, sound, marred)
-        gain = 1 + 0.15 * (2 * torch.rand((count, 1, 1, 1), generator=generator, device=self.device) - 1)
-        tint = 1 + 0.05 * (2 * torch.rand((count, 3, 1, 1), generator=generator, device=self.device) - 1)
+        if mixed and torch.rand((1,), generator=generator, device=self.device) < 0.5:
+            order = torch.randperm(3, generator=generator, device=self.device)
+            marred, sound = marred[:, order], sound[:, order]
+        gain = 1 + 0.25 * (2 * torch.rand((count, 1, 1, 1), generator=generator, device=self.device) - 1)
+        tint = 1 + 0.1 * (2 * torch.rand((count, 3, 1, 1), generator=generator, device=self.device) - 1)
         turns, mirror = (int(torch.randint(k, (1,), generator=generator, device=self.device)) for k in (4, 2))
 
         def turned(x: torch.Tensor) -> torch.Tensor:
@@ -97,7 +105,7 @@ def loss_of(net: Any, plan: Any, crops: tuple[torch.Tensor, ...], generator: tor
     labels = torch.where(unknown, torch.full_like(kinds, any_kind), kinds)
     noisy, due = plan.add_noise(clear, noise, times), plan.get_velocity(clear, noise, times)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        given = torch.cat([noisy, conditions(sound, masks, severities)], 1)
+        given = torch.cat([noisy, conditions(sound, masks, severities, tone(marred, sound, masks))], 1)
         found = net(given, times, class_labels=labels).sample
     weights = OUTSIDE + (1 - OUTSIDE) * masks[:, None].float()
     apart = ((found.float() - due) ** 2 * weights).mean(1).sum((1, 2))
@@ -108,7 +116,8 @@ def fit(pairs: Pairs, args: argparse.Namespace) -> Any:
     """A trained net: the mean of its weights over the last steps."""
     device = torch.device(args.device)
     torch.manual_seed(args.seed)
-    net = network(len(pairs.kinds)).to(device, memory_format=torch.channels_last)
+    net = network(len(pairs.kinds)) if args.start is None else Inpainter.load(args.start).net.train()
+    net = net.to(device, memory_format=torch.channels_last)
     mean = deepcopy(net).eval()
     generator = torch.Generator(device).manual_seed(args.seed)
     plan, crops = scheduler(), Crops(pairs, device)
@@ -119,7 +128,7 @@ def fit(pairs: Pairs, args: argparse.Namespace) -> Any:
         warm = min(1.0, step / 500)
         for group in optimiser.param_groups:
             group["lr"] = args.rate * warm * max(0.02, float(np.cos(spent * np.pi / 2)))
-        loss = loss_of(net, plan, crops.draw(generator, args.batch), generator, len(pairs.kinds))
+        loss = loss_of(net, plan, crops.draw(generator, args.batch, mixed=True), generator, len(pairs.kinds))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -132,6 +141,17 @@ def fit(pairs: Pairs, args: argparse.Namespace) -> Any:
             print(f"step {step}: loss {float(torch.stack(losses).mean()):.4f}, {spent:.0%}", flush=True)
             losses.clear()
     return mean
+
+
+def tones(pairs: Pairs) -> dict[str, list[list[float]]]:
+    """Tones of at most `TONES` defects of each kind, as they come."""
+    out: dict[str, list[list[float]]] = {kind: [] for kind in pairs.kinds}
+    for mask, image, kind in zip(pairs.masks, pairs.image, pairs.kind, strict=True):
+        there = out[pairs.kinds[kind]]
+        if len(there) < TONES:
+            one, other = (torch.from_numpy(a[image]).permute(2, 0, 1)[None] / 255 for a in (pairs.marred, pairs.sound))
+            there.append([round(float(x), 3) for x in tone(one, other, torch.from_numpy(mask)[None])[0]])
+    return out
 
 
 def steps(args: argparse.Namespace) -> Iterator[tuple[int, float]]:
@@ -152,6 +172,7 @@ def main() -> int:
     parser.add_argument("--pack", type=Path, help="a dataset with twins, to make --data of")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, help="folder for the weights; without it nothing is trained")
+    parser.add_argument("--start", type=Path, help="go on from these weights")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--minutes", type=float, default=1e9)
@@ -166,7 +187,7 @@ def main() -> int:
     pairs = read(args.data)
     net = fit(pairs, args)
     net.to(memory_format=torch.contiguous_format).half().save_pretrained(args.out, safe_serialization=True)
-    (args.out / "kinds.txt").write_text("\n".join(pairs.kinds) + "\n", "utf-8")
+    (args.out / "kinds.json").write_text(json.dumps(tones(pairs)) + "\n", "utf-8")
     print(json.dumps({p.name: p.stat().st_size for p in sorted(args.out.iterdir())}))
     return 0
 

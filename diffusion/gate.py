@@ -15,29 +15,38 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
 from .gate_evidence import (
     LAGS,
-    MOVES,
     SCALES,
     Groups,
     Traces,
     Vote,
     evidence,
-    gradient,
     group_mean,
     groups,
-    peak,
+    iou,
+    least_evidence,
+    motions,
     reference_evidence,
     traces,
-    unexplained,
-    vote,
 )
-from .gate_outlines import Outlines, at, borders, lab, moved_around, outlines, region_iou, wider
+from .gate_outlines import (
+    Outlines,
+    at,
+    borders,
+    gradient,
+    known_gradient,
+    lab,
+    moved_around,
+    outlines,
+    unexplained,
+    wider,
+)
+from .gate_scores import InstanceScores, PictureScores, Rules, Verdict, instance_faults, picture_faults
 
 __all__ = ["InstanceScores", "PictureScores", "Reference", "Rules", "Verdict", "judge", "reference"]
 
@@ -45,98 +54,6 @@ Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 Ids = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the gate asks for; lengths in pixels, `…_sigmas` a motion's evidence over its standard error.
-
-    Set on renders of the recipes hardware, tabletop, bin and conveyor; `tests/benchmarks/check_gate.py` tries others.
-    """
-
-    #: A point of an outline is seen where the render's gradient is so many Lab units a pixel.
-    seen_gradient: float = 1.5
-    #: What is checkable has so many seen points, so large a share of all, and so much evidence in the trial.
-    least_points: int = 24
-    least_seen: float = 0.4
-    least_power: float = 0.75
-    trial_px: float = 2.0
-    #: So far around instances that are not checkable the render is pasted back.
-    frozen_px: int = 3
-    #: The outline as a whole has moved, or grown or shrunk by a margin, or by a factor.
-    moved_px: float = 1.1
-    moved_sigmas: float = 0.5
-    grown_px: float = 1.0
-    grown_sigmas: float = 2.5
-    scaled_px: float = 1.0
-    scaled_sigmas: float = 1.5
-    #: A stretch of 64 points has moved.
-    bent_px: float = 1.0
-    bent_sigmas: float = 3.3
-    #: Least share of edges kept, on an outline and on a stretch of it; least likeness of edges; least relative IoU.
-    recall: float = 0.65
-    stretch_recall: float = 0.3
-    likeness: float = 0.55
-    agreement: float = 0.65
-    #: Gradient that no known edge explains, in Lab units a pixel: the largest mean over 15 × 15 px, and that over all.
-    new_structure: float = 1.0
-    new_everywhere: float = 2.0
-    #: Largest share of pixels that have become black or white.
-    empty: float = 0.5
-
-
-@dataclass(frozen=True)
-class InstanceScores:
-    """How an instance's outline fares; what is not checkable has no scores and no faults.
-
-    `recall`: share of edges kept; `stretch_recall`: that of the worst stretch of 64 points; `likeness`: the mean one of
-    edges and the render's, 0 to 1; `agreement`: IoU of a re-segmentation of the band with the mask, over the render's;
-    then motions, in pixels, with their evidence. `points` are those that can be judged.
-    """
-
-    id: int
-    checkable: bool
-    points: int
-    power: float
-    recall: float | None = None
-    stretch_recall: float | None = None
-    likeness: float | None = None
-    agreement: float | None = None
-    shift_px: tuple[float, float] | None = None
-    shift_sigmas: float | None = None
-    dilation_px: float | None = None
-    dilation_sigmas: float | None = None
-    scale: float | None = None
-    scale_moved_px: float | None = None
-    scale_sigmas: float | None = None
-    bent_px: float | None = None
-    bent_sigmas: float | None = None
-    faults: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class PictureScores:
-    """What is seen away from outlines: see `Rules`; `new_px` counts pixels around which the mean exceeds the rule."""
-
-    new_structure: float
-    new_everywhere: float
-    new_px: int
-    empty: float
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether an image may keep its render's labels; `faults` of the picture, and of instances by id. Plain data."""
-
-    accepted: bool
-    faults: tuple[str, ...]
-    picture: PictureScores
-    instances: tuple[InstanceScores, ...]
-
-    @property
-    def failed_ids(self) -> tuple[int, ...]:
-        """Instances with faults."""
-        return tuple(s.id for s in self.instances if s.faults)
 
 
 @dataclass(frozen=True)
@@ -177,7 +94,7 @@ def reference(render: Image, ids: Ids, rules: Rules | None = None) -> Reference:
             break
         frozen = grown
     ground = (ids == 0) & ~wider(borders(ids), 4) & ~frozen
-    known = np.asarray(cv2.dilate(gradient(colours), np.ones((7, 7), np.uint8)))
+    known = known_gradient(colours)
     return Reference(
         render, ids, rules, shape, among, own_traces, own, weight, points, power, checkable, frozen, known, ground
     )  # fmt: skip
@@ -196,12 +113,7 @@ def _checkable(
     """Per instance: points that count, least evidence over the trials, and whether both suffice."""
     count = len(shape.ids)
     points = np.bincount(shape.owner, weight > 0, count).astype(np.intp)
-    power = np.full(count, np.inf, np.float32)
-    lags: Floats = shape.normal[among.points] @ MOVES.T
-    for trial in trials:
-        found = vote(trial, weight, among, lags)
-        noticed = np.hypot(*MOVES[found.best[:count]].T) >= rules.moved_px
-        power = np.minimum(power, np.where(noticed, found.sigmas[:count], 0))
+    power = least_evidence(trials, weight, among, shape.normal, rules.moved_px)[:count]
     enough = points >= np.maximum(rules.least_points, rules.least_seen * np.bincount(shape.owner, shape.known, count))
     return points, power, np.asarray(enough & (power >= rules.least_power))
 
@@ -212,63 +124,52 @@ def judge(ref: Reference, refined: Image) -> Verdict:
     colours = lab(refined)
     picture = _picture(ref, refined, gradient(colours))
     instances = _instances(ref, traces(colours, ref.shape))
-    faults = _picture_faults(picture, ref.rules)
+    faults = picture_faults(picture, ref.rules)
     return Verdict(not faults and not any(s.faults for s in instances), faults, picture, instances)
 
 
 def _instances(ref: Reference, new: Traces) -> tuple[InstanceScores, ...]:
-    proof, likeness = evidence(ref.traces, ref.own, new)
-    normal = ref.shape.normal[ref.among.points]
-    shift = vote(proof, ref.weight, ref.among, normal @ MOVES.T)
-    dilation = vote(proof, ref.weight, ref.among, np.broadcast_to(LAGS, (len(normal), len(LAGS))))
-    scale = vote(proof, ref.weight, ref.among, ref.among.across[:, None] * (SCALES - 1))
-    exact = peak(proof, ref.weight, ref.among, normal, MOVES[shift.best])
+    proof, edge = evidence(ref.traces, ref.own, new)
+    shift, dilation, scale, exact = motions(proof, ref.weight, ref.among, ref.shape.normal)
     kept = new.strength() > 0.3 * ref.traces.strength()
-    means = group_mean(np.stack([kept, likeness], axis=1).astype(np.float32), ref.weight, ref.among)
-    iou = [region_iou(t.colour, ref.weight, ref.shape) for t in (new, ref.traces)]
+    recall, likeness = group_mean(np.stack([kept, edge], axis=1).astype(np.float32), ref.weight, ref.among).T
+    overlap = [iou(t.colour, ref.weight, ref.among) for t in (new, ref.traces)]
+    agreement = overlap[0] / np.maximum(overlap[1], 1e-6)
+    doubt = ref.rules.doubt_slope * (agreement - ref.rules.doubt_from)
+    trust = np.clip(1 - doubt, ref.rules.least_trust, 1)
+    columns = {
+        "recall": recall, "likeness": likeness, "agreement": agreement, "shift_sigmas": trust * shift.sigmas,
+        "dilation_px": LAGS[dilation.best], "dilation_sigmas": trust * dilation.sigmas,
+        "scale": SCALES[scale.best], "scale_moved_px": scale.moved_px, "scale_sigmas": trust * scale.sigmas,
+    }  # fmt: skip
     out = []
     for k, i in enumerate(ref.shape.ids):
         scores = InstanceScores(i, bool(ref.checkable[k]), int(ref.points[k]), _round(ref.power[k]))
         if scores.checkable:
-            stretches = np.flatnonzero((ref.among.owner == k) & (shift.weight >= 8))[1:]
-            bent_sigmas, bent_px = _most_bent(stretches, (shift, dilation), ref.rules)
+            parts = ref.among.stretches(k)
+            parts = parts[shift.weight[parts] >= 8]
+            bent_sigmas, bent_px = _most_bent(parts, shift, dilation, trust, ref.rules)
+            plain: dict[str, Any] = {name: _round(values[k]) for name, values in columns.items()}
             scores = replace(
-                scores, recall=_round(means[k, 0]), likeness=_round(means[k, 1]),
-                stretch_recall=_round(min([means[k, 0], *means[stretches, 0]])),
-                agreement=_round(iou[0][k] / max(iou[1][k], 1e-6)),
-                shift_px=(_round(exact[k, 0]), _round(exact[k, 1])), shift_sigmas=_round(shift.sigmas[k]),
-                dilation_px=_round(LAGS[dilation.best[k]]), dilation_sigmas=_round(dilation.sigmas[k]),
-                scale=_round(SCALES[scale.best[k]]), scale_moved_px=_round(scale.moved_px[k]),
-                scale_sigmas=_round(scale.sigmas[k]), bent_px=_round(bent_px), bent_sigmas=_round(bent_sigmas),
+                scores, **plain, stretch_recall=_round(min([recall[k], *recall[parts]])),
+                shift_px=(_round(exact[k, 0]), _round(exact[k, 1])),
+                bent_px=_round(bent_px), bent_sigmas=_round(bent_sigmas),
             )  # fmt: skip
-            scores = replace(scores, faults=_faults(scores, ref.rules))
+            scores = replace(scores, faults=instance_faults(scores, ref.rules))
         out.append(scores)
     return tuple(out)
 
 
-def _most_bent(stretches: npt.NDArray[np.intp], votes: tuple[Vote, ...], rules: Rules) -> tuple[float, float]:
-    found = [(v.sigmas[g], v.moved_px[g]) for v in votes for g in stretches if v.moved_px[g] >= rules.bent_px]
+def _most_bent(
+    stretches: npt.NDArray[np.intp], shift: Vote, dilation: Vote, trust: Floats, rules: Rules
+) -> tuple[float, float]:
+    """Most evidence for a stretch that has moved far enough, and how far."""
+    found = [
+        (float(trust[g] * motion.sigmas[g]), float(motion.moved_px[g]))
+        for motion, least in ((shift, rules.bent_px), (dilation, rules.bent_grown_px))
+        for g in stretches[motion.moved_px[stretches] >= least]
+    ]
     return max(found, default=(0.0, 0.0))
-
-
-def _faults(s: InstanceScores, rules: Rules) -> tuple[str, ...]:
-    """Which rules the scores of a checkable instance break."""
-    assert s.shift_px is not None
-    checks = {
-        "moved": np.hypot(*s.shift_px) > rules.moved_px and _above(s.shift_sigmas, rules.moved_sigmas),
-        "grown": abs(s.dilation_px or 0) >= rules.grown_px and _above(s.dilation_sigmas, rules.grown_sigmas),
-        "scaled": _above(s.scale_moved_px, rules.scaled_px) and _above(s.scale_sigmas, rules.scaled_sigmas),
-        "bent": _above(s.bent_sigmas, rules.bent_sigmas),
-        "lost": not _above(s.recall, rules.recall),
-        "partly lost": not _above(s.stretch_recall, rules.stretch_recall),
-        "unlike": not _above(s.likeness, rules.likeness),
-        "mixed": not _above(s.agreement, rules.agreement),
-    }
-    return tuple(name for name, broken in checks.items() if broken)
-
-
-def _above(value: float | None, limit: float) -> bool:
-    return value is not None and value >= limit
 
 
 def _picture(ref: Reference, refined: Image, slope: Floats) -> PictureScores:
@@ -279,15 +180,6 @@ def _picture(ref: Reference, refined: Image, slope: Floats) -> PictureScores:
     local, everywhere = unexplained(slope, ref.known_gradient, ref.ground)
     area = int((local > ref.rules.new_structure).sum())
     return PictureScores(_round(local.max()), _round(everywhere), area, _round(empty))
-
-
-def _picture_faults(s: PictureScores, rules: Rules) -> tuple[str, ...]:
-    checks = {
-        "new structure": s.new_structure >= rules.new_structure,
-        "new everywhere": s.new_everywhere >= rules.new_everywhere,
-        "empty": s.empty >= rules.empty,
-    }
-    return tuple(name for name, broken in checks.items() if broken)
 
 
 def _round(value: float | np.floating[Any]) -> float:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .gate_outlines import STEP_PX, Outlines, arc_mean, offsets, profiles
+from .gate_outlines import STEP_PX, Outlines, arc_mean, offsets, profiles, segmented
 
 __all__ = [
     "LAGS",
@@ -26,14 +25,13 @@ __all__ = [
     "Traces",
     "Vote",
     "evidence",
-    "gradient",
     "group_mean",
     "groups",
-    "peak",
+    "iou",
+    "least_evidence",
+    "motions",
     "reference_evidence",
     "traces",
-    "unexplained",
-    "vote",
 ]
 
 Floats = npt.NDArray[np.float32]
@@ -86,24 +84,6 @@ def traces(lab_image: Floats, shape: Outlines) -> Traces:
     colour = arc_mean(profiles(lab_image, shape), shape, _ALONG)
     slope = np.gradient(colour, STEP_PX, axis=1)
     return Traces(colour, np.sqrt((slope**2).sum(axis=2)))
-
-
-def gradient(lab_image: Floats) -> Floats:
-    """Gradient magnitude of an (h, w, 3) image, per pixel; (h, w)."""
-    parts = [cv2.Sobel(lab_image, -1, dx, dy, ksize=3, scale=1 / 8) for dx, dy in ((1, 0), (0, 1))]
-    return np.asarray(np.sqrt(sum((part**2).sum(axis=2) for part in parts)), np.float32)
-
-
-def unexplained(slope: Floats, known: Floats, ground: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
-    """Gradient (h, w) beyond what is known nearby: its mean over 15 × 15 px around each pixel of the ground; over all.
-
-    Texture that has been laid over all of the ground raises the floor of the local means; nothing raises the other's.
-    """
-    extra = slope - 1.3 * known
-    floor = max(1.5, 2 * float(np.percentile(slope[ground], 70)))
-    share = cv2.boxFilter(ground.astype(np.float32), -1, (15, 15))
-    local = cv2.boxFilter(np.maximum(extra - floor, 0) * ground, -1, (15, 15)) / np.maximum(share, 0.3)
-    return np.where(ground & (share > 0.3), local, 0), float(np.maximum(extra[ground] - 1.5, 0).mean())
 
 
 def _edge_fit(render: Floats, refined: Floats) -> Floats:
@@ -162,6 +142,11 @@ class Groups:
     owner: npt.NDArray[np.intp]
     across: Floats
 
+    def stretches(self, instance: int) -> npt.NDArray[np.intp]:
+        """The groups that are stretches of an instance."""
+        mine = np.flatnonzero(self.owner == instance)
+        return np.asarray(mine[mine != instance])
+
 
 #: Stretches of an outline have so many points and overlap by half.
 _STRETCH = 64
@@ -203,7 +188,7 @@ class Vote:
     weight: Floats
 
 
-def vote(proof: Floats, weight: Floats, among: Groups, lags: Floats) -> Vote:
+def _vote(proof: Floats, weight: Floats, among: Groups, lags: Floats) -> Vote:
     """Each group's motion of most evidence; `lags` (n, m) is what the m motions do to each of the groups' points."""
     w = weight[among.points][:, None]
     place = np.clip(np.rint(lags / STEP_PX).astype(np.intp) + _ZERO, 0, len(LAGS) - 1)
@@ -219,6 +204,23 @@ def vote(proof: Floats, weight: Floats, among: Groups, lags: Floats) -> Vote:
     return Vote(best, mean[pick], sigmas[pick], moved[pick], total[:, 0])
 
 
+def motions(proof: Floats, weight: Floats, among: Groups, normal: Floats) -> tuple[Vote, Vote, Vote, Floats]:
+    """Votes on MOVES, on growing by LAGS and on SCALES, and the best move (g, 2) to a fraction of a pixel."""
+    out = normal[among.points]
+    shift = _vote(proof, weight, among, out @ MOVES.T)
+    dilation = _vote(proof, weight, among, np.broadcast_to(LAGS, (len(out), len(LAGS))))
+    scale = _vote(proof, weight, among, among.across[:, None] * (SCALES - 1))
+    return shift, dilation, scale, _peak(proof, weight, among, out, MOVES[shift.best])
+
+
+def least_evidence(trials: list[Floats], weight: Floats, among: Groups, normal: Floats, least_px: float) -> Floats:
+    """Each group's least evidence for a displacement so far, over evidences of several trials; (g,)."""
+    lags: Floats = normal[among.points] @ MOVES.T
+    found = [_vote(trial, weight, among, lags) for trial in trials]
+    far = [np.hypot(*MOVES[one.best].T) >= least_px for one in found]
+    return np.asarray(np.min([np.where(f, one.sigmas, 0) for f, one in zip(far, found, strict=True)], axis=0))
+
+
 #: Around the best displacement, a paraboloid is laid through these: values = _FIT⁺ · (1, x, y, x², xy, y²).
 _AROUND: Floats = np.array([(x, y) for y in (-1, -0.5, 0, 0.5, 1) for x in (-1, -0.5, 0, 0.5, 1)], np.float32)
 _FIT: Floats = np.linalg.pinv(
@@ -226,7 +228,7 @@ _FIT: Floats = np.linalg.pinv(
 ).astype(np.float32)
 
 
-def peak(proof: Floats, weight: Floats, among: Groups, normal: Floats, start: Floats) -> Floats:
+def _peak(proof: Floats, weight: Floats, among: Groups, normal: Floats, start: Floats) -> Floats:
     """Each group's displacement to a fraction of a pixel, near one (g, 2) from a vote; `normal` (n, 2) is per point."""
     group = np.repeat(np.arange(len(start)), np.diff(among.starts))
     lags = (normal * start[group]).sum(axis=1, keepdims=True) + normal @ _AROUND.T
@@ -262,3 +264,9 @@ def group_mean(values: Floats, weight: Floats, among: Groups) -> Floats:
     """Weighted means of (p, c) values of points over each group, 0 where nothing weighs; (g, c)."""
     w = weight[among.points][:, None]
     return _sums(w * values[among.points], among) / (_sums(w, among) + 1e-6)
+
+
+def iou(colour: Floats, weight: Floats, among: Groups) -> Floats:
+    """IoU of mask and re-segmented band for each group, from colour profiles (p, t, 3); see `segmented`; (g,)."""
+    both, either = group_mean(segmented(colour), weight, among).T
+    return np.asarray(both / np.maximum(either, 1e-6))

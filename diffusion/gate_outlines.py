@@ -17,12 +17,15 @@ __all__ = [
     "arc_mean",
     "at",
     "borders",
+    "gradient",
+    "known_gradient",
     "lab",
     "moved_around",
     "offsets",
     "outlines",
     "profiles",
-    "region_iou",
+    "segmented",
+    "unexplained",
     "wider",
 ]
 
@@ -128,6 +131,29 @@ def lab(image: npt.NDArray[np.uint8]) -> Floats:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), 1), np.float32)
 
 
+def gradient(lab_image: Floats) -> Floats:
+    """Gradient magnitude of an (h, w, 3) image, per pixel; (h, w)."""
+    parts = [cv2.Sobel(lab_image, -1, dx, dy, ksize=3, scale=1 / 8) for dx, dy in ((1, 0), (0, 1))]
+    return np.asarray(np.sqrt(sum((part**2).sum(axis=2) for part in parts)), np.float32)
+
+
+def known_gradient(lab_image: Floats) -> Floats:
+    """The largest gradient magnitude within 3 px; (h, w)."""
+    return np.asarray(cv2.dilate(gradient(lab_image), np.ones((7, 7), np.uint8)))
+
+
+def unexplained(slope: Floats, known: Floats, ground: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
+    """Gradient (h, w) beyond what is known nearby: its mean over 15 × 15 px around each pixel of the ground; over all.
+
+    Texture that has been laid over all of the ground raises the floor of the local means; nothing raises the other's.
+    """
+    extra = slope - 1.3 * known
+    floor = max(1.5, 2 * float(np.percentile(slope[ground], 70)))
+    share = cv2.boxFilter(ground.astype(np.float32), -1, (15, 15))
+    local = cv2.boxFilter(np.maximum(extra - floor, 0) * ground, -1, (15, 15)) / np.maximum(share, 0.3)
+    return np.where(ground & (share > 0.3), local, 0), float(np.maximum(extra[ground] - 1.5, 0).mean())
+
+
 def offsets() -> Floats:
     """Where along a normal a profile is sampled, in pixels outwards; (t,)."""
     return np.arange(-REACH_PX, REACH_PX + STEP_PX / 2, STEP_PX, dtype=np.float32)
@@ -145,22 +171,18 @@ def profiles(values: Floats, shape: Outlines) -> Floats:
     return out
 
 
-def region_iou(colour: Floats, weight: Floats, shape: Outlines) -> Floats:
-    """IoU, within 5 px of each outline, of the mask and what resembles the inside more than the outside; (instances,).
+def segmented(colour: Floats) -> Floats:
+    """Samples within 5 px of each point that mask and colour call inside, and that either calls so; (p, 2).
 
-    The models are the mean colours 2 to 7 px inside and outside of each point of an outline; `colour` (p, t, 3).
+    Colour says inside where it is nearer to the mean 2 to 7 px inside of that point than outside; `colour` (p, t, 3).
+    The quotient of sums of the two is the IoU of the mask and a re-segmentation of the band.
     """
     t = offsets()
     inner = colour[:, (t >= -7) & (t <= -2)].mean(axis=1, keepdims=True)
     outer = colour[:, (t >= 2) & (t <= 7)].mean(axis=1, keepdims=True)
-    near = np.abs(t) <= 5
-    band = colour[:, near]
+    band, mask = colour[:, np.abs(t) <= 5], t[np.abs(t) <= 5] < 0
     inside = ((band - inner) ** 2).sum(axis=2) < ((band - outer) ** 2).sum(axis=2)
-    mask = t[near] < 0
-    count = len(shape.ids)
-    both = np.bincount(shape.owner, weight * (inside & mask).sum(axis=1), count)
-    either = np.bincount(shape.owner, weight * (inside | mask).sum(axis=1), count)
-    return np.asarray(both / np.maximum(either, 1e-6), np.float32)
+    return np.asarray(np.stack([(inside & mask).sum(axis=1), (inside | mask).sum(axis=1)], axis=1), np.float32)
 
 
 def wider(mask: Mask, pixels: int) -> Mask:

@@ -35,7 +35,7 @@ class ModelCard(Frozen):
 
     `license` and `training_data` are what the user states, or "unknown". `scheduler_config` is the whole configuration
     of the scheduler. `precision` is of the weights, and `quantised` the type that they are stored in where that has
-    fewer bits. `notes` say what is wrong with any of this: they follow the data.
+    fewer bits. `threads` are those of a CPU. `notes` say what is wrong with any of this: they follow the data.
     """
 
     model: Part
@@ -51,6 +51,7 @@ class ModelCard(Frozen):
     precision: str
     quantised: str | None = None
     device: str
+    threads: int | None = None
     offload: str = "none"
     vae_tiling: bool = False
     vae_slicing: bool = False

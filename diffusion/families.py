@@ -81,6 +81,7 @@ class Family:
         patch: sides of a picture must be multiples of this many cells of the VAE.
         precision: what its weights are held in on a GPU.
         ragged: prompts are padded to the longest of a batch, so that only equal prompts may share one.
+        also: what its components import beside the extra `diffusion`.
         denoiser: the component that does the work, and is compiled or stored in fewer bits when that is asked for.
     """
 
@@ -92,6 +93,7 @@ class Family:
     patch: int = 2
     precision: Literal["float16", "bfloat16"] = "bfloat16"
     ragged: bool = False
+    also: tuple[str, ...] = ()
     denoiser: Literal["unet", "transformer"] = "transformer"
 
     @property
@@ -192,10 +194,10 @@ def _qwen() -> tuple[Family, ...]:
             (
                 Pipeline("QwenImageEditPipeline", knobs, **edit),
                 Pipeline("QwenImageEditInpaintPipeline", knobs | {"strength", "mask"}, **edit),
-            ), ragged=True,
+            ), ragged=True, also=("torchvision",),
         ),
         Family("qwen-image-edit-plus", "Qwen-Image-Edit Plus (2509 and later)", ("QwenImageEditPlusPipeline",),
-               (Pipeline("QwenImageEditPlusPipeline", knobs, **edit),), ragged=True),
+               (Pipeline("QwenImageEditPlusPipeline", knobs, **edit),), ragged=True, also=("torchvision",)),
     )  # fmt: skip
 
 

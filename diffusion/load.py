@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..errors import ModelError, UsageError
 from . import sources
 from .card import UNKNOWN, ModelCard, Part, checked_license, libraries
 from .families import Family, Knob, Pipeline, choose, family_of
-from .placing import Placing, place, precision_of
+from .placing import Placing, place, precision_of, threads_of
 from .sources import Source
 
 __all__ = ["IPAdapter", "LoRA", "Model", "Request", "load"]
@@ -110,6 +111,7 @@ def load(request: Request) -> Model:
     index = sources.read_json(source.folder / sources.INDEX)
     sources.refuse_code(index, str(source.folder))
     family = family_of(index, request.model)
+    _need_also(family)
     spec = choose(family, request.needed, bool(request.controlnets))
     parts = sources.components(index)
     sources.refuse_pickles(source.folder, parts)
@@ -136,7 +138,8 @@ def _card(request: Request, family: Family, pipeline: Any, device: str, **parts:
     return ModelCard(
         **parts, family=family.name, pipeline=type(pipeline).__name__, license=license, training_data=training_data,
         scheduler=type(pipeline.scheduler).__name__, scheduler_config=_plain(dict(pipeline.scheduler.config)),
-        precision=precision_of(family, placing), quantised=placing.quantise, device=device, offload=placing.offload,
+        precision=precision_of(family, placing), quantised=placing.quantise, device=device,
+        threads=threads_of(placing), offload=placing.offload,
         vae_tiling=placing.vae_tiling, vae_slicing=placing.vae_slicing, compiled=placing.compiled,
         safety_checker=request.safety_checker, versions=libraries(), notes=notes,
     )  # fmt: skip
@@ -155,6 +158,17 @@ def _need_libraries() -> None:
             f"the diffusion stage needs {error.name or error}: pip install 'scenewright[diffusion]', with the build "
             "of torch for your GPU"
         ) from error
+
+
+def _need_also(family: Family) -> None:
+    """UsageError when a family's own components would fail to import; torchvision does so with a wrong build too."""
+    for name in family.also:
+        try:
+            import_module(name)
+        except (ImportError, RuntimeError) as error:
+            raise UsageError(
+                f"{family.title} needs {name} too, in the build that goes with your torch: pip install {name}. {error}"
+            ) from error
 
 
 def _controlnet_sources(request: Request) -> list[Source]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ..errors import UsageError
 from .families import Family
 
-__all__ = ["Placing", "device_of", "place", "precision_of"]
+__all__ = ["Placing", "device_of", "place", "precision_of", "threads_of"]
 
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 Offload = Literal["none", "model", "sequential"]
@@ -27,6 +27,8 @@ class Placing:
         vae_slicing: decode the pictures of a batch one by one.
         quantise: "fp8" stores the weights of the denoiser in 8 bits and computes as before.
         compiled: compile the denoiser, which pays off after some dozens of images.
+        threads: on a CPU; None for what torch takes by itself. Sums in another number of threads end in other last bits
+            (measured: 1 in 30,000 values by 1 of 255), so this is recorded.
     """
 
     device: str = "auto"
@@ -36,6 +38,11 @@ class Placing:
     vae_slicing: bool = False
     quantise: Literal["fp8"] | None = None
     compiled: bool = False
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"there must be at least 1 thread, not {self.threads}")
 
 
 def device_of(placing: Placing) -> str:
@@ -51,6 +58,15 @@ def device_of(placing: Placing) -> str:
     if not there[kind] or (kind == "cuda" and number and int(number) >= torch.cuda.device_count()):
         raise UsageError(f"torch {torch.__version__} sees no {placing.device} here: choose another, or auto")
     return placing.device
+
+
+def threads_of(placing: Placing) -> int | None:
+    """In how many threads a model computes; None where a GPU does."""
+    import torch
+
+    if device_of(placing) != "cpu":
+        return None
+    return placing.threads or int(torch.get_num_threads())
 
 
 def precision_of(family: Family, placing: Placing) -> str:

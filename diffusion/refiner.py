@@ -94,7 +94,7 @@ class Refiner:
 
         size = padded_size(jobs[0].image, self._multiple)
         levels = [_padded(job.level, size) for job in jobs]
-        with _steady(self.model.device):
+        with _steady(self.model.device, self.model.card.threads):
             hold_ = self._hold(jobs, levels, size)
             try:
                 made = self.model.pipeline(**self._arguments(jobs, levels, size, hold_))
@@ -205,16 +205,19 @@ def _fitted(picture: Map, size: tuple[int, int]) -> Map:
 
 
 @contextmanager
-def _steady(device: str) -> Iterator[None]:
+def _steady(device: str, threads: int | None) -> Iterator[None]:
     """Take chance and choice out of what generators do not reach, and spare the user a warning that names nothing.
 
     A pipeline may draw from torch's own generator (that of Qwen-Image's ControlNet does, for the latents of a picture):
-    it starts anew for each call and is put back after it. cuDNN chooses the same algorithms each time.
+    it starts anew for each call and is put back after it. cuDNN chooses the same algorithms each time, and a CPU
+    computes in as many threads as the card says.
     """
     import torch
 
     log = logging.getLogger("diffusers.models.modeling_utils")
     log.addFilter(_says_something)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
     try:
         with (
             torch.random.fork_rng([device] if device.startswith("cuda") else []),
@@ -223,6 +226,7 @@ def _steady(device: str) -> Iterator[None]:
             torch.manual_seed(0)
             yield
     finally:
+        torch.set_num_threads(before)
         log.removeFilter(_says_something)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,14 @@ def test_a_variant_that_is_not_there_is_an_error(tiny: Tiny) -> None:
     """Asking for other weights than there are is an error, and does not load the usual ones."""
     with pytest.raises(ModelError, match="no weights of the variant 'fp16'"):
         loaded(tiny("sd15"), variant="fp16")
+
+
+@pytest.mark.skipif(find_spec("torchvision") is not None, reason="shows what happens without torchvision")
+def test_what_a_family_needs_besides_is_said(tmp_path: Path) -> None:
+    """A family whose components import more than the extra brings says what, before it loads anything."""
+    (tmp_path / sources.INDEX).write_text('{"_class_name": "QwenImageEditPipeline"}')
+    with pytest.raises(UsageError, match="Qwen-Image-Edit needs torchvision too"):
+        loaded(tmp_path, knobs=frozenset())
 
 
 def test_broken_weights_are_an_error(copy: Path) -> None:

@@ -301,3 +301,27 @@ def test_a_family_says_who_has_what_it_lacks(tiny: Tiny) -> None:
     with pytest.raises(UsageError, match="up to 1048576 pixels"):
         big = np.zeros((1030, 1024, 3), np.uint8)
         Refiner(model).refine([job(model, 1, image=big, level=np.ones((1030, 1024), np.float32))])
+
+
+def test_the_number_of_threads_is_the_cards(tiny: Tiny) -> None:
+    """A picture does not depend on how many threads the process has otherwise, and gives that number back."""
+    model = load(request(tiny, "sd15", placing=Placing("cpu", threads=1)))
+    image = np.tile(picture(1), (8, 7, 1))
+    given = job(model, 1, image=image, level=np.ones(image.shape[:2], np.float32), steps=2, strength=1.0)
+    made = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        made += Refiner(model).refine([given])
+        assert torch.get_num_threads() == threads
+    assert model.card.threads == 1 and same(*made)
+
+
+@pytest.mark.slow
+def test_a_compiled_model_makes_the_same_picture_but_for_rounding(tiny: Tiny) -> None:
+    """Compiling the denoiser changes no pixel by more than 1, and keeps images independent of their company."""
+    plain, compiled = (load(request(tiny, "sd15", placing=Placing("cpu", compiled=c))) for c in (False, True))
+    given = job(plain, 1)
+    (expected,), (made,) = (Refiner(model, 2).refine([given]) for model in (plain, compiled))
+    assert compiled.card.compiled
+    assert np.abs(made.image.astype(int) - expected.image).max() <= 1
+    assert same(made, Refiner(compiled, 2).refine([given, job(compiled, 2)])[0])

@@ -34,6 +34,7 @@ from .gate_evidence import (
     reference_evidence,
     traces,
 )
+from .gate_looks import Looks, exchanged, looks
 from .gate_outlines import (
     Outlines,
     at,
@@ -74,6 +75,7 @@ class Reference:
     frozen: Mask
     known_gradient: Floats
     ground: Mask
+    looks: Looks
 
 
 def reference(render: Image, ids: Ids, rules: Rules | None = None) -> Reference:
@@ -96,7 +98,8 @@ def reference(render: Image, ids: Ids, rules: Rules | None = None) -> Reference:
     ground = (ids == 0) & ~wider(borders(ids), 4) & ~frozen
     known = known_gradient(colours)
     return Reference(
-        render, ids, rules, shape, among, own_traces, own, weight, points, power, checkable, frozen, known, ground
+        render, ids, rules, shape, among, own_traces, own, weight, points, power, checkable, frozen, known, ground,
+        looks(colours, ids, shape.ids),
     )  # fmt: skip
 
 
@@ -123,12 +126,13 @@ def judge(ref: Reference, refined: Image) -> Verdict:
     _check(refined, ref.ids.shape)
     colours = lab(refined)
     picture = _picture(ref, refined, gradient(colours))
-    instances = _instances(ref, traces(colours, ref.shape))
+    swapped = exchanged(ref.looks, looks(colours, ref.ids, ref.shape.ids).colour)
+    instances = _instances(ref, traces(colours, ref.shape), {k: ref.shape.ids[j] for k, j in swapped.items()})
     faults = picture_faults(picture, ref.rules)
     return Verdict(not faults and not any(s.faults for s in instances), faults, picture, instances)
 
 
-def _instances(ref: Reference, new: Traces) -> tuple[InstanceScores, ...]:
+def _instances(ref: Reference, new: Traces, looks_of: dict[int, int]) -> tuple[InstanceScores, ...]:
     proof, edge = evidence(ref.traces, ref.own, new)
     shift, dilation, scale, exact = motions(proof, ref.weight, ref.among, ref.shape.normal)
     kept = new.strength() > 0.3 * ref.traces.strength()
@@ -154,6 +158,7 @@ def _instances(ref: Reference, new: Traces) -> tuple[InstanceScores, ...]:
                 scores, **plain, stretch_recall=_round(min([recall[k], *recall[parts]])),
                 shift_px=(_round(exact[k, 0]), _round(exact[k, 1])),
                 bent_px=_round(bent_px), bent_sigmas=_round(bent_sigmas),
+                looks_of=looks_of.get(k),
             )  # fmt: skip
             scores = replace(scores, faults=instance_faults(scores, ref.rules))
         out.append(scores)

@@ -58,7 +58,8 @@ class InstanceScores:
 
     `recall`: share of edges kept; `stretch_recall`: that of the worst stretch of 64 points; `likeness`: the mean one of
     edges and the render's, 0 to 1; `agreement`: IoU of a re-segmentation of the band with the mask, over the render's;
-    then motions, in pixels, with evidence after doubt. `points` are those that can be judged.
+    then motions, in pixels, with evidence after doubt. `points` are those that can be judged;
+    `looks_of` is the id whose look it has exchanged with its own.
     """
 
     id: int
@@ -78,6 +79,7 @@ class InstanceScores:
     scale_sigmas: float | None = None
     bent_px: float | None = None
     bent_sigmas: float | None = None
+    looks_of: int | None = None
     faults: tuple[str, ...] = ()
 
 
@@ -118,6 +120,7 @@ def instance_faults(s: InstanceScores, rules: Rules) -> tuple[str, ...]:
         "partly lost": not _above(s.stretch_recall, rules.stretch_recall),
         "unlike": not _above(s.likeness, rules.likeness),
         "mixed": not _above(s.agreement, rules.agreement),
+        "exchanged": s.looks_of is not None,
     }
     return tuple(name for name, broken in checks.items() if broken)
 

@@ -122,6 +122,15 @@ def test_noise_alone_is_rejected(ref: Reference) -> None:
     assert set(verdict.failed_ids) == {t.id for t in SCENE}
 
 
+def test_objects_that_exchange_their_looks_are_found() -> None:
+    """Two discs of one size are told apart by their colours, though no outline has changed."""
+    discs = (Thing(1, (60, 60), 20, 40, (0.7, 0.2, 0.2)), Thing(2, (140, 110), 20, 40, (0.2, 0.3, 0.7)))
+    swapped = tuple(replace(a, at=b.at) for a, b in ((discs[0], discs[1]), (discs[1], discs[0])))
+    verdict = judge(reference(*drawn((*discs, SCENE[2]))), drawn((*swapped, SCENE[2]))[0])
+    assert {s.id: s.looks_of for s in verdict.instances} == {1: 2, 2: 1, 5: None}
+    assert faults(verdict) == {1: ("exchanged",), 2: ("exchanged",)}
+
+
 def test_names_of_ids_do_not_matter(ref: Reference) -> None:
     """With other numbers for the same objects, every object gets the same scores."""
     new = {t.id: 900 - t.id for t in SCENE}
@@ -132,6 +141,7 @@ def test_names_of_ids_do_not_matter(ref: Reference) -> None:
     renamed = {s.id: s for s in judge(reference(ref.render, ids), refined).instances}
     for s in judge(ref, refined).instances:
         assert replace(renamed[new[s.id]], id=s.id) == s
+        assert s.looks_of is None
 
 
 def test_a_mirror_mirrors_the_shift(ref: Reference) -> None:

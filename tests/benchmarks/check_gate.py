@@ -19,7 +19,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,16 @@ class Perturbation:
     apply: Callable[[Rng, Shot], Image | None]
 
 
+def after(harm: Callable[[Rng, Shot], Image | None]) -> Callable[[Rng, Shot], Image | None]:
+    """A damage to the restyled picture."""
+
+    def apply(rng: Rng, shot: Shot) -> Image | None:
+        restyled = restyling.everything(rng, shot)
+        return harm(rng, replace(shot, image=restyled))
+
+    return apply
+
+
 PERTURBATIONS = (
     Perturbation("identity", True, restyling.identity),
     Perturbation("blur", True, restyling.blur),
@@ -64,6 +74,7 @@ PERTURBATIONS = (
     Perturbation("retexture the rest", True, restyling.retexture_ground),
     Perturbation("noise", True, restyling.noise),
     Perturbation("JPEG", True, restyling.jpeg),
+    Perturbation("all of these", True, restyling.everything),
     Perturbation("shift 1 px", None, damage.shift_each(1)),
     Perturbation("shift 2 px", False, damage.shift_each(2)),
     Perturbation("shift 4 px", False, damage.shift_each(4)),
@@ -80,6 +91,11 @@ PERTURBATIONS = (
     Perturbation("warp 6 px", False, damage.warp(6)),
     Perturbation("black frame", False, damage.black),
     Perturbation("random-weight model", False, damage.random_model),
+    Perturbation("restyled, shift 2 px", False, after(damage.shift_each(2))),
+    Perturbation("restyled, shift 4 px", False, after(damage.shift_each(4))),
+    Perturbation("restyled, erase", False, after(damage.erase)),
+    Perturbation("restyled, add", False, after(damage.add)),
+    Perturbation("restyled, warp 6 px", False, after(damage.warp(6))),
 )
 
 

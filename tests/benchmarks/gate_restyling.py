@@ -5,6 +5,8 @@ Each takes a generator and a `Shot`, and returns a picture.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -97,3 +99,11 @@ def jpeg(rng: Rng, shot: Shot) -> Image | None:
     """JPEG of quality 40 to 85."""
     _, coded = cv2.imencode(".jpg", shot.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 86))])
     return np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def everything(rng: Rng, shot: Shot) -> Image | None:
+    """Other colours, textures and light, blur and a little noise at once: what a model does that is told to restyle."""
+    image = shot.image
+    for step in (recolour, retexture, retexture_ground, relight, blur):
+        image = step(rng, replace(shot, image=image))
+    return byte(image + rng.uniform(1, 4) * rng.standard_normal(image.shape))

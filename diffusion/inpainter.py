@@ -20,14 +20,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SIDE", "UNIT", "Inpainter", "conditions", "network", "normal", "scheduler", "tone"]
+__all__ = ["SIDE", "STEPS", "UNIT", "WEIGHTS", "Inpainter", "conditions", "network", "normal", "scheduler", "tone"]
 
+#: The weights that come with the package.
+WEIGHTS = Path(__file__).parent / "weights" / "inpainter"
 #: Crops are so many pixels wide and high.
 SIDE = 64
 #: Channels of the four scales; 6.9 million parameters in all.
 WIDTHS = (32, 64, 112, 144)
 #: sRGB values are given as their distance from the crop's mean, in this unit.
 UNIT = 0.2
+#: Steps from noise to picture, and crops at a time.
+STEPS, BATCH = 20, 8
+#: A tone is drawn from so many that its kind had on the most similar grounds.
+ALIKE = 6
 
 Images = npt.NDArray[np.uint8]
 Masks = npt.NDArray[np.bool_]
@@ -80,11 +86,14 @@ def conditions(sound: Any, masks: Any, severities: Any, tones: Any) -> Any:
 
 @dataclass(frozen=True)
 class Inpainter:
-    """A trained net, the kinds that it knows in the order of their numbers, and tones that each had in training."""
+    """A trained net, the kinds that it knows in the order of their numbers, and tones that each had in training.
+
+    A tone is given as (6,): the mean colour of the sound pixels that the defect lay on, sRGB 0 … 1, and `tone`.
+    """
 
     net: Any
     kinds: tuple[str, ...]
-    tones: dict[str, list[tuple[float, float, float]]]
+    tones: dict[str, npt.NDArray[np.float32]]
 
     @classmethod
     def load(cls, folder: Path) -> Inpainter:
@@ -93,38 +102,58 @@ class Inpainter:
         from diffusers import UNet2DModel
 
         net = UNet2DModel.from_pretrained(str(folder), use_safetensors=True, local_files_only=True)
-        tones = json.loads((folder / "kinds.json").read_text("utf-8"))
+        told = json.loads((folder / "kinds.json").read_text("utf-8"))
+        tones = {kind: np.array(rows, np.float32).reshape(-1, 6) for kind, rows in told.items()}
         return cls(net.to(torch.float32).eval(), tuple(tones), tones)
 
-    def drawn_tones(self, rng: np.random.Generator, kinds: Sequence[str]) -> npt.NDArray[np.float32]:
-        """(n, 3) a tone for each, of those that defects of its kind had."""
-        return np.array([self.tones[k][rng.integers(len(self.tones[k]))] for k in kinds], np.float32)
+    def drawn_tones(
+        self, rng: np.random.Generator, sound: Images, masks: Masks, kinds: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        """(n, 3) a tone for each crop (n, h, w, 3): one that its kind had on a ground of nearly this colour."""
+        out = []
+        for image, mask, kind in zip(sound, masks, kinds, strict=True):
+            known = self.tones[kind]
+            far = np.linalg.norm(known[:, :3] - image[mask].mean(axis=0) / 255, axis=1)
+            alike = np.argsort(np.round(far, 6), kind="stable")[:ALIKE]
+            out.append(known[alike[rng.integers(len(alike))], 3:])
+        return np.array(out, np.float32)
 
     def crops(
         self, sound: Images, masks: Masks, kinds: Sequence[str], severities: Sequence[float],
-        tones: npt.NDArray[np.float32], seeds: Sequence[int], steps: int = 20,
+        tones: npt.NDArray[np.float32], seeds: Sequence[int], steps: int = STEPS,
     ) -> Images:  # fmt: skip
         """Crops (n, 64, 64, 3) sRGB with a defect in each mask (n, 64, 64), each by its own seed; the rest as it was.
 
-        `severities` are 0 … 1, `tones` (n, 3) as of `tone` or `drawn_tones`.
+        `severities` are 0 … 1, `tones` (n, 3) as of `tone` or `drawn_tones`. What a crop becomes does not depend on the
+        others: the net sees `BATCH` at a time, filled up with copies of the last.
         """
+        painted = np.empty_like(sound)
+        for start in range(0, len(sound), BATCH):
+            n = [min(start + k, len(sound) - 1) for k in range(BATCH)]
+            some = self._batch(
+                sound[n], masks[n], [self.kinds.index(kinds[k]) for k in n], np.asarray(severities, np.float32)[n],
+                tones[n], [seeds[k] for k in n], steps,
+            )  # fmt: skip
+            painted[start : start + BATCH] = some[: len(sound) - start]
+        return np.where(masks[..., None], painted, sound)
+
+    def _batch(
+        self, sound: Images, masks: Masks, kinds: list[int], severities: npt.NDArray[np.float32],
+        tones: npt.NDArray[np.float32], seeds: list[int], steps: int,
+    ) -> Images:  # fmt: skip
         import torch
 
         device = next(self.net.parameters()).device
         plain = torch.from_numpy(np.ascontiguousarray(sound.transpose(0, 3, 1, 2))).to(device).float() / 255
-        inside = torch.from_numpy(masks).to(device)
-        told = (torch.as_tensor(x, dtype=torch.float32, device=device) for x in (np.asarray(severities), tones))
-        given = conditions(plain, inside, *told)
-        labels = torch.tensor([self.kinds.index(kind) for kind in kinds], device=device)
+        told = (torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in (masks, severities, tones))
+        given, labels = conditions(plain, *told), torch.tensor(kinds, device=device)
         plan = scheduler()
         plan.set_timesteps(steps)
-        x = torch.stack(
-            [torch.randn((3, SIDE, SIDE), generator=torch.Generator("cpu").manual_seed(seed)) for seed in seeds]
-        ).to(device)
+        generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        x = torch.stack([torch.randn((3, SIDE, SIDE), generator=g) for g in generators]).to(device)
         with torch.no_grad():
             for t in plan.timesteps:
                 velocity = self.net(torch.cat([x, given], 1), t, class_labels=labels).sample
                 x = plan.step(velocity, t, x).prev_sample
-        painted = x * UNIT + plain.mean(dim=(2, 3), keepdim=True)
-        out = torch.where(inside[:, None], painted, plain).clamp(0, 1).mul(255).round().to(torch.uint8)
+        out = (x * UNIT + plain.mean(dim=(2, 3), keepdim=True)).clamp(0, 1).mul(255).round().to(torch.uint8)
         return np.ascontiguousarray(out.cpu().numpy().transpose(0, 2, 3, 1))

@@ -31,7 +31,7 @@ OUTSIDE = 0.02
 #: A crop's mask counts as if it had so many pixels more: the loss of a mask of three pixels is mostly chance.
 STEADY_PX = 40.0
 #: Tones that are kept of each kind.
-TONES = 48
+TONES = 96
 #: Kind "any" in so many crops.
 ANY = 0.1
 
@@ -144,13 +144,14 @@ def fit(pairs: Pairs, args: argparse.Namespace) -> Any:
 
 
 def tones(pairs: Pairs) -> dict[str, list[list[float]]]:
-    """Tones of at most `TONES` defects of each kind, as they come."""
+    """Ground and tone (`Inpainter.tones`) of at most `TONES` defects of each kind, as they come."""
     out: dict[str, list[list[float]]] = {kind: [] for kind in pairs.kinds}
     for mask, image, kind in zip(pairs.masks, pairs.image, pairs.kind, strict=True):
         there = out[pairs.kinds[kind]]
         if len(there) < TONES:
             one, other = (torch.from_numpy(a[image]).permute(2, 0, 1)[None] / 255 for a in (pairs.marred, pairs.sound))
-            there.append([round(float(x), 3) for x in tone(one, other, torch.from_numpy(mask)[None])[0]])
+            ground = pairs.sound[image][mask].mean(axis=0) / 255
+            there.append([round(float(x), 3) for x in (*ground, *tone(one, other, torch.from_numpy(mask)[None])[0])])
     return out
 
 

@@ -9,14 +9,26 @@ towards the camera, 0 where nothing is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
+from .depth_normals import normals_of
 
-__all__ = ["CONTROLS", "Control", "depth_picture", "edge_picture", "normal_picture", "palette", "segment_picture"]
+__all__ = [
+    "CONTROLS",
+    "Control",
+    "Truth",
+    "control_picture",
+    "depth_picture",
+    "edge_picture",
+    "normal_picture",
+    "palette",
+    "segment_picture",
+]
 
 Control = Literal["depth", "normals", "edges", "segments"]
 CONTROLS: tuple[Control, ...] = get_args(Control)
@@ -34,6 +46,43 @@ STEP = 0.01
 CREASE_DEG = 30.0
 #: Powers of 1 / g, where g⁴ = g + 1.
 R3 = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a dataset keeps of an image, from which control pictures are made.
+
+    Attributes:
+        ids: (h, w) instance ids.
+        depth_m: (h, w) float32.
+        toward: (h, w, 3) directions through the pixels' centres, `scenes.cameras.pixel_directions`.
+        unit_m: the step that the depth is rounded to, 0 for none.
+        normals: (h, w, 3), or None where the dataset keeps none: they are fitted to the depth then.
+        stuff: (h, w), or None where the dataset keeps none.
+        colors: instance id → colour of its segment; empty for `palette`.
+    """
+
+    ids: Ids
+    depth_m: Depth
+    toward: npt.NDArray[np.float64]
+    unit_m: float = 0.0
+    normals: Normals | None = None
+    stuff: Ids | None = None
+    colors: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
+
+
+def control_picture(kind: Control, truth: Truth) -> Picture:
+    """A control picture (h, w, 3) of one kind."""
+    if kind == "depth":
+        return depth_picture(truth.depth_m)
+    if kind == "segments":
+        return segment_picture(truth.ids, truth.colors or palette(int(k) for k in np.unique(truth.ids)))
+    normals = truth.normals
+    if normals is None:
+        normals = normals_of(truth.toward, truth.depth_m, truth.ids, truth.unit_m)
+    if kind == "normals":
+        return normal_picture(normals)
+    return edge_picture(truth.ids, truth.depth_m, normals, truth.stuff, truth.unit_m)
 
 
 def depth_picture(depth_m: Depth) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,10 @@ import numpy.typing as npt
 import pytest
 
 from scenewright.diffusion.control import (
+    CONTROLS,
+    Control,
+    Truth,
+    control_picture,
     depth_picture,
     edge_picture,
     normal_picture,
@@ -146,6 +151,23 @@ def test_segments() -> None:
     assert segment_picture(labels, {3: (1, 2, 3), 700: (9, 8, 7)}).tolist() == [[[0, 0, 0], [1, 2, 3], [9, 8, 7]]]
     with pytest.raises(UsageError, match=r"labels \[3, 700\] have no colour"):
         segment_picture(labels, {})
+
+
+@pytest.mark.parametrize("kind", CONTROLS)
+def test_each_kind_is_made_from_what_a_dataset_keeps(kind: Control) -> None:
+    """Of ids, depth and camera alone each kind is made, and is that of the function of its name."""
+    ids = np.zeros((H, W), np.uint16)
+    ids[10:30, 20:40] = 5
+    depth = np.where(ids == 5, plane(unit(0.2, 0, -1), 1), plane(unit(0, -0.5, -1), 2)).astype(np.float32)
+    truth = Truth(ids, depth, directions())
+    normals = normals_of(directions(), depth, ids)
+    expected = {
+        "depth": depth_picture(depth), "normals": normal_picture(normals),
+        "edges": edge_picture(ids, depth, normals), "segments": segment_picture(ids, palette([5])),
+    }  # fmt: skip
+    assert (control_picture(kind, truth) == expected[kind]).all()
+    exact = replace(truth, normals=np.zeros((H, W, 3), np.float32))
+    assert (control_picture(kind, exact) == expected[kind]).all() == (kind != "normals")
 
 
 def test_palette_is_distinct_and_steady() -> None:

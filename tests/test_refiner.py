@@ -303,6 +303,20 @@ def test_a_family_says_who_has_what_it_lacks(tiny: Tiny) -> None:
         Refiner(model).refine([job(model, 1, image=big, level=np.ones((1030, 1024), np.float32))])
 
 
+@pytest.mark.filterwarnings("ignore:.*upcast_vae:FutureWarning")  # diffusers warns of what it does itself
+@pytest.mark.parametrize(("kind", "precision", "quantise"), [
+    ("sdxl", "float16", None), ("sd35", "bfloat16", "fp8"), ("flux1", "bfloat16", None), ("z-image", "bfloat16", "fp8"),
+])  # fmt: skip
+def test_short_precisions(tiny: Tiny, kind: str, precision: Any, quantise: Any) -> None:
+    """In 16 bits, and with weights in 8, the map is held, and an image does not depend on its company."""
+    placing = Placing("cpu", precision=precision, quantise=quantise, vae_tiling=True, vae_slicing=True)
+    model = load(request(tiny, kind, placing=placing))
+    alone, together = (Refiner(model, 2).refine([job(model, k) for k in ks])[0] for ks in ((1,), (1, 2)))
+    assert same(alone, together) and alone.held
+    exact = Refiner(load(request(tiny, kind)), 2).refine([job(model, 1)])[0]
+    assert np.abs(alone.image.astype(int) - exact.image).mean() < 25
+
+
 def test_the_number_of_threads_is_the_cards(tiny: Tiny) -> None:
     """A picture does not depend on how many threads the process has otherwise, and gives that number back."""
     model = load(request(tiny, "sd15", placing=Placing("cpu", threads=1)))

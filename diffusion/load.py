@@ -17,6 +17,7 @@ from . import sources
 from .card import UNKNOWN, ModelCard, Part, checked_license, libraries
 from .families import Family, Knob, Pipeline, choose, family_of
 from .placing import Placing, place, precision_of, threads_of
+from .quiet import quiet
 from .sources import Source
 
 __all__ = ["IPAdapter", "LoRA", "Model", "Request", "load"]
@@ -51,7 +52,7 @@ class Request:
 
     Attributes:
         model: a folder in diffusers' layout, or `owner/name@revision` on the hub.
-        license: of the model, as its card states it, or "unknown".
+        license: of the model and of what is loaded beside it, as their cards state it, or "unknown".
         training_data: what is stated about what it was trained on.
         knobs: what the pipeline must be able to do; `control`, `lora` and `ip_adapter` follow from what is named below.
         controlnets: ControlNets of the same family, in the order of the control pictures that each job brings.
@@ -107,16 +108,16 @@ def load(request: Request) -> Model:
     """
     checked_license(request.license)
     _need_libraries()
-    source = sources.locate(request.model, sources.INDEX, request.variant)
-    index = sources.read_json(source.folder / sources.INDEX)
-    sources.refuse_code(index, str(source.folder))
-    family = family_of(index, request.model)
-    _need_also(family)
-    spec = choose(family, request.needed, bool(request.controlnets))
-    parts = sources.components(index)
-    sources.refuse_pickles(source.folder, parts)
-    controlnets = _controlnet_sources(request)
-    with _quiet(request.model):
+    with _loading(request.model):
+        source = sources.locate(request.model, sources.INDEX, request.variant)
+        index = sources.read_json(source.folder / sources.INDEX)
+        sources.refuse_code(index, str(source.folder))
+        family = family_of(index, request.model)
+        _need_also(family)
+        spec = choose(family, request.needed, bool(request.controlnets))
+        parts = sources.components(index)
+        sources.refuse_pickles(source.folder, parts)
+        controlnets = _controlnet_sources(request)
         pipeline = _assemble(request, family, spec, source, controlnets)
         loras = _add_loras(pipeline, request.loras)
         adapter = _add_adapter(pipeline, family, request.ip_adapter) if request.ip_adapter else None
@@ -260,20 +261,10 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def _quiet(model: str) -> Iterator[None]:
-    """Turn what the libraries raise into ModelError, and keep their progress bars from mixing with ours."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    loggers = (diffusers_logging, transformers_logging)
-    shown = [log.is_progress_bar_enabled() for log in loggers]
-    for log in loggers:
-        log.disable_progress_bar()
+def _loading(model: str) -> Iterator[None]:
+    """Turn what the libraries raise into ModelError."""
     try:
-        yield
+        with quiet():
+            yield
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError) as error:
         raise ModelError(f"{Path(model).name} cannot be loaded: {str(error).strip()[:600]}") from error
-    finally:
-        for log, was in zip(loggers, shown, strict=True):
-            if was:
-                log.enable_progress_bar()

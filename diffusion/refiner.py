@@ -8,7 +8,6 @@ kind of device. Frozen pixels are the render's bytes, always.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import lcm
@@ -22,6 +21,7 @@ from .change_map import composite
 from .jobs import Job, Refined, check, padded_size
 from .latents import Hold, generators, hold
 from .load import Model
+from .quiet import quiet
 
 __all__ = ["Refiner"]
 
@@ -94,7 +94,7 @@ class Refiner:
 
         size = padded_size(jobs[0].image, self._multiple)
         levels = [_padded(job.level, size) for job in jobs]
-        with _steady(self.model.device, self.model.card.threads):
+        with quiet(), _steady(self.model.device, self.model.card.threads):
             hold_ = self._hold(jobs, levels, size)
             try:
                 made = self.model.pipeline(**self._arguments(jobs, levels, size, hold_))
@@ -206,7 +206,7 @@ def _fitted(picture: Map, size: tuple[int, int]) -> Map:
 
 @contextmanager
 def _steady(device: str, threads: int | None) -> Iterator[None]:
-    """Take chance and choice out of what generators do not reach, and spare the user a warning that names nothing.
+    """Take chance and choice out of what generators do not reach.
 
     A pipeline may draw from torch's own generator (that of Qwen-Image's ControlNet does, for the latents of a picture):
     it starts anew for each call and is put back after it. cuDNN chooses the same algorithms each time, and a CPU
@@ -214,8 +214,6 @@ def _steady(device: str, threads: int | None) -> Iterator[None]:
     """
     import torch
 
-    log = logging.getLogger("diffusers.models.modeling_utils")
-    log.addFilter(_says_something)
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
@@ -227,9 +225,3 @@ def _steady(device: str, threads: int | None) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-        log.removeFilter(_says_something)
-
-
-def _says_something(record: logging.LogRecord) -> bool:
-    """Whether a message of diffusers is more than that an empty list of modules keeps its precision."""
-    return "should be kept in float32: []" not in record.getMessage()

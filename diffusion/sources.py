@@ -93,18 +93,54 @@ def locate(model: str, index: str, variant: str | None = None) -> Source:
 
 
 def _from_hub(name: str, revision: str, index: str, variant: str | None) -> Source:
-    """Download what is not in the cache yet. With no network the cache alone serves, if the commit is given."""
+    """The files of a commit, from the cache if it has them all, which needs no network."""
     from huggingface_hub import hf_hub_download, snapshot_download
 
     commit = revision if _COMMIT.fullmatch(revision) else _commit_of_tag(name, revision)
+    cached = _cached(name, commit, index, variant)
+    if cached is not None:
+        return Source(name, commit, cached)
     try:
         first = Path(hf_hub_download(name, index, revision=commit))
         patterns = [*PLAIN, *(f"{place}*.safetensors" for place in _places(first))]
         ignored = [f"*.{other}.*" for other in VARIANTS] if variant is None else []
-        folder = snapshot_download(name, revision=commit, allow_patterns=patterns, ignore_patterns=ignored)
-    except (OSError, ValueError) as error:
+        snapshot_download(name, revision=commit, allow_patterns=patterns, ignore_patterns=ignored)
+    except ModelError:
+        raise
+    except Exception as error:  # what the network raises is of whichever library the hub's client uses
         raise ModelError(f"{name}@{commit} cannot be had from the hub: {_line(error)}") from error
-    return Source(name, commit, Path(folder))
+    cached = _cached(name, commit, index, variant)
+    if cached is None:
+        raise ModelError(
+            f"{name}@{commit} cannot be had from the hub: parts of it have no safetensors there, or the hub is out of "
+            "reach and the cache has it in part only"
+        )
+    return Source(name, commit, cached)
+
+
+def _cached(name: str, commit: str, index: str, variant: str | None) -> Path | None:
+    """The folder of a commit in the hub's cache, if no weights are missing in it."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, index, revision=commit)
+    if not isinstance(found, str):
+        return None
+    folder = Path(found).parent
+    whole = all(_whole(folder / place, variant) for place in _places(Path(found)))
+    return folder if whole else None
+
+
+def _whole(part: Path, variant: str | None) -> bool:
+    """Whether a part of a model is there with all its weights; one without `config.json` has none."""
+    if not part.is_dir() or not any(part.iterdir()):
+        return False
+    shards = [read_json(path).get("weight_map", {}).values() for path in part.glob("*.safetensors.index.json")]
+    present = {path.name for path in part.glob("*.safetensors")}
+    if variant and present and not any(f".{variant}" in file for file in present):
+        return False
+    return {file for files_ in shards for file in files_} <= present and (
+        bool(present) or not (part / "config.json").is_file()
+    )
 
 
 def _places(index: Path) -> list[str]:
@@ -122,7 +158,7 @@ def _commit_of_tag(name: str, revision: str) -> str:
 
     try:
         refs = HfApi().list_repo_refs(name)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # what the network raises is of whichever library the hub's client uses
         raise ModelError(
             f"the tag {revision!r} of {name} cannot be looked up: {_line(error)}. Give the 40 digits of the commit"
         ) from error

@@ -35,11 +35,11 @@ class Rules:
     #: A stretch of 64 points has moved, or grown or shrunk by a margin.
     bent_px: float = 1.0
     bent_grown_px: float = 1.5
-    bent_sigmas: float = 1.8
+    bent_sigmas: float = 2.5
     #: The more a re-segmentation agrees with the mask, over this, the less a motion's evidence counts, down to a share.
     doubt_from: float = 0.95
-    doubt_slope: float = 5.0
-    least_trust: float = 0.25
+    doubt_slope: float = 8.0
+    least_trust: float = 0.1
     #: Least share of edges kept, on an outline and on a stretch of it; least likeness of edges; least relative IoU.
     recall: float = 0.65
     stretch_recall: float = 0.3

@@ -32,6 +32,7 @@ bench: check
 	  run $(PY) tests/benchmarks/$$script.py; \
 	done; \
 	run $(PY) tests/benchmarks/bench_quality.py --images 4; \
+	run $(PY) tests/benchmarks/check_gate.py --renders out/gate; \
 	for part in "hardware 30" "tabletop 20" "bin 12" "shelf 12" "conveyor 12" "pegboard 14"; do \
 	  folder=out/exact/$${part% *}; \
 	  run $(BIN)/scenewright generate $${part% *} --count $${part#* } --size 320x240 --preset draft --out $$folder; \

@@ -17,8 +17,9 @@ Floats = npt.NDArray[np.float32]
 
 #: A look is so many samples wide, two pixels apart.
 _SAMPLES = 24
-#: Nearer to the other than to itself by this factor, and this far from itself, in Lab units; on so much of either mask.
-_NEARER, _FAR, _SHARED = 0.5, 10.0, 0.5
+#: Nearer to the other than to itself by this factor, this near to it and this far from itself in Lab units, on so
+#: much of either mask. True exchanges came within 8 units, and no restyled object within 20 of another one.
+_NEARER, _NEAR, _FAR, _SHARED = 0.4, 10.0, 10.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def exchanged(before: Looks, after: Floats) -> dict[int, int]:
         enough = size >= np.maximum(_SHARED * np.maximum(area, area[i]), 8)
         distance[i] = np.where(enough, (gap * shared).sum(axis=1) / np.maximum(size, 1), np.inf)
     own = np.diag(distance)
-    nearer = (distance < _NEARER * own[:, None]) & (own[:, None] > _FAR) & np.isfinite(own[:, None])
+    far = np.where(own > _FAR, own, 0)[:, None]
+    nearer = (distance < _NEARER * far) & (distance < _NEAR)
     pairs = np.argwhere(nearer & nearer.T)
     return {int(i): int(j) for i, j in pairs}

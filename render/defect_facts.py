@@ -17,7 +17,7 @@ from ..scenes.cameras import pixel_directions
 from ..scenes.defect_rays import absent, defect_bits, in_object, seen_points
 from ..scenes.rays import RayView
 from ..scenes.scene import Scene, SceneObject
-from .defect_labels import DefectLabel, defect_left_out, grade
+from .defect_labels import ABOVE_NOISE, NOTICED, DefectLabel, defect_left_out, grade
 from .frame import Frame
 from .labels import TOLERATED_PIXELS, Verification
 from .rle import encode_mask
@@ -26,11 +26,6 @@ __all__ = ["compare_defects", "defect_labels"]
 
 Bools = npt.NDArray[np.bool_]
 
-#: A colour difference that half of all observers notice side by side: Mahy et al. 1994, "Evaluation of uniform color
-#: spaces developed after the adoption of CIELAB and CIELUV".
-NOTICED = 2.3
-#: A change has to exceed its noise, the mean over the mask, by this factor.
-ABOVE_NOISE = 3.0
 #: A surface seen at a flatter angle than this (cosine) counts as at it: an area must stay finite.
 FLATTEST = 0.05
 DECIMALS = 6

@@ -8,9 +8,14 @@ from ..scenes.scene import DefectRules
 from .label_json import LabelJson
 from .labels import Box
 
-__all__ = ["GRADES", "DefectLabel", "defect_left_out", "grade", "shows"]
+__all__ = ["ABOVE_NOISE", "GRADES", "NOTICED", "DefectLabel", "defect_left_out", "grade", "shows"]
 
 GRADES = 5
+#: A colour difference that half of all observers notice side by side: Mahy et al. 1994, "Evaluation of uniform color
+#: spaces developed after the adoption of CIELAB and CIELUV".
+NOTICED = 2.3
+#: A change has to exceed its noise by this factor.
+ABOVE_NOISE = 3.0
 
 
 class DefectLabel(LabelJson):

@@ -1,0 +1,97 @@
+"""What an inpainted defect has really changed: its mask, and whether that answers what was requested."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from ..render.defect_labels import ABOVE_NOISE, NOTICED
+
+__all__ = ["COVERAGE", "LARGEST", "Change", "change", "changed"]
+
+Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+#: MAD times this is the standard deviation of normal noise.
+MAD = 1.4826
+#: Patches of fewer pixels are specks, and no defect.
+SPECK_PX = 4
+#: A defect is what was requested when so much of the request has changed, and at most so many times its area.
+COVERAGE, LARGEST = 0.5, 2.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """What came of a request.
+
+    Attributes:
+        mask: (h, w) what has changed: the label.
+        threshold: CIE76 ΔE*ab from which a pixel counts.
+        coverage: share of the requested pixels that changed.
+        area: pixels that changed, over those requested.
+        accepted: whether both are within the limits; `fault` says what is not.
+    """
+
+    mask: Mask
+    threshold: float
+    coverage: float
+    area: float
+    fault: str | None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the picture may be used with this label."""
+        return self.fault is None
+
+
+def change(before: Image, after: Image, request: Mask, reach_px: int = 0) -> Change:
+    """Compare two pictures (h, w, 3) of which the second was painted in a requested mask (h, w).
+
+    `reach_px`: so far around the request the painter was allowed to go; farther away nothing may have changed.
+
+    Raises:
+        UsageError: sizes differ, or the request is empty.
+    """
+    if before.shape != after.shape or before.shape[:2] != request.shape:
+        raise UsageError(f"pictures of {before.shape} and {after.shape} and a mask of {request.shape} do not fit")
+    if not request.any():
+        raise UsageError("nothing was requested: the mask has no pixel")
+    allowed = request
+    if reach_px:
+        side = 2 * reach_px + 1
+        allowed = cv2.dilate(request.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+    mask, threshold = changed(before, after, allowed)
+    wanted = int(request.sum())
+    coverage, area = int((mask & request).sum()) / wanted, int(mask.sum()) / wanted
+    fault = None
+    if coverage < COVERAGE:
+        fault = f"only {coverage:.2f} of what was requested has changed, of at least {COVERAGE:g}"
+    elif area > LARGEST:
+        fault = f"{area:.2f} times what was requested has changed, of at most {LARGEST:g}"
+    return Change(mask, round(threshold, 3), round(coverage, 6), round(area, 6), fault)
+
+
+def changed(before: Image, after: Image, allowed: Mask) -> tuple[Mask, float]:
+    """(h, w) where a picture has changed visibly inside a mask, and the ΔE*ab from which that counts.
+
+    Differences are of colours smoothed by a median over 3 × 3 pixels, which keeps edges and drops single pixels. The
+    threshold is raised by how much pixels differ outside the mask: nothing, if the rest was composited hard.
+    """
+    apart = np.linalg.norm(_smooth(after) - _smooth(before), axis=2)
+    rest = apart[~allowed]
+    noise = MAD * float(np.median(np.abs(rest - np.median(rest)))) + float(np.median(rest)) if len(rest) else 0.0
+    threshold = max(NOTICED, ABOVE_NOISE * noise)
+    # A median reaches a pixel over the border of what was painted, so what is not allowed is cut off afterwards.
+    found = ((apart > threshold) & allowed).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
+    large = np.array([k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] >= SPECK_PX], np.int32)
+    return np.isin(labels, large), threshold
+
+
+def _smooth(image: Image) -> npt.NDArray[np.float32]:
+    """CIELAB of an sRGB picture smoothed by a median."""
+    return np.asarray(cv2.cvtColor(cv2.medianBlur(image, 3).astype(np.float32) / 255, cv2.COLOR_RGB2Lab), np.float32)

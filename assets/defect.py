@@ -63,7 +63,7 @@ class Defect(_Frozen):
             applied).
         size_mm: width and height of the sheet, centred on the origin.
         reach_mm: surface farther than this from the sheet, before or behind it, is spared.
-        thick_mm: how far the material goes on below the origin, for kinds that press it in; None where nobody asked.
+        thick_mm: how far the material goes on below the origin, for kinds that go into it; None where nobody asked.
         facing: least cosine between a face's normal and z; −1 means any.
         part: the part of the mesh on which it sits; kinds that only change the look are confined to it.
         look: what the surface is like there; None where the surface only changes its form.

@@ -6,60 +6,17 @@ model runs.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from . import tiny_parts as parts
+
 #: Name → folder or file of a tiny model.
 Tiny = Callable[[str], Path]
 
-VOCABULARY = 1000
 #: Sides of pictures must be multiples of this for models with a VAE of two scales, as all here have.
 CELL = 2
-
-
-def _seed() -> None:
-    import torch
-
-    torch.manual_seed(7)
-
-
-def _tokenizer() -> Any:
-    from transformers import CLIPTokenizer
-
-    letters = [*string.printable.strip(), *(f"{c}</w>" for c in string.printable.strip())]
-    tokens = ["<|startoftext|>", "<|endoftext|>", *dict.fromkeys(letters)]
-    return CLIPTokenizer(vocab={token: k for k, token in enumerate(tokens)}, merges=[], model_max_length=77)
-
-
-def _text_encoder(width: int = 32, projected: bool = False) -> Any:
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    config = CLIPTextConfig(
-        hidden_size=width, projection_dim=width, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
-        vocab_size=VOCABULARY, bos_token_id=0, eos_token_id=1, pad_token_id=1, hidden_act="gelu",
-    )  # fmt: skip
-    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config).eval()
-
-
-def _vae(channels: int = 4, **more: Any) -> Any:
-    from diffusers import AutoencoderKL
-
-    return AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=channels, block_out_channels=(8, 16), norm_num_groups=4,
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, **more,
-    )  # fmt: skip
-
-
-def _unet(channels: int = 4, **more: Any) -> Any:
-    from diffusers import UNet2DConditionModel
-
-    return UNet2DConditionModel(
-        sample_size=16, in_channels=channels, out_channels=4, block_out_channels=(8, 16), layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        norm_num_groups=4, **({"cross_attention_dim": 32, "attention_head_dim": 2} | more),
-    )  # fmt: skip
 
 
 #: How the U-Net and the ControlNet of a tiny Stable Diffusion XL differ from those of 1.5.
@@ -74,7 +31,7 @@ def sd15(folder: Path, inpaint: bool = False, safety_checker: bool = False) -> P
     """A Stable Diffusion 1.5, or one made for inpainting: 9 channels go into its U-Net."""
     from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, StableDiffusionPipeline
 
-    _seed()
+    parts.seed()
     scheduler = DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -84,28 +41,13 @@ def sd15(folder: Path, inpaint: bool = False, safety_checker: bool = False) -> P
         steps_offset=1,
     )
     kind = StableDiffusionInpaintPipeline if inpaint else StableDiffusionPipeline
-    checker, extractor = _safety_checker() if safety_checker else (None, None)
+    checker, extractor = parts.safety_checker() if safety_checker else (None, None)
     kind(
-        vae=_vae(), text_encoder=_text_encoder(), tokenizer=_tokenizer(), unet=_unet(9 if inpaint else 4),
-        scheduler=scheduler, safety_checker=checker, feature_extractor=extractor,
+        vae=parts.vae(), text_encoder=parts.text_encoder(), tokenizer=parts.tokenizer(),
+        unet=parts.unet(9 if inpaint else 4), scheduler=scheduler, safety_checker=checker, feature_extractor=extractor,
         requires_safety_checker=safety_checker,
     ).save_pretrained(folder)  # fmt: skip
     return folder
-
-
-def _safety_checker() -> tuple[Any, Any]:
-    """A checker that holds everything to be unsafe: its thresholds are below any cosine."""
-    import torch
-    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPVisionConfig
-
-    vision = CLIPVisionConfig(
-        hidden_size=32, projection_dim=16, intermediate_size=37, num_hidden_layers=1, num_attention_heads=4,
-        image_size=32, patch_size=16,
-    )  # fmt: skip
-    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision.to_dict(), projection_dim=16)).eval()
-    checker.concept_embeds_weights = torch.nn.Parameter(torch.full((17,), -2.0), requires_grad=False)
-    return checker, CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
 
 
 def controlnet(folder: Path, seed: int = 7, xl: bool = False) -> Path:
@@ -129,13 +71,13 @@ def sdxl(folder: Path) -> Path:
     """A Stable Diffusion XL."""
     from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
 
-    _seed()
+    parts.seed()
     scheduler = EulerDiscreteScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1
     )
     StableDiffusionXLPipeline(
-        vae=_vae(), text_encoder=_text_encoder(), text_encoder_2=_text_encoder(projected=True),
-        tokenizer=_tokenizer(), tokenizer_2=_tokenizer(), unet=_unet(**_XL), scheduler=scheduler,
+        vae=parts.vae(), text_encoder=parts.text_encoder(), text_encoder_2=parts.text_encoder(projected=True),
+        tokenizer=parts.tokenizer(), tokenizer_2=parts.tokenizer(), unet=parts.unet(**_XL), scheduler=scheduler,
         add_watermarker=False,
     ).save_pretrained(folder)  # fmt: skip
     return folder
@@ -145,7 +87,7 @@ def sd35(folder: Path) -> Path:
     """A Stable Diffusion 3.5, without the T5 that it may do without."""
     from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
 
-    _seed()
+    parts.seed()
     transformer = SD3Transformer2DModel(
         sample_size=32, patch_size=2, in_channels=8, out_channels=8, num_layers=1, attention_head_dim=8,
         num_attention_heads=4, caption_projection_dim=32, joint_attention_dim=64, pooled_projection_dim=64,
@@ -153,25 +95,12 @@ def sd35(folder: Path) -> Path:
     )  # fmt: skip
     StableDiffusion3Pipeline(
         transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=_vae(8, shift_factor=0.06, scaling_factor=1.5, use_quant_conv=False, use_post_quant_conv=False),
-        text_encoder=_text_encoder(projected=True), tokenizer=_tokenizer(),
-        text_encoder_2=_text_encoder(projected=True), tokenizer_2=_tokenizer(), text_encoder_3=None, tokenizer_3=None,
+        vae=parts.vae(8, shift_factor=0.06, scaling_factor=1.5, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=parts.text_encoder(projected=True), tokenizer=parts.tokenizer(),
+        text_encoder_2=parts.text_encoder(projected=True), tokenizer_2=parts.tokenizer(),
+        text_encoder_3=None, tokenizer_3=None,
     ).save_pretrained(folder)  # fmt: skip
     return folder
-
-
-def _t5() -> tuple[Any, Any]:
-    """A T5 encoder of letters, and its tokenizer."""
-    from transformers import T5Config, T5EncoderModel, T5Tokenizer
-
-    letters = [(c, -3.0) for c in string.printable if not c.isspace()]
-    tokenizer = T5Tokenizer(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *letters], extra_ids=0)
-    config = T5Config(vocab_size=128, d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4)
-    return T5EncoderModel(config).eval(), tokenizer
-
-
-def _flux_vae() -> Any:
-    return _vae(4, shift_factor=0.1, scaling_factor=0.4, use_quant_conv=False, use_post_quant_conv=False)
 
 
 #: What the transformer of a tiny FLUX and its ControlNet have in common: 16 channels are 2 × 2 patches of 4.
@@ -185,13 +114,13 @@ def flux1(folder: Path, kind: str = "FluxPipeline") -> Path:
     """A FLUX.1, its Fill or its Kontext."""
     import diffusers
 
-    _seed()
+    parts.seed()
     seen = {"in_channels": 48, "out_channels": 16} if "Fill" in kind else {"in_channels": 16}  # + picture, + mask
-    encoder, tokenizer = _t5()
+    encoder, tokenizer = parts.t5()
     getattr(diffusers, kind)(
-        transformer=diffusers.FluxTransformer2DModel(**seen, **_FLUX), vae=_flux_vae(),
+        transformer=diffusers.FluxTransformer2DModel(**seen, **_FLUX), vae=parts.flux_vae(),
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
-        text_encoder=_text_encoder(), tokenizer=_tokenizer(), text_encoder_2=encoder, tokenizer_2=tokenizer,
+        text_encoder=parts.text_encoder(), tokenizer=parts.tokenizer(), text_encoder_2=encoder, tokenizer_2=tokenizer,
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
@@ -201,7 +130,7 @@ def flux1_controlnet(folder: Path) -> Path:
     import torch
     from diffusers import FluxControlNetModel
 
-    _seed()
+    parts.seed()
     net = FluxControlNetModel(in_channels=16, **_FLUX)
     for zeroed in (*net.controlnet_blocks, *net.controlnet_single_blocks, net.controlnet_x_embedder):
         torch.nn.init.normal_(zeroed.weight, std=0.2)
@@ -209,42 +138,18 @@ def flux1_controlnet(folder: Path) -> Path:
     return folder
 
 
-def _qwen_tokenizer() -> Any:
-    """A tokenizer of bytes with the template of a chat."""
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import Qwen2Tokenizer
-
-    tokens = [*sorted(ByteLevel.alphabet()), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    tokenizer = Qwen2Tokenizer(vocab={token: k for k, token in enumerate(tokens)}, merges=[])
-    tokenizer.chat_template = (
-        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-    )
-    return tokenizer
-
-
-def _qwen3(layers: int, kind: str) -> Any:
-    import transformers
-
-    config = transformers.Qwen3Config(
-        vocab_size=300, hidden_size=16, intermediate_size=24, num_hidden_layers=layers, num_attention_heads=2,
-        num_key_value_heads=2, head_dim=8,
-    )  # fmt: skip
-    return getattr(transformers, kind)(config).eval()
-
-
 def z_image(folder: Path) -> Path:
     """A Z-Image."""
     from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
 
-    _seed()
+    parts.seed()
     transformer = ZImageTransformer2DModel(
         in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
         axes_dims=[4, 4, 8], axes_lens=[256, 32, 32],
     )  # fmt: skip
     ZImagePipeline(
-        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=_flux_vae(),
-        text_encoder=_qwen3(2, "Qwen3Model"), tokenizer=_qwen_tokenizer(),
+        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=parts.flux_vae(),
+        text_encoder=parts.qwen3(2, "Qwen3Model"), tokenizer=parts.qwen_tokenizer(),
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
@@ -258,7 +163,7 @@ def flux2_klein(folder: Path) -> Path:
         Flux2Transformer2DModel,
     )
 
-    _seed()
+    parts.seed()
     vae = AutoencoderKLFlux2(
         latent_channels=4, block_out_channels=(8, 16), norm_num_groups=4, layers_per_block=1,
         down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
@@ -269,8 +174,9 @@ def flux2_klein(folder: Path) -> Path:
         joint_attention_dim=48, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
     )  # fmt: skip
     Flux2KleinPipeline(
-        transformer=transformer, vae=vae, text_encoder=_qwen3(28, "Qwen3ForCausalLM"), tokenizer=_qwen_tokenizer(),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True), is_distilled=False,
+        transformer=transformer, vae=vae, text_encoder=parts.qwen3(28, "Qwen3ForCausalLM"),
+        tokenizer=parts.qwen_tokenizer(), is_distilled=False,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
@@ -285,7 +191,7 @@ def qwen_image(folder: Path) -> Path:
     )
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-    _seed()
+    parts.seed()
     vae = AutoencoderKLQwenImage(
         base_dim=8, z_dim=4, dim_mult=[1, 2], num_res_blocks=1, temperal_downsample=[False],
         latents_mean=[0.1, -0.2, 0.3, 0.0], latents_std=[1.0, 2.0, 0.5, 1.5],
@@ -301,7 +207,7 @@ def qwen_image(folder: Path) -> Path:
     seen = {"depth": 1, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "out_hidden_size": 16}
     encoder = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=seen)).eval()
     QwenImagePipeline(
-        transformer=transformer, vae=vae, text_encoder=encoder, tokenizer=_qwen_tokenizer(),
+        transformer=transformer, vae=vae, text_encoder=encoder, tokenizer=parts.qwen_tokenizer(),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     ).save_pretrained(folder)  # fmt: skip
     return folder
@@ -312,7 +218,7 @@ def z_image_controlnet(folder: Path, model: Path) -> Path:
     import torch
     from diffusers import ZImageControlNetModel
 
-    _seed()
+    parts.seed()
     net = ZImageControlNetModel(
         control_layers_places=[0], control_in_dim=9, dim=32, n_refiner_layers=1, n_heads=2, n_kv_heads=2,
     )  # fmt: skip
@@ -328,7 +234,7 @@ def qwen_controlnet(folder: Path) -> Path:
     import torch
     from diffusers import QwenImageControlNetModel
 
-    _seed()
+    parts.seed()
     net = QwenImageControlNetModel(
         in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
         joint_attention_dim=16, axes_dims_rope=(4, 4, 8), extra_condition_channels=4,

@@ -90,6 +90,8 @@ def head(info: DatasetInfo) -> Json:
         "transparency": info.transparency,
         "versions": info.versions,
     }
+    if info.derived is not None:
+        about["derived"] = info.derived.model_dump(mode="json", exclude={"plan", "outcomes"})
     return {"info": about, "licenses": _licenses(info.license)}
 
 
@@ -157,7 +159,15 @@ def _generation(record: Json, scene: Json) -> Json:
         "files": {"image": record["image"], "depth": record["depth"], "ids": record["ids"], **record["maps"]},
         "verification": record["verification"],
         "hashes": record["hashes"],
+        **_derived(record.get("derived")),
     }
+
+
+def _derived(derived: Json | None) -> Json:
+    """What a diffusion model did to the render, without the scores of every try, which the record has."""
+    if derived is None:
+        return {}
+    return {"derived": {key: value for key, value in derived.items() if key not in ("tries", "defects")}}
 
 
 def _annotations(record: Json) -> list[Json]:

@@ -32,6 +32,7 @@ from ..render.panoptic import StuffLabel
 from ..scenes.license import License
 from ..scenes.outputs import MapName, Output, map_names
 from ..scenes.scene import Scene, Transparency, digest
+from .derived import Derivation, Derived
 from .files import read_bytes, write_bytes_atomic
 from .skim import skim
 
@@ -107,7 +108,8 @@ class Record(Stored):
     `depth_saturated` counts pixels too far for 16 bits. `replays` are what transforms of albumentations drew, as its
     `ReplayCompose` tells it, in the order of the scene's sensor. `status` is "quarantined" only in `quarantine/`, and
     `reason` says why then. `device` is what rendered the colours, since a GPU rounds otherwise than a CPU does: "cpu",
-    "optix: NVIDIA L4", or "none" where no light was simulated.
+    "optix: NVIDIA L4", or "none" where no light was simulated. `derived` says what a diffusion model made of the render
+    since, None for a render.
     """
 
     schema_version: Literal[1] = 1
@@ -131,6 +133,7 @@ class Record(Stored):
     hashes: Hashes
     versions: dict[str, str] = {}
     device: str = "cpu"
+    derived: Derived | None = None
 
 
 class Counts(Stored):
@@ -152,7 +155,8 @@ class DatasetInfo(Stored):
     means: the step of "png", 1 for "exr"; `stuff_categories` follow the categories in semantic maps, and
     `defect_categories` both; `split_by` says what the splits never part; `outputs` are the annotations that the recipe
     asks for; `license` is of the images, where the recipe states one; `transparency` is its policy for glass
-    (`LabelRules`); `notes` say what is odd about its mesh files (`scenes.notes`).
+    (`LabelRules`); `notes` say what is odd about its mesh files (`scenes.notes`); `derived` says which dataset a
+    diffusion model made this one of, None for renders.
     """
 
     schema_version: Literal[1] = 1
@@ -174,6 +178,7 @@ class DatasetInfo(Stored):
     transparency: Transparency | dict[str, Transparency] = "solid"
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = {}
+    derived: Derivation | None = None
     counts: Counts
 
 

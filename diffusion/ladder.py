@@ -9,19 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .gate import Reference, Verdict, judge
+from .gate import Reference, judge
 from .gate_outlines import wider
 from .jobs import Job, Refined
+from .tries import Rung, Status
 
-__all__ = ["SHARES", "Outcome", "Rung", "Status", "climb", "seed_of"]
+__all__ = ["SHARES", "Outcome", "climb", "seed_of"]
 
-Status = Literal["refined", "pasted", "fallback"]
 Refine = Callable[[Sequence[Job]], Sequence[Refined]]
 Image = npt.NDArray[np.uint8]
 
@@ -29,29 +28,6 @@ Image = npt.NDArray[np.uint8]
 SHARES = (1.0, 0.7, 0.5)
 #: A pasted instance brings so many pixels around it along.
 PASTED_PX = 3
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One try.
-
-    Attributes:
-        status: what the image would be if this was accepted.
-        strength: as the model was told, None for families without one and for pasting.
-        seed: of this try, None for pasting.
-        executed: denoising steps that were run.
-        flagged: the model's safety checker blanked it: nothing to judge.
-        pasted: ids of instances over which the render was pasted.
-        verdict: the gate's, None where nothing was judged.
-    """
-
-    status: Status
-    strength: float | None
-    seed: int | None
-    executed: int
-    flagged: bool = False
-    pasted: tuple[int, ...] = ()
-    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..errors import ModelError, UsageError
 from . import sources
 from .card import UNKNOWN, ModelCard, Part, checked_license, libraries
 from .families import Family, Knob, Pipeline, choose, family_of
-from .placing import Placing, place, precision_of, threads_of
+from .placing import Placing, device_name, place, precision_of, threads_of
 from .quiet import quiet
 from .sources import Source
 
@@ -139,7 +139,7 @@ def _card(request: Request, family: Family, pipeline: Any, device: str, **parts:
     return ModelCard(
         **parts, family=family.name, pipeline=type(pipeline).__name__, license=license, training_data=training_data,
         scheduler=type(pipeline.scheduler).__name__, scheduler_config=_plain(dict(pipeline.scheduler.config)),
-        precision=precision_of(family, placing), quantised=placing.quantise, device=device,
+        precision=precision_of(family, placing), quantised=placing.quantise, device=device_name(device),
         threads=threads_of(placing), offload=placing.offload,
         vae_tiling=placing.vae_tiling, vae_slicing=placing.vae_slicing, compiled=placing.compiled,
         safety_checker=request.safety_checker, versions=libraries(), notes=notes,

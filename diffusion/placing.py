@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ..errors import UsageError
 from .families import Family
 
-__all__ = ["Placing", "device_of", "place", "precision_of", "threads_of"]
+__all__ = ["Placing", "device_name", "device_of", "place", "precision_of", "threads_of"]
 
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 Offload = Literal["none", "model", "sequential"]
@@ -58,6 +58,13 @@ def device_of(placing: Placing) -> str:
     if not there[kind] or (kind == "cuda" and number and int(number) >= torch.cuda.device_count()):
         raise UsageError(f"torch {torch.__version__} sees no {placing.device} here: choose another, or auto")
     return placing.device
+
+
+def device_name(device: str) -> str:
+    """What records name a device: GPUs of one type give the same pixels, whatever their number."""
+    import torch
+
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else device
 
 
 def threads_of(placing: Placing) -> int | None:

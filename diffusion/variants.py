@@ -11,25 +11,15 @@ from .changed import Change, change
 from .defect_painting import painted
 from .inpainter import STEPS, Inpainter
 from .ladder import seed_of
+from .tries import Painting
 
-__all__ = ["TRIES", "Try", "Variant", "variant"]
+__all__ = ["TRIES", "Variant", "variant"]
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 #: So many seeds are tried.
 TRIES = 3
-
-
-@dataclass(frozen=True)
-class Try:
-    """One painting: its seed and tone, and what came of it."""
-
-    seed: int
-    tone: tuple[float, float, float]
-    coverage: float
-    area: float
-    fault: str | None
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class Variant:
 
     image: Image
     change: Change
-    tries: tuple[Try, ...]
+    tries: tuple[Painting, ...]
 
     @property
     def accepted(self) -> bool:
@@ -64,7 +54,7 @@ def variant(
     Raises:
         UsageError: the model does not know the kind, the request is empty or of another size.
     """
-    tries: list[Try] = []
+    tries: list[Painting] = []
     for attempt in range(TRIES):
         one = seed_of(seed, attempt)
         drawn = tone
@@ -75,7 +65,7 @@ def variant(
         image = painted(model, sound, request, kind, severity, given, one, steps)
         found = change(sound, image, request)
         told = (float(given[0]), float(given[1]), float(given[2]))
-        tries.append(Try(one, told, found.coverage, found.area, found.fault))
+        tries.append(Painting(one, told, found.coverage, found.area, found.fault))
         if found.accepted:
             break
     return Variant(image, found, tuple(tries))

@@ -49,7 +49,7 @@ def test_tones_are_drawn_by_the_seed(model: Any) -> None:
     made = [variant(model, sound, request, "oil", 0.7, seed, steps=1).tries[0].tone for seed in (1, 2, 3, 1)]
     known = {tuple(round(float(x), 3) for x in row[3:]) for row in model.tones["oil"]}
     assert made[0] == made[3] and len(set(made)) > 1
-    assert {tuple(round(x, 3) for x in tone) for tone in made} <= known
+    assert {tuple(round(x, 3) for x in tone) for tone in made if tone} <= known
 
 
 def test_unknown_kinds_are_told(model: Any) -> None:

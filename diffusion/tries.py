@@ -1,0 +1,51 @@
+"""What is recorded of every try that was made on an image, whether it was accepted or not. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .gate_scores import Verdict
+
+__all__ = ["Painting", "Rung", "Status"]
+
+#: How an image came out of the ladder: as the model made it, with the render pasted over some instances, as rendered.
+Status = Literal["refined", "pasted", "fallback"]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One try of the ladder.
+
+    Attributes:
+        status: what the image would be if this was accepted.
+        strength: as the model was told, None for families without one and for pasting.
+        seed: of this try, None for pasting.
+        executed: denoising steps that were run.
+        flagged: the model's safety checker blanked it: nothing to judge.
+        pasted: ids of instances over which the render was pasted.
+        verdict: the gate's, None where nothing was judged.
+    """
+
+    status: Status
+    strength: float | None
+    seed: int | None
+    executed: int
+    flagged: bool = False
+    pasted: tuple[int, ...] = ()
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Painting:
+    """One try to paint a defect: its seed and tone, which share of the request has changed, and what is wrong.
+
+    `tone` is as of `Inpainter.drawn_tones`, None for models that are told none; `area` is what has changed over what
+    was requested.
+    """
+
+    seed: int
+    tone: tuple[float, float, float] | None
+    coverage: float
+    area: float
+    fault: str | None

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pytest
 
 from scenewright.diffusion.gate import Reference, reference
 from scenewright.diffusion.jobs import Job, Refined
-from scenewright.diffusion.ladder import Outcome, climb, seed_of
+from scenewright.diffusion.ladder import Case, Inline, Outcome, climb, seed_of
 from scenewright.errors import UsageError
 
 Image = npt.NDArray[np.uint8]
 Change = Callable[[Job], Image]
+Refine = Callable[[Sequence[Job]], Sequence[Refined]]
 
 
 def scene(seed: int = 0) -> tuple[Image, npt.NDArray[np.uint16]]:
@@ -34,6 +36,15 @@ def moved(image: Image, by: int) -> Image:
     return np.roll(image, by, axis=1)
 
 
+def outcomes(
+    cases: Sequence[tuple[Job, Reference]], refine: Refine, batch: int = 1, pool: Executor | None = None
+) -> list[Outcome]:  # fmt: skip
+    """What becomes of images, in their order."""
+    ready = [Inline().submit(Case, job, measured) for job, measured in cases]
+    made = dict(climb(ready, refine, batch, pool))
+    return [outcome for k in range(len(cases)) if isinstance(outcome := made[k], Outcome)]
+
+
 def climbed(change: Change, strength: float | None = 0.8, steps: int = 20) -> tuple[Outcome, list[Job]]:
     """The outcome for one image, and all jobs that were asked for."""
     image, ids = scene()
@@ -44,8 +55,7 @@ def climbed(change: Change, strength: float | None = 0.8, steps: int = 20) -> tu
         return [Refined(change(job), int(job.steps * (job.strength or 1)), True) for job in jobs]
 
     job = Job(4, image, np.ones(ids.shape, np.float32), "", strength=strength, steps=steps, seed=9)
-    (outcome,) = climb([job], [reference(image, ids)], refine)
-    return outcome, asked
+    return outcomes([(job, reference(image, ids))], refine)[0], asked
 
 
 def test_what_survives_at_first_is_taken() -> None:
@@ -91,8 +101,8 @@ def test_what_the_safety_checker_blanked_is_not_judged() -> None:
     """A flagged picture is no success, and with nothing else there is nothing to paste into."""
     image, ids = scene()
     job = Job(0, image, np.ones(ids.shape, np.float32), "")
-    (outcome,) = climb([job], [reference(image, ids)],
-                       lambda jobs: [Refined(j.image, 5, True, flagged=True) for j in jobs])  # fmt: skip
+    (outcome,) = outcomes([(job, reference(image, ids))],
+                          lambda jobs: [Refined(j.image, 5, True, flagged=True) for j in jobs])  # fmt: skip
     assert outcome.status == "fallback" and [r.verdict for r in outcome.rungs] == [None] * 3
 
 
@@ -104,31 +114,64 @@ def test_a_strength_that_leaves_no_step_is_left_out() -> None:
     assert [j.strength for j in asked] == [None] * 3 and len({j.seed for j in asked}) == 3
 
 
+def several(count: int) -> list[tuple[Job, Reference]]:
+    """Jobs 0, 1, … with their references."""
+    cases = []
+    for k in range(count):
+        image, ids = scene(k)
+        job = Job(k, image, np.ones(ids.shape, np.float32), "", strength=0.8, steps=20, seed=k)
+        cases.append((job, reference(image, ids)))
+    return cases
+
+
 def test_images_do_not_depend_on_each_other() -> None:
     """Of two images the one that holds is asked for once, and both come out as they do alone."""
-    jobs: list[Job] = []
-    references: list[Reference] = []
-    for k in range(2):
-        image, ids = scene(k)
-        jobs.append(Job(k, image, np.ones(ids.shape, np.float32), "", strength=0.8, steps=20, seed=k))
-        references.append(reference(image, ids))
     calls: list[list[int]] = []
 
     def refine(some: Sequence[Job]) -> list[Refined]:
         calls.append([j.index for j in some])
         return [Refined(moved(j.image, 6 * j.index), 1, True) for j in some]
 
-    both = climb(jobs, references, refine)
+    cases = several(2)
+    both = outcomes(cases, refine, batch=2)
     assert calls == [[0, 1], [1], [1]] and [o.status for o in both] == ["refined", "fallback"]
-    (alone,) = climb(jobs[1:], references[1:], refine)
+    (alone,) = outcomes(cases[1:], refine)
     assert (alone.image == both[1].image).all() and alone.rungs == both[1].rungs
 
 
-def test_references_must_be_of_the_jobs() -> None:
-    """Too few references, or one of another render, are errors and not a verdict about something else."""
+def test_those_that_fail_fill_batches() -> None:
+    """Images that are to be tried again wait for each other while others are left, and none is tried twice at once."""
+    calls: list[list[tuple[int, float | None]]] = []
+
+    def refine(some: Sequence[Job]) -> list[Refined]:
+        calls.append([(j.index, j.strength) for j in some])
+        return [Refined(moved(j.image, 6 * (j.index % 2)), 1, True) for j in some]
+
+    statuses = [o.status for o in outcomes(several(6), refine, batch=2)]
+    assert statuses == ["refined", "fallback"] * 3
+    assert [[k for k, _ in call] for call in calls[:3]] == [[0, 1], [2, 3], [4, 5]]
+    assert all(len({s for _, s in call}) == 1 and len({k % 2 for k, _ in call}) == len(call) for call in calls)
+    assert sorted(pair for call in calls[3:] for pair in call) == [(k, s) for k in (1, 3, 5) for s in (0.4, 0.56)]
+
+
+def test_other_processes_may_judge() -> None:
+    """Judged elsewhere, while the model goes on, everything comes out as it does here."""
+    cases = several(3)
+
+    def refine(some: Sequence[Job]) -> list[Refined]:
+        return [Refined(moved(j.image, 6 * (j.index % 2)), 1, True) for j in some]
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        there = outcomes(cases, refine, pool=pool)
+    for one, other in zip(there, outcomes(cases, refine), strict=True):
+        assert (one.image == other.image).all() and (one.status, one.rungs) == (other.status, other.rungs)
+
+
+def test_a_case_that_cannot_be_prepared_stops_no_other() -> None:
+    """It comes out as its error, beside the outcomes of the rest."""
     image, ids = scene()
     job, ref = Job(0, image, np.ones(ids.shape, np.float32), ""), reference(image, ids)
-    with pytest.raises(UsageError, match="1 jobs need as many references, got 0"):
-        climb([job], [], lambda jobs: [])
-    with pytest.raises(UsageError, match="image 0 is of another render"):
-        climb([replace(job, image=scene(1)[0])], [ref], lambda jobs: [])
+    ready = [Inline().submit(Case, replace(job, image=scene(1)[0]), ref), Inline().submit(Case, job, ref)]
+    made = dict(climb(ready, lambda jobs: [Refined(j.image, 1, True) for j in jobs], batch=2))
+    assert isinstance(made[0], UsageError) and "image 0 is of another render" in str(made[0])
+    assert isinstance(made[1], Outcome) and made[1].status == "refined"

@@ -14,8 +14,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.markup import escape
 
+from .cli_diffusion import add_commands
 from .errors import ScenewrightError, UsageError
-from .terminal import console, rendering, steps
+from .terminal import Stopped, console, rendering, steps
 
 __all__ = ["app", "main"]
 
@@ -73,8 +74,8 @@ def generate(
     try:
         with rendering(count) as (begin, advance):
             result = run(loaded, count, out, seed=seed, options=options, progress=advance, begin=begin)
-    except _Stopped:
-        raise _Stopped(": finished images are kept, the same command goes on from here") from None
+    except Stopped:
+        raise Stopped(": finished images are kept, the same command goes on from here") from None
     counts = result.info.counts
     if as_json:
         failed = {str(i): reason for i, reason in sorted(result.failed.items())}
@@ -124,8 +125,8 @@ def twins(
     try:
         with rendering(0) as (begin, advance):
             result = add_twins(dataset, options, advance, begin)
-    except _Stopped:
-        raise _Stopped(": finished twins are kept, the same command goes on from here") from None
+    except Stopped:
+        raise Stopped(": finished twins are kept, the same command goes on from here") from None
     there = len(result.present)
     if as_json:
         failed = {str(i): reason for i, reason in sorted(result.failed.items())}
@@ -240,8 +241,8 @@ def export(
     try:
         with steps("exporting") as progress:
             result = export_dataset(dataset, to, out, split or (), progress)
-    except _Stopped:
-        raise _Stopped(": the same command goes on from here") from None
+    except Stopped:
+        raise Stopped(": the same command goes on from here") from None
     if as_json:
         print(json.dumps(vars(result)))
         return
@@ -292,6 +293,9 @@ def rerender(
         raise typer.Exit(1)
 
 
+add_commands(app)
+
+
 @app.command()
 def recipes() -> None:
     """The built-in recipes."""
@@ -333,7 +337,7 @@ def main() -> NoReturn:
     except ScenewrightError as e:
         console.print(f"[red]error:[/] {escape(str(e))}", soft_wrap=True)
         sys.exit(e.exit_code)
-    except _Stopped as e:
+    except Stopped as e:
         console.print(f"interrupted{e}")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
@@ -344,12 +348,8 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-class _Stopped(BaseException):
-    """Ctrl-C or SIGTERM, and what to say after "interrupted". No KeyboardInterrupt, which typer ends without a word."""
-
-
 def _stop(*_: object) -> None:
-    raise _Stopped
+    raise Stopped
 
 
 def _load(recipe: str, preset: str | None, size: str | None, changes: list[str] | None) -> Any:

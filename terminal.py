@@ -10,29 +10,35 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["console", "rendering", "steps"]
+__all__ = ["Stopped", "console", "rendering", "steps"]
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM, and what to say after "interrupted". No KeyboardInterrupt, which typer ends without a word."""
+
 
 console = Console(stderr=True, highlight=False)
 
 
 @contextmanager
-def rendering(count: int) -> Iterator[Any]:
+def rendering(count: int, doing: str = "rendering") -> Iterator[Any]:
     """A bar on a terminal, a line for every tenth image elsewhere.
 
-    Gives two functions to call: with the number of images that are to be made, of `count` in all; and with each image.
+    Gives two functions to call: with the number of images that are to be made, of `count` in all unless another number
+    is told there; and with each image.
     """
     bar = Progress(
-        TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TextColumn(doing), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
         disable=not console.is_terminal,
     )  # fmt: skip
     with bar:
         task = bar.add_task("images", total=None, rate="")
 
-        def begin(todo: int) -> None:
+        def begin(todo: int, of: int = count) -> None:
             bar.update(task, total=todo)
-            if todo < count:
-                console.print(f"{todo} of {count} images are left to render")
+            if todo < of:
+                console.print(f"{todo} of {of} images are left to make")
 
         def advance(outcome: Any) -> None:
             bar.advance(task)

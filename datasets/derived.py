@@ -36,9 +36,9 @@ class _Stored(BaseModel):
 
 
 class Origin(_Stored):
-    """The image that went in: hashes as in `records.Hashes`, of its picture, its ids and its labels.
+    """The image of the source that this one was made of: hashes as in `records.Hashes`, of picture, ids and labels.
 
-    `twin` says that it is the sound twin of the source's image, and not that image itself.
+    `twin` says that the model was shown the sound twin of it.
     """
 
     rgb: Sha256
@@ -51,8 +51,10 @@ class Refinement(_Stored):
     """How a model refined a picture whose labels are its render's.
 
     `model` is `card_sha256` of the model. `frozen` are the instances whose outline the render does not show, so that
-    they stayed as rendered; `held` are defects that did. `tries` are the rungs of the ladder: the last one is this
-    picture, unless `status` is "fallback", which is the render.
+    they stayed as rendered; `held` are defects that did; `free` is the share of the pixels that the model might change.
+    `tries` are the rungs of the ladder: the last one is this picture, unless `status` is "fallback", which is the
+    render. Where the model was shown the sound twin (`origin.twin`), both images have its picture, and each its own
+    render's bytes where the two renders differ; the gate judged the twin.
     """
 
     kind: Literal["refined"] = "refined"
@@ -63,6 +65,7 @@ class Refinement(_Stored):
     seed: int
     frozen: tuple[int, ...] = ()
     held: tuple[int, ...] = ()
+    free: Annotated[float, Field(ge=0, le=1)]
     status: Status
     tries: tuple[Rung, ...]
 

@@ -23,7 +23,7 @@ from .files import TEMPORARY, sweep
 from .panoptic import write_panoptic
 from .records import TWINS, Counts, DatasetInfo, indices, iter_records, quarantined, read_info, record_dicts, write_info
 
-__all__ = ["check_versions", "export", "lock", "open_dataset"]
+__all__ = ["check_versions", "difference", "export", "lock", "open_dataset", "strangers"]
 
 
 def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: dict[str, str]) -> DatasetInfo:
@@ -40,9 +40,9 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         recipe = _with_libraries(recipe, old, folder)
     elif indices(folder):
         _same_records(folder, recipe, seed, versions)
-    elif strangers := _strangers(folder):
+    elif foreign := strangers(folder):
         raise DatasetError(
-            f"{folder} is not empty and holds no dataset ({', '.join(strangers[:3])}): choose another --out"
+            f"{folder} is not empty and holds no dataset ({', '.join(foreign[:3])}): choose another --out"
         )
     for place in (folder, folder / TWINS):
         sweep(place)
@@ -129,7 +129,7 @@ def _held(file: TextIO, path: Path) -> bool:
         ) from e
 
 
-def _strangers(folder: Path) -> list[str]:
+def strangers(folder: Path) -> list[str]:
     """What no run of ours has left; one that was killed early leaves its assets and unfinished files."""
     names = (p.name for p in folder.iterdir())
     return sorted(n for n in names if n not in (".lock", "assets") and not fnmatch(n, TEMPORARY))
@@ -170,13 +170,17 @@ def _same_records(folder: Path, recipe: Recipe, seed: int, versions: dict[str, s
 
 
 def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Path) -> None:
+    if info.derived is not None:
+        raise DatasetError(
+            f"{folder} holds what a diffusion model made of renders, and no renders: choose another --out"
+        )
     if info.seed != seed:
         raise DatasetError(
             f"{folder} was made with seed {info.seed}, not {seed}: use --seed {info.seed} or another --out"
         )
     if info.recipe_sha256 == recipe_sha256(recipe):
         return
-    changed = _difference(info.recipe, recipe.model_dump(mode="json"))
+    changed = difference(info.recipe, recipe.model_dump(mode="json"))
     raise DatasetError(
         f"{folder} was made from another recipe (it differs in {', '.join(changed[:4]) or 'files'}): "
         "use the same recipe and options, or another --out"
@@ -194,9 +198,9 @@ def check_versions(old: dict[str, str], new: dict[str, str], folder: Path) -> No
         )
 
 
-def _difference(a: object, b: object, path: str = "") -> list[str]:
+def difference(a: object, b: object, path: str = "") -> list[str]:
     """Paths at which two plain structures differ."""
     if isinstance(a, dict) and isinstance(b, dict):
         keys = [k for k in {**a, **b} if a.get(k) != b.get(k)]
-        return [p for k in keys for p in _difference(a.get(k), b.get(k), f"{path}.{k}" if path else str(k))]
+        return [p for k in keys for p in difference(a.get(k), b.get(k), f"{path}.{k}" if path else str(k))]
     return [] if a == b else [path]

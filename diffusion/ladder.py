@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,9 @@ class Case:
             raise UsageError(f"the reference of image {self.job.index} is of another render")
 
 
+AnyCase = TypeVar("AnyCase", bound=Case)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of an image, and the tries that led there; the last one was accepted, unless `status` is fallback."""
@@ -78,7 +81,7 @@ def seed_of(seed: int, attempt: int) -> int:
 
 
 def climb(
-    cases: Iterable[Future[Case]], refine: Refine, batch: int = 1, pool: Executor | None = None,
+    cases: Iterable[Future[AnyCase]], refine: Refine, batch: int = 1, pool: Executor | None = None,
     shares: Sequence[float] = SHARES,
 ) -> Iterator[tuple[int, Outcome | ScenewrightError]]:  # fmt: skip
     """Refine images so that their labels stay true; gives each, with its number among the cases, as it is done.

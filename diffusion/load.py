@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..assets.files import remember
 from ..errors import ModelError, UsageError
 from . import sources
 from .card import UNKNOWN, ModelCard, Part, checked_license, libraries
@@ -36,13 +37,10 @@ class LoRA:
 
 @dataclass(frozen=True)
 class IPAdapter:
-    """An IP-Adapter: a .safetensors file with the folder `image_encoder` beside it, and the picture to be alike.
-
-    `image` is (h, w, 3) uint8 sRGB.
-    """
+    """An IP-Adapter: a .safetensors file with the folder `image_encoder` beside it, and a picture file to be alike."""
 
     path: str
-    image: npt.NDArray[np.uint8]
+    image: str
     scale: float = 0.6
 
 
@@ -126,7 +124,8 @@ def load(request: Request) -> Model:
         request, family, pipeline, device, model=_part(source, parts), loras=loras, ip_adapter=adapter,
         controlnets=tuple(_part(s, ("",)) for s in controlnets),
     )  # fmt: skip
-    return Model(pipeline, family, spec, card, device, request.ip_adapter.image if request.ip_adapter else None)
+    shown = _picture(request.ip_adapter.image) if request.ip_adapter else None
+    return Model(pipeline, family, spec, card, device, shown)
 
 
 def _card(request: Request, family: Family, pipeline: Any, device: str, **parts: Any) -> ModelCard:
@@ -240,7 +239,18 @@ def _add_adapter(pipeline: Any, family: Family, adapter: IPAdapter) -> Part:
     pipeline.load_ip_adapter(str(path.parent), weight_name=path.name, local_files_only=True, **where)
     pipeline.set_ip_adapter_scale(adapter.scale)
     files = [path, *encoder.glob("*.safetensors")]
-    return Part(id=path.name, sha256=sources.hashes(path.parent, files), scale=adapter.scale)
+    picture = {"picture": remember(Path(adapter.image)).sha256}
+    return Part(id=path.name, sha256=sources.hashes(path.parent, files) | picture, scale=adapter.scale)
+
+
+def _picture(path: str) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) sRGB of a PNG or JPEG."""
+    import cv2
+
+    image = cv2.imread(path, cv2.IMREAD_COLOR)
+    if image is None:
+        raise ModelError(f"the picture {path} of the IP-Adapter cannot be read: give a PNG or JPEG")
+    return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8)
 
 
 def _part(source: Source, parts: Any) -> Part:

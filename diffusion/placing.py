@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..errors import UsageError
 from .families import Family
 
-__all__ = ["Placing", "device_name", "device_of", "place", "precision_of", "threads_of"]
+__all__ = ["Placing", "device_name", "device_of", "place", "precision_of", "share_of", "threads_of"]
 
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 Offload = Literal["none", "model", "sequential"]
@@ -58,6 +58,18 @@ def device_of(placing: Placing) -> str:
     if not there[kind] or (kind == "cuda" and number and int(number) >= torch.cuda.device_count()):
         raise UsageError(f"torch {torch.__version__} sees no {placing.device} here: choose another, or auto")
     return placing.device
+
+
+def share_of(placing: Placing, number: int, workers: int, cores: int) -> Placing:
+    """Where process `number` of several is to run: GPUs are dealt out in turn, the cores of a CPU are divided."""
+    import torch
+
+    device = device_of(placing)
+    if device == "cuda" and workers > 1:
+        return replace(placing, device=f"cuda:{number % torch.cuda.device_count()}")
+    if device == "cpu" and placing.threads is None:
+        return replace(placing, threads=max(1, cores // workers))
+    return placing
 
 
 def device_name(device: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .. import errors
 from ..errors import DatasetError, RenderError
 from .worker import GRACE_S, START_S, Worker
 
@@ -61,13 +62,18 @@ class Supervisor:
         finished: what is there of an image whose worker died. It writes the record before it answers, so that an
             image may be complete all the same; None when it is not.
         progress: told of every image as it ends.
+        greet: told the first answer of every worker; what it raises ends the run.
+        partial: told every answer that is not the last one to a request. The time for a request begins anew then.
     """
 
     def __init__(
         self, start: Callable[[], Worker], todo: Iterable[int], limits: Limits,
         finished: Callable[[int], Outcome | None], progress: Callable[[Outcome], None],
+        greet: Callable[[dict[str, Any]], None] = lambda _: None,
+        partial: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._start, self._limits, self._finished, self._progress = start, limits, finished, progress
+        self._greet, self._partial = greet, partial
         self._waiting = deque(todo)
         self._crashes: Counter[int] = Counter()
         self._failed_starts = 0
@@ -82,6 +88,7 @@ class Supervisor:
         Raises:
             DatasetError: a worker cannot write.
             RenderError: workers do not start.
+            ScenewrightError: whatever else a worker names as what ended it.
         """
         try:
             self._fill()
@@ -98,6 +105,8 @@ class Supervisor:
         nearest = min(s.deadline for s in self._slots)
         for key, _ in self._selector.select(max(0.0, nearest - time.monotonic())):
             self._answer(key.data)
+            while key.data in self._slots and key.data.worker.pending:
+                self._answer(key.data)
         for slot in [s for s in self._slots if s.deadline <= time.monotonic()]:
             what = f"took longer than {self._limits.timeout_s:g} s" if slot.ready else "did not start in time"
             self._crashed(slot, slot.worker.with_tail(what))
@@ -127,6 +136,10 @@ class Supervisor:
         if answer is None:
             self._crashed(slot, slot.worker.post_mortem())
             return
+        if answer.get("partial"):
+            slot.deadline = time.monotonic() + self._limits.timeout_s
+            self._partial(answer)
+            return
         if slot.index is None:
             self._ready(slot, answer)
         else:
@@ -135,14 +148,15 @@ class Supervisor:
 
     def _ready(self, slot: _Slot, answer: dict[str, Any]) -> None:
         if answer.get("status") == "fatal":
-            raise RenderError(answer["reason"])
+            raise _error(answer, RenderError)
+        self._greet(answer)
         slot.ready = self._started_once = True
         self._failed_starts = 0
 
     def _ended(self, slot: _Slot, index: int, answer: dict[str, Any]) -> None:
         slot.index, slot.served = None, slot.served + 1
         if answer["status"] == "fatal":
-            raise DatasetError(answer["reason"])
+            raise _error(answer, DatasetError)
         self._tell(Outcome(index, answer["status"], answer.get("reason")))
 
     def _tell(self, outcome: Outcome) -> None:
@@ -178,7 +192,13 @@ class Supervisor:
         self._failed_starts += 1
         if not self._started_once:
             raise RenderError(
-                f"the render process did not start: {reason}\nrun `scenewright doctor` to see what is missing"
+                f"the worker process did not start: {reason}\nrun `scenewright doctor` to see what is missing"
             )
         if self._failed_starts >= MAX_CRASHES:
             raise RenderError(f"workers died {MAX_CRASHES} times in a row while starting: {reason}")
+
+
+def _error(answer: dict[str, Any], usual: type[Exception]) -> Exception:
+    """What a worker ended with, as it named it."""
+    kind: type[Exception] = getattr(errors, answer.get("error", ""), usual)
+    return kind(answer["reason"])

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -22,7 +22,10 @@ import orjson
 from ..errors import RenderError, ScenewrightError
 from .scratch import Scratch
 
-__all__ = ["START_S", "TIMEOUT_S", "Worker", "ask", "serve"]
+__all__ = ["START_S", "TIMEOUT_S", "Handler", "Worker", "ask", "die_with", "serve"]
+
+#: Answers a request, or gives one answer after another: all but the last say {"partial": True}.
+Handler = Callable[[dict[str, Any]], dict[str, Any] | Iterator[dict[str, Any]]]
 
 #: A worker that starts has this long at least: the first import of bpy from a cold network disk takes minutes.
 START_S = 300.0
@@ -62,6 +65,11 @@ class Worker:
             undo.pop_all()
 
     @property
+    def ended(self) -> bool:
+        """Whether the child is gone."""
+        return self._process.poll() is not None
+
+    @property
     def pid(self) -> int:
         """The child's process id."""
         return self._process.pid
@@ -70,6 +78,11 @@ class Worker:
         """What becomes readable when an answer, or the end, is there."""
         assert self._process.stdout is not None
         return self._process.stdout.fileno()
+
+    @property
+    def pending(self) -> bool:
+        """Whether an answer was read already, together with the one before it."""
+        return b"\n" in self._partial
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Hand over a request; a child that has died is noticed by `receive`."""
@@ -117,10 +130,10 @@ class Worker:
         """How the child ended, and the last lines it wrote; a child that closed its pipe and lives on is killed."""
         if not self._wait(GRACE_S):
             self._process.kill()
-            return self.with_tail("the render process closed its answers and did not end")
+            return self.with_tail("the worker process closed its answers and did not end")
         code = self._process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return self.with_tail(f"the render process {how}")
+        return self.with_tail(f"the worker process {how}")
 
     def with_tail(self, message: str) -> str:
         """The message, and below it the last lines that the child wrote."""
@@ -136,14 +149,15 @@ class Worker:
         return self._process.returncode is not None
 
 
-def serve(start: Callable[[dict[str, Any]], Callable[[dict[str, Any]], dict[str, Any]]]) -> None:
+def serve(start: Callable[[dict[str, Any]], Handler | tuple[Handler, Mapping[str, Any]]]) -> None:
     """The child's loop: `start(setup)` gives the function that answers requests. Ends when the parent's pipe closes.
 
-    The first answer is `{"ready": True}`, or `{"status": "fatal", "reason": …}` when `start` raised a deliberate error.
+    The first answer is `{"ready": True}`, with more where `start` gives that too; or when it raised a deliberate error
+    `{"status": "fatal", "reason": …, "error": the name of its class}`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup = orjson.loads(sys.stdin.buffer.readline() or b"{}")
-    _die_with(setup.get("parent"))
+    die_with(setup.get("parent"))
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
@@ -152,13 +166,16 @@ def serve(start: Callable[[dict[str, Any]], Callable[[dict[str, Any]], dict[str,
         answers.flush()
 
     try:
-        handle = start(setup)
+        started = start(setup)
     except ScenewrightError as e:
-        tell({"status": "fatal", "reason": str(e)})
+        tell({"status": "fatal", "reason": str(e), "error": type(e).__name__})
         return
-    tell({"ready": True})
+    handle, more = started if isinstance(started, tuple) else (started, {})
+    tell({"ready": True, **more})
     for line in sys.stdin.buffer:
-        tell(handle(orjson.loads(line)))
+        answer = handle(orjson.loads(line))
+        for part in [answer] if isinstance(answer, dict) else answer:
+            tell(part)
 
 
 def ask(
@@ -185,7 +202,7 @@ def _receive(worker: Worker, what: str, timeout_s: float) -> dict[str, Any]:
     try:
         answer = worker.receive(timeout_s)
     except TimeoutError:
-        raise RenderError(worker.with_tail(f"the render process took longer than {timeout_s:g} s {what}")) from None
+        raise RenderError(worker.with_tail(f"the worker process took longer than {timeout_s:g} s {what}")) from None
     if answer is None:
         raise RenderError(worker.post_mortem())
     if answer.get("status") == "fatal":
@@ -193,7 +210,7 @@ def _receive(worker: Worker, what: str, timeout_s: float) -> dict[str, Any]:
     return answer
 
 
-def _die_with(parent: int | None) -> None:
+def die_with(parent: int | None) -> None:
     """On Linux the kernel ends this process when its parent dies, in whatever way; elsewhere the closed pipe does."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

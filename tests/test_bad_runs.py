@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 import scenewright as sw
-from scenewright.cli import _Stopped
 from scenewright.datasets.records import indices, read_info
 from scenewright.errors import DatasetError
 from scenewright.pipeline import engine_for, produce
+from scenewright.terminal import Stopped
 
 from .commands import COUNT, Run, child, content
 
@@ -65,7 +65,7 @@ def test_a_worker_that_cannot_start(run: Run, recipe: Path, tmp_path: Path, monk
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ended = run("generate", recipe, "--out", tmp_path / "d")
     assert ended.code == 1
-    assert "error: the render process did not start" in ended.err and "libX11.so.6: cannot open" in ended.err
+    assert "error: the worker process did not start" in ended.err and "libX11.so.6: cannot open" in ended.err
     assert "run `scenewright doctor`" in ended.err
 
 
@@ -169,7 +169,7 @@ def test_only_generate_promises_to_go_on(run: Run, dataset: Path, monkeypatch: p
     """Commands that keep nothing when they are interrupted say no more than that."""
 
     def stop(*_: object, **__: object) -> None:
-        raise _Stopped
+        raise Stopped
 
     monkeypatch.setattr("scenewright.datasets.contact.contact_sheet", stop)
     ended = run("show", dataset)

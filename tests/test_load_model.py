@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 import pytest
 
+from scenewright.datasets.png import encode_rgb
 from scenewright.diffusion import sources
 from scenewright.diffusion.load import IPAdapter, LoRA, Model, Request, load
 from scenewright.diffusion.placing import Placing
@@ -185,13 +186,19 @@ def test_a_lora_of_another_family_is_refused(tiny: Tiny) -> None:
         loaded(tiny("sd35"), loras=(LoRA(str(tiny("lora"))),))
 
 
-def test_an_ip_adapter_is_loaded_with_its_encoder(tiny: Tiny) -> None:
+def test_an_ip_adapter_is_loaded_with_its_encoder(tiny: Tiny, tmp_path: Path) -> None:
     """An IP-Adapter brings its image encoder, is recorded with it, and families without one name those that have it."""
-    adapter = IPAdapter(str(tiny("ip-adapter")), np.zeros((32, 32, 3), np.uint8), 0.4)
+    shown = np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3)
+    (tmp_path / "like.png").write_bytes(encode_rgb(shown))
+    adapter = IPAdapter(str(tiny("ip-adapter")), str(tmp_path / "like.png"), 0.4)
     model = loaded(tiny("sd15"), ip_adapter=adapter)
     assert model.card.ip_adapter is not None and model.card.ip_adapter.scale == 0.4
-    assert [*model.card.ip_adapter.sha256] == ["adapter.safetensors", "image_encoder/model.safetensors"]
-    assert model.pipeline.image_encoder is not None and model.reference is adapter.image
+    assert [*model.card.ip_adapter.sha256] == ["adapter.safetensors", "image_encoder/model.safetensors", "picture"]
+    assert model.pipeline.image_encoder is not None and model.reference is not None
+    assert (model.reference == shown).all()
+    (tmp_path / "like.png").write_bytes(b"no picture")
+    with pytest.raises(ModelError, match="cannot be read"):
+        loaded(tiny("sd15"), ip_adapter=adapter)
 
 
 def test_the_safety_checker_is_loaded_only_when_asked(tiny: Tiny) -> None:

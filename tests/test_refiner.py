@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from scenewright.datasets.png import encode_rgb
 from scenewright.diffusion import latents, refiner
 from scenewright.diffusion.jobs import Job, Refined
 from scenewright.diffusion.load import IPAdapter, LoRA, Model, Request, load
@@ -152,9 +154,12 @@ def test_every_knob_reaches_the_model(tiny: Tiny, more: dict[str, Any]) -> None:
     assert not same(first, second)
 
 
-def test_lora_and_ip_adapter_change_the_picture(tiny: Tiny) -> None:
+def test_lora_and_ip_adapter_change_the_picture(tiny: Tiny, tmp_path: Path) -> None:
     """What is loaded beside a model acts, and the picture that an IP-Adapter is shown matters."""
-    adapters = [IPAdapter(str(tiny("ip-adapter")), picture(seed)) for seed in (50, 51)]
+    adapters = []
+    for seed in (50, 51):
+        (tmp_path / f"{seed}.png").write_bytes(encode_rgb(picture(seed)))
+        adapters.append(IPAdapter(str(tiny("ip-adapter")), str(tmp_path / f"{seed}.png")))
     ways: list[dict[str, Any]] = [{}, {"loras": (LoRA(str(tiny("lora"))),)}, *({"ip_adapter": a} for a in adapters)]
     made = []
     for way in ways:
@@ -331,6 +336,7 @@ def test_the_number_of_threads_is_the_cards(tiny: Tiny) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's compiler imports what torch deprecates
 def test_a_compiled_model_makes_the_same_picture_but_for_rounding(tiny: Tiny) -> None:
     """Compiling the denoiser changes no pixel by more than 1, and keeps images independent of their company."""
     plain, compiled = (load(request(tiny, "sd15", placing=Placing("cpu", compiled=c))) for c in (False, True))

@@ -121,7 +121,7 @@ def test_an_image_that_kills_is_given_up(run: Run, tmp_path: Path) -> None:
     failed, told = run(workers=2, _1="die")
     assert failed.keys() == {1} and sorted(o.index for o in told) == [0, 1, 2]
     assert failed[1].status == "failed" and failed[1].reason is not None and "no luck" in failed[1].reason
-    assert failed[1].reason.startswith("tried 3 times: the render process ended with exit code 1\n")
+    assert failed[1].reason.startswith("tried 3 times: the worker process ended with exit code 1\n")
     assert tries(tmp_path)["1"] == 3
 
 

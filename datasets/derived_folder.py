@@ -1,0 +1,130 @@
+"""The folder of a dataset that a diffusion model makes of another one: opened, continued, finished."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..diffusion.card import ModelCard
+from ..errors import DatasetError, UsageError
+from .derived import Derivation, Source
+from .files import read_bytes, sweep, write_bytes_atomic
+from .folder import difference, export, strangers
+from .inventory import assets_folder, is_twins
+from .records import TWINS, Counts, DatasetInfo, Record, indices, read_info, record_dicts, write_info
+
+__all__ = ["accept_model", "check_places", "copy_beside", "finish", "open_derived", "outcomes"]
+
+NONE = Counts(requested=0, images=0, quarantined=0, train=0, val=0, annotations=0)
+
+
+def open_derived(
+    folder: Path, source: Path, info: DatasetInfo, kind: Any, plan: Mapping[str, Any], images: int
+) -> DatasetInfo:  # fmt: skip
+    """Create the dataset in `folder`, or continue it when the same plan and source made it. Call with `lock` held.
+
+    Args:
+        folder: of the new dataset.
+        source: folder of the one that it is made of.
+        info: what `dataset.json` of the new one shall say; its counts and `derived` are set here.
+        kind: "refined" or "variant".
+        plan: what is asked for, as plain JSON.
+        images: how many images of the source are asked for.
+
+    Raises:
+        DatasetError: the folder holds something else, or was made of another dataset or by another plan.
+    """
+    of = read_info(source)
+    origin = Source(
+        folder=os.path.relpath(source.resolve(), folder.resolve()).replace(os.sep, "/"), name=of.name, seed=of.seed,
+        recipe_sha256=of.recipe_sha256, derived=of.derived,
+    )  # fmt: skip
+    derived = Derivation(
+        kind=kind, generation=1 + (of.derived.generation if of.derived else 0), source=origin, plan=dict(plan),
+        images=images, notes=of.derived.notes if of.derived else (),
+    )  # fmt: skip
+    counts = NONE
+    if (folder / "dataset.json").exists():
+        old = read_info(folder)
+        derived, counts = _continued(folder, old, derived), old.counts
+    elif indices(folder):
+        raise DatasetError(f"{folder} has lost its dataset.json: restore it, or choose another --out")
+    elif found := strangers(folder):
+        raise DatasetError(f"{folder} is not empty and holds no dataset ({', '.join(found[:3])}): choose another --out")
+    for place in (folder, folder / TWINS):
+        sweep(place)
+    for path in sorted(assets_folder(source).glob("*")):
+        if not (folder / "assets" / path.name).exists():
+            write_bytes_atomic(folder / "assets" / path.name, read_bytes(path))
+    info = info.model_copy(update={"derived": derived, "counts": counts})
+    write_info(folder, info)
+    return info
+
+
+def check_places(source: Path, folder: Path) -> None:
+    """UsageError where the new dataset would lie in the old one, or the old one is the twins of another."""
+    if is_twins(source):
+        raise UsageError(f"{source} holds the twins of {source.absolute().parent}: name that, its twins come along")
+    inner, outer = folder.resolve(), source.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise UsageError(f"{folder} and {source} lie in each other: choose an --out outside, the source stays as it is")
+
+
+def accept_model(folder: Path, info: DatasetInfo, card: ModelCard) -> DatasetInfo:
+    """Note the model that works on a dataset; DatasetError where another one has begun it."""
+    assert info.derived is not None
+    known = info.derived.model
+    if known is None:
+        notes = (*info.derived.notes, *(note for note in card.notes if note not in info.derived.notes))
+        info = info.model_copy(update={"derived": info.derived.model_copy(update={"model": card, "notes": notes})})
+        write_info(folder, info)
+    elif known != card:
+        changed = difference(known.model_dump(mode="json"), card.model_dump(mode="json"))
+        raise DatasetError(
+            f"{folder} was begun with another model, or another way to run it ({', '.join(changed[:4])} "
+            "differs): its images would not match. Use the same, or choose another --out"
+        )
+    return info
+
+
+def copy_beside(record: Record, source: Path, folder: Path) -> None:
+    """Copy what an image has beside its picture: depth, ids and maps."""
+    for name in (record.depth, record.ids, *record.maps.values()):
+        write_bytes_atomic(folder / name, read_bytes(source / name))
+
+
+def finish(folder: Path, info: DatasetInfo) -> DatasetInfo:
+    """Count how the images came out, and write COCO."""
+    assert info.derived is not None
+    return export(
+        folder, info.model_copy(update={"derived": info.derived.model_copy(update={"outcomes": outcomes(folder)})})
+    )
+
+
+def outcomes(folder: Path) -> dict[str, int]:
+    """How many images have which status, and how many were accepted at first try."""
+    found: Counter[str] = Counter()
+    for record in record_dicts(folder):
+        derived = record.get("derived") or {}
+        found[derived.get("status", "none")] += 1
+        if derived.get("status") == "refined" and len(derived["tries"]) == 1:
+            found["first_try"] += 1
+    return dict(sorted(found.items()))
+
+
+def _continued(folder: Path, old: DatasetInfo, new: Derivation) -> Derivation:
+    """What an old dataset says, where it goes on with the new plan; more images may be asked for than before."""
+    if old.derived is None:
+        raise DatasetError(f"{folder} holds renders: choose another --out, they stay as they are")
+    kept: dict[str, Any] = {"images": max(new.images, old.derived.images), "model": old.derived.model}
+    kept |= {"outcomes": old.derived.outcomes, "notes": old.derived.notes}
+    then, now = (d.model_dump(mode="json", exclude={*kept}) for d in (old.derived, new))
+    if changed := difference(then, now):
+        raise DatasetError(
+            f"{folder} was made otherwise (it differs in {', '.join(changed[:4])}): use the same dataset and options, "
+            "or another --out"
+        )
+    return new.model_copy(update=kept)

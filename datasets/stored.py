@@ -1,0 +1,54 @@
+"""The pictures of one stored image as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DatasetError
+from ..render.normals import from_steps
+from .depth import decode_depth
+from .files import inside, read_bytes
+from .maps import decode as decode_map
+from .png import decode_ids, decode_rgb, pixels_sha256
+from .records import DatasetInfo, Record
+
+__all__ = ["StoredImage", "read_image"]
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """What a dataset keeps of an image.
+
+    `rgb` (h, w, 3) uint8 sRGB; `ids` (h, w) uint16; `depth_m` (h, w) float32 along the optical axis, inf where nothing
+    is; `normals` (h, w, 3) float32 in the camera frame, and `semantic` (h, w) classes, where they are kept.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    ids: npt.NDArray[np.uint16]
+    depth_m: npt.NDArray[np.float32]
+    normals: npt.NDArray[np.float32] | None
+    semantic: npt.NDArray[Any] | None
+
+
+def read_image(folder: Path, record: Record, info: DatasetInfo) -> StoredImage:
+    """The pictures of an image; DatasetError where picture or ids are not those that were recorded."""
+    size = record.width, record.height
+    rgb = decode_rgb(read_bytes(inside(folder, record.image)), *size)
+    ids = decode_ids(read_bytes(inside(folder, record.ids)), *size)
+    for path, pixels, known in ((record.image, rgb, record.hashes.rgb), (record.ids, ids, record.hashes.ids)):
+        if pixels_sha256(pixels) != known:
+            raise DatasetError(f"{folder / path} holds other pixels than were recorded: restore it, or render it again")
+    steps = decode_depth(read_bytes(inside(folder, record.depth)), *size, info.depth_format)
+    depth_m = np.where(steps > 0, steps * np.float32(info.depth_unit_m), np.inf).astype(np.float32)
+    kept = {
+        name: decode_map(name, read_bytes(inside(folder, record.maps[name])), *size)
+        for name in ("normals", "semantic")
+        if name in record.maps
+    }  # fmt: skip
+    normals = from_steps(kept["normals"]) if "normals" in kept else None
+    return StoredImage(rgb, ids, depth_m, normals, kept.get("semantic"))

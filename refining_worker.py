@@ -1,0 +1,180 @@
+"""A worker of `refining`: loads the model once, and makes the images of the shares that it is handed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .datasets.derived import Origin, Refinement, card_sha256
+from .datasets.derived_folder import copy_beside
+from .datasets.files import write_bytes_atomic
+from .datasets.png import encode_rgb, pixels_sha256
+from .datasets.records import TWINS, DatasetInfo, Record, read_info, read_record, record_path, write_record
+from .datasets.stored import StoredImage, read_image
+from .diffusion.control import Truth
+from .diffusion.gate import reference
+from .diffusion.ladder import Case, Inline, Outcome, climb
+from .diffusion.plan import Plan, job_of
+from .errors import DatasetError, ModelError, ScenewrightError, UsageError
+from .refining import REQUEST, is_there
+from .render.rle import decode
+from .render.worker import die_with, serve
+from .scenes.cameras import pixel_directions
+
+__all__ = ["Prepared", "prepare", "store"]
+
+#: A pixel belongs to the difference of a pair where a channel differs by more: below lie traces of the denoiser.
+FAINT = 2
+
+Mask = npt.NDArray[np.bool_]
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Prepared(Case):
+    """A case, with what its records will be made of.
+
+    `twin` is the record of the sound twin, which is what the model is shown then; `marred` is the image's own picture,
+    and `hold` (h, w) where it keeps it.
+    """
+
+    record: Record
+    twin: Record | None
+    marred: Picture | None
+    hold: Mask
+
+
+def prepare(source: Path, index: int, info: DatasetInfo, plan: Plan) -> Prepared:
+    """Read an image, or its twin, measure it as the gate does, and say what the model is to do.
+
+    Raises:
+        DatasetError: a file of it is missing or damaged.
+    """
+    record = read_record(record_path(source, index))
+    image = read_image(source, record, info)
+    shown, twin, marred = image, None, None
+    hold = _defects(record)
+    if record_path(source / TWINS, index).is_file():
+        twin, marred = read_record(record_path(source / TWINS, index)), image.rgb
+        shown = read_image(source / TWINS, twin, info)
+        hold |= (np.abs(image.rgb.astype(np.int16) - shown.rgb).max(axis=2) > FAINT) | (image.ids != shown.ids)
+    measured = reference(shown.rgb, shown.ids, plan.gate)
+    job = job_of(plan, (twin or record).scene, _truth(shown, record, info), measured, hold)
+    return Prepared(job, measured, record, twin, marred, hold)
+
+
+def _defects(record: Record) -> Mask:
+    """(h, w) what labels of defects cover: these stay as rendered."""
+    size = record.height, record.width
+    masks = [m for d in record.defects for m in (d.rle, d.absent_rle) if m]
+    return np.asarray(np.any([np.zeros(size, bool), *(decode(m, size) for m in masks)], axis=0))
+
+
+def _truth(image: StoredImage, record: Record, info: DatasetInfo) -> Truth:
+    return Truth(
+        image.ids, image.depth_m, pixel_directions(record.scene.camera),
+        info.depth_unit_m if info.depth_format == "png" else 0.0, image.normals, image.semantic,
+    )  # fmt: skip
+
+
+def store(case: Prepared, outcome: Outcome, source: Path, folder: Path, model: str) -> None:
+    """Write a finished image, and its twin before it."""
+    if case.twin is not None and case.marred is not None:
+        _write(case, case.twin, outcome.image, outcome, source / TWINS, folder / TWINS, model)
+        kept = case.hold if outcome.status != "fallback" else np.ones_like(case.hold)
+        picture = np.where(kept[..., None], case.marred, outcome.image)
+    else:
+        picture = outcome.image
+    _write(case, case.record, picture, outcome, source, folder, model)
+
+
+def _write(
+    case: Prepared, record: Record, picture: Picture, outcome: Outcome, source: Path, folder: Path, model: str
+) -> None:  # fmt: skip
+    copy_beside(record, source, folder)
+    write_bytes_atomic(folder / record.image, encode_rgb(picture))
+    measured, hashes = case.reference, record.hashes
+    refinement = Refinement(
+        generation=1, model=model, status=outcome.status, tries=outcome.rungs,
+        origin=Origin(rgb=hashes.rgb, ids=hashes.ids, labels=hashes.labels, twin=case.twin is not None),
+        prompt=case.job.prompt, seed=case.job.seed,
+        frozen=tuple(i for i, good in zip(measured.shape.ids, measured.checkable, strict=True) if not good),
+        held=tuple(d.id for d in record.defects if d.rle or d.absent_rle),
+        free=round(float((case.job.level > 0).mean()), 6),
+    )  # fmt: skip
+    hashes = hashes.model_copy(update={"rgb": pixels_sha256(picture)})
+    write_record(folder, record.model_copy(update={"hashes": hashes, "derived": refinement}))
+
+
+# --- the process -----------------------------------------------------------------------------------------------------
+
+
+def _start(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Iterator[dict[str, Any]]], dict[str, Any]]:
+    """Load the model; gives what answers requests, and the model's card."""
+    from .diffusion.load import load
+    from .diffusion.placing import share_of
+    from .diffusion.refiner import Refiner
+
+    plan, source, folder = Plan.model_validate(setup["plan"]), Path(setup["source"]), Path(setup["folder"])
+    request = REQUEST.validate_python(setup["request"])
+    request = replace(request, placing=share_of(request.placing, setup["number"], setup["workers"], _cores()))
+    refiner = Refiner(load(request), plan.batch)
+    if len(plan.controls) != len(request.controlnets) * (not request.picture_control):
+        raise UsageError(
+            f"{len(request.controlnets)} ControlNets are to see {len(plan.controls)} kinds of control pictures"
+        )
+    info, model = read_info(source), card_sha256(refiner.model.card)
+    pool = _pool(refiner.model.device, setup["workers"])
+
+    def share(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        start = request["index"]
+        todo = [i for i in range(start, min(start + setup["span"], setup["last"] + 1))
+                if record_path(source, i).is_file() and not is_there(folder, i)]  # fmt: skip
+        cases: list[Future[Prepared]] = [pool.submit(prepare, source, i, info, plan) for i in todo]
+        for number, outcome in climb(cases, refiner.refine, plan.batch, pool):
+            told: dict[str, Any] = {"partial": True, "index": todo[number]}
+            if isinstance(outcome, ScenewrightError):
+                yield told | {"status": "failed", "reason": str(outcome)}
+                continue
+            store(cases[number].result(), outcome, source, folder, model)
+            yield told | {"status": "ok", "outcome": outcome.status, "tries": len(outcome.rungs)}
+        yield {"status": "ok"}
+
+    def guarded(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        try:
+            yield from share(request)
+        except (DatasetError, ModelError, UsageError) as error:  # what stops one image here stops all others too
+            yield {"status": "fatal", "reason": str(error), "error": type(error).__name__}
+
+    return guarded, {"card": refiner.model.card.model_dump(mode="json")}
+
+
+def _pool(device: str, workers: int) -> Executor:
+    """Where images are read and judged: beside a GPU in processes of their own, which keep up with it."""
+    cores = _cores() // workers
+    if device == "cpu" or cores < 3:
+        return Inline()
+    return ProcessPoolExecutor(cores - 1, get_context("spawn"), _settle, (os.getpid(),))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _settle(parent: int) -> None:
+    """A process of the pool ends with its worker, and takes one core."""
+    die_with(parent)
+    cv2.setNumThreads(1)
+
+
+if __name__ == "__main__":
+    serve(_start)

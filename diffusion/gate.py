@@ -15,25 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .gate_evidence import (
-    LAGS,
-    SCALES,
-    Groups,
-    Traces,
-    Vote,
-    evidence,
-    group_mean,
-    groups,
-    iou,
-    least_evidence,
-    motions,
-    reference_evidence,
-    traces,
-)
+from .gate_evidence import LAGS, Known, Traces, evidence, known, traces
 from .gate_looks import Looks, exchanged, looks
 from .gate_outlines import (
     Outlines,
@@ -48,6 +35,7 @@ from .gate_outlines import (
     wider,
 )
 from .gate_scores import InstanceScores, PictureScores, Rules, Verdict, instance_faults, picture_faults
+from .gate_votes import SCALES, Groups, Vote, group_mean, groups, iou, least_evidence, motions
 
 __all__ = ["InstanceScores", "PictureScores", "Reference", "Rules", "Verdict", "judge", "reference"]
 
@@ -59,15 +47,18 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Reference:
-    """A render, measured: what `judge` compares with. `frozen` (h, w) is what cannot be judged and shows the render."""
+    """A render, measured: what `judge` compares with. `frozen` (h, w) is what cannot be judged and shows the render.
+
+    `overlap` (g,) is the IoU of masks and their re-segmentation in the render, for each of the groups `among`.
+    """
 
     render: Image
     ids: Ids
     rules: Rules
     shape: Outlines
     among: Groups
-    traces: Traces
-    own: tuple[Floats, Floats]
+    known: Known
+    overlap: Floats
     weight: Floats
     points: npt.NDArray[np.intp]
     power: Floats
@@ -83,10 +74,12 @@ def reference(render: Image, ids: Ids, rules: Rules | None = None) -> Reference:
     rules = rules or Rules()
     _check(render, ids.shape)
     colours, shape = lab(render), outlines(ids)
-    among, own_traces = groups(shape), traces(colours, shape)
-    own, strength = reference_evidence(own_traces), own_traces.strength()
-    weight = (np.clip(strength / 6, 0.1, 1) * (strength >= rules.seen_gradient) * shape.known).astype(np.float32)
-    trials = [evidence(own_traces, own, traces(colours, moved))[0] for moved in moved_around(shape, rules.trial_px)]
+    among, own = groups(shape), traces(colours, shape)
+    shown = known(own)
+    weight = np.where((shown.strength >= rules.seen_gradient) & shape.known, np.clip(shown.strength / 6, 0.1, 1), 0)
+    trials = np.stack(
+        [evidence(shown, traces(colours, moved))[0] for moved in moved_around(shape, rules.trial_px)], axis=2
+    )
     frozen = np.zeros(ids.shape, bool)
     while True:  # what is frozen hides points of others, which may freeze these too; it only grows, so this ends
         weight = np.where(at(frozen, shape.xy), 0, weight)
@@ -96,10 +89,9 @@ def reference(render: Image, ids: Ids, rules: Rules | None = None) -> Reference:
             break
         frozen = grown
     ground = (ids == 0) & ~wider(borders(ids), 4) & ~frozen
-    known = known_gradient(colours)
     return Reference(
-        render, ids, rules, shape, among, own_traces, own, weight, points, power, checkable, frozen, known, ground,
-        looks(colours, ids, shape.ids),
+        render, ids, rules, shape, among, shown, iou(own.colour, weight, among), weight, points, power, checkable,
+        frozen, known_gradient(colours), ground, looks(colours, ids, shape.ids),
     )  # fmt: skip
 
 
@@ -111,12 +103,12 @@ def _check(image: Image, shape: tuple[int, ...]) -> None:
 
 
 def _checkable(
-    shape: Outlines, among: Groups, weight: Floats, trials: list[Floats], rules: Rules
+    shape: Outlines, among: Groups, weight: Floats, trials: Floats, rules: Rules
 ) -> tuple[npt.NDArray[np.intp], Floats, Mask]:
     """Per instance: points that count, least evidence over the trials, and whether both suffice."""
     count = len(shape.ids)
     points = np.bincount(shape.owner, weight > 0, count).astype(np.intp)
-    power = least_evidence(trials, weight, among, shape.normal, rules.moved_px)[:count]
+    power = least_evidence(trials, weight, among, shape.normal, rules.moved_px)
     enough = points >= np.maximum(rules.least_points, rules.least_seen * np.bincount(shape.owner, shape.known, count))
     return points, power, np.asarray(enough & (power >= rules.least_power))
 
@@ -126,25 +118,25 @@ def judge(ref: Reference, refined: Image) -> Verdict:
     _check(refined, ref.ids.shape)
     colours = lab(refined)
     picture = _picture(ref, refined, gradient(colours))
-    swapped = exchanged(ref.looks, looks(colours, ref.ids, ref.shape.ids).colour)
+    swapped = exchanged(ref.looks, colours)
     instances = _instances(ref, traces(colours, ref.shape), {k: ref.shape.ids[j] for k, j in swapped.items()})
     faults = picture_faults(picture, ref.rules)
     return Verdict(not faults and not any(s.faults for s in instances), faults, picture, instances)
 
 
 def _instances(ref: Reference, new: Traces, looks_of: dict[int, int]) -> tuple[InstanceScores, ...]:
-    proof, edge = evidence(ref.traces, ref.own, new)
+    proof, edge = evidence(ref.known, new)
     shift, dilation, scale, exact = motions(proof, ref.weight, ref.among, ref.shape.normal)
-    kept = new.strength() > 0.3 * ref.traces.strength()
+    kept = new.strength() > 0.3 * ref.known.strength
     recall, likeness = group_mean(np.stack([kept, edge], axis=1).astype(np.float32), ref.weight, ref.among).T
-    overlap = [iou(t.colour, ref.weight, ref.among) for t in (new, ref.traces)]
-    agreement = overlap[0] / np.maximum(overlap[1], 1e-6)
+    agreement = iou(new.colour, ref.weight, ref.among) / np.maximum(ref.overlap, 1e-6)
     doubt = ref.rules.doubt_slope * (agreement - ref.rules.doubt_from)
     trust = np.clip(1 - doubt, ref.rules.least_trust, 1)
     columns = {
         "recall": recall, "likeness": likeness, "agreement": agreement, "shift_sigmas": trust * shift.sigmas,
         "dilation_px": LAGS[dilation.best], "dilation_sigmas": trust * dilation.sigmas,
-        "scale": SCALES[scale.best], "scale_moved_px": scale.moved_px, "scale_sigmas": trust * scale.sigmas,
+        "scale": SCALES[scale.best], "scale_moved_px": scale.moved_px,
+        "scale_sigmas": trust[: len(scale.sigmas)] * scale.sigmas,
     }  # fmt: skip
     out = []
     for k, i in enumerate(ref.shape.ids):
@@ -157,8 +149,7 @@ def _instances(ref: Reference, new: Traces, looks_of: dict[int, int]) -> tuple[I
             scores = replace(
                 scores, **plain, stretch_recall=_round(min([recall[k], *recall[parts]])),
                 shift_px=(_round(exact[k, 0]), _round(exact[k, 1])),
-                bent_px=_round(bent_px), bent_sigmas=_round(bent_sigmas),
-                looks_of=looks_of.get(k),
+                bent_px=bent_px, bent_sigmas=bent_sigmas, looks_of=looks_of.get(k),
             )  # fmt: skip
             scores = replace(scores, faults=instance_faults(scores, ref.rules))
         out.append(scores)
@@ -170,7 +161,7 @@ def _most_bent(
 ) -> tuple[float, float]:
     """Most evidence for a stretch that has moved far enough, and how far."""
     found = [
-        (float(trust[g] * motion.sigmas[g]), float(motion.moved_px[g]))
+        (_round(trust[g] * motion.sigmas[g]), _round(motion.moved_px[g]))
         for motion, least in ((shift, rules.bent_px), (dilation, rules.bent_grown_px))
         for g in stretches[motion.moved_px[stretches] >= least]
     ]
@@ -178,13 +169,18 @@ def _most_bent(
 
 
 def _picture(ref: Reference, refined: Image, slope: Floats) -> PictureScores:
-    blank = [(a.max(axis=2) <= 3) | (a.min(axis=2) >= 252) for a in (refined, ref.render)]
-    empty = float((blank[0] & ~blank[1])[~ref.frozen].mean()) if not ref.frozen.all() else 0.0
+    new = _blank(refined) & ~_blank(ref.render)
+    empty = float(new[~ref.frozen].mean()) if not ref.frozen.all() else 0.0
     if ref.ground.sum() < 300:
         return PictureScores(0.0, 0.0, 0, _round(empty))
     local, everywhere = unexplained(slope, ref.known_gradient, ref.ground)
     area = int((local > ref.rules.new_structure).sum())
     return PictureScores(_round(local.max()), _round(everywhere), area, _round(empty))
+
+
+def _blank(image: Image) -> Mask:
+    """Where an image is black or white in all channels."""
+    return np.asarray((cv2.inRange(image, (0, 0, 0), (3, 3, 3)) | cv2.inRange(image, (252,) * 3, (255,) * 3)) > 0)
 
 
 def _round(value: float | np.floating[Any]) -> float:

@@ -24,41 +24,55 @@ _NEARER, _NEAR, _FAR, _SHARED = 0.4, 10.0, 10.0, 0.5
 
 @dataclass(frozen=True)
 class Looks:
-    """Samples around the centres of instances, and where these lie on the instance; (k, n, 3) and (k, n)."""
+    """Where looks are sampled, as places in the flattened image, which of them lie on the instance, and the colours.
 
-    colour: Floats
+    `place` and `mask` are (k, n), `colour` is (k, n, 3).
+    """
+
+    place: npt.NDArray[np.intp]
     mask: npt.NDArray[np.bool_]
+    colour: Floats
+
+    def seen(self, lab_image: Floats) -> Floats:
+        """Colours of the same places in another (h, w, 3) image; (k, n, 3)."""
+        return np.take(lab_image.reshape(-1, 3), self.place, axis=0)
 
 
 def looks(lab_image: Floats, ids: npt.NDArray[np.uint16], found: tuple[int, ...]) -> Looks:
     """The looks of some ids of an (h, w) map in an (h, w, 3) Lab image."""
     h, w = ids.shape
     steps = 2 * np.arange(_SAMPLES) - _SAMPLES + 1
-    colour = np.zeros((len(found), _SAMPLES**2, 3), np.float32)
+    place = np.zeros((len(found), _SAMPLES**2), np.intp)
     mask = np.zeros((len(found), _SAMPLES**2), bool)
+    area = np.bincount(ids.ravel())
+    centres = np.stack([np.bincount(ids.ravel(), v.ravel()) / np.maximum(area, 1) for v in np.indices(ids.shape)])
     for k, i in enumerate(found):
-        y, x = np.argwhere(ids == i).mean(axis=0).round().astype(np.intp)
+        y, x = centres[:, i].round().astype(np.intp)
         rows, columns = np.meshgrid(y + steps, x + steps, indexing="ij")
         inside = (rows >= 0) & (rows < h) & (columns >= 0) & (columns < w)
         rows, columns = rows.clip(0, h - 1), columns.clip(0, w - 1)
-        colour[k] = lab_image[rows, columns].reshape(-1, 3)
+        place[k] = (rows * w + columns).ravel()
         mask[k] = ((ids[rows, columns] == i) & inside).ravel()
-    return Looks(colour, mask)
+    return Looks(place, mask, lab_image.reshape(-1, 3)[place])
 
 
-def exchanged(before: Looks, after: Floats) -> dict[int, int]:
-    """Which instance has whose look, by place in `before`, both ways; `after` (k, n, 3) are new colours of the same."""
-    count = len(before.mask)
-    area = before.mask.sum(axis=1)
-    distance = np.full((count, count), np.inf)
-    for i in range(count):
-        shared = before.mask & before.mask[i]
-        size = shared.sum(axis=1)
-        gap = np.linalg.norm(after[i] - before.colour, axis=2)
-        enough = size >= np.maximum(_SHARED * np.maximum(area, area[i]), 8)
-        distance[i] = np.where(enough, (gap * shared).sum(axis=1) / np.maximum(size, 1), np.inf)
-    own = np.diag(distance)
-    far = np.where(own > _FAR, own, 0)[:, None]
-    nearer = (distance < _NEARER * far) & (distance < _NEAR)
-    pairs = np.argwhere(nearer & nearer.T)
-    return {int(i): int(j) for i, j in pairs}
+def exchanged(before: Looks, lab_image: Floats) -> dict[int, int]:
+    """Which instance has whose look in an (h, w, 3) Lab image, by place in `before`, both ways."""
+    after = before.seen(lab_image)
+    own = _distance(after, before.colour, before.mask)
+    other = np.flatnonzero(own > _FAR)  # the rest look like themselves
+    mask, colour = before.mask[other], before.colour[other]
+    area = mask.sum(axis=1)
+    distance = np.full((len(other), len(other)), np.inf)
+    for k, i in enumerate(other):
+        shared = mask & mask[k]
+        enough = shared.sum(axis=1) >= np.maximum(_SHARED * np.maximum(area, area[k]), 8)
+        distance[k, enough] = _distance(after[i], colour[enough], shared[enough])
+    nearer = (distance < _NEARER * own[other, None]) & (distance < _NEAR)
+    return {int(other[i]): int(other[j]) for i, j in np.argwhere(nearer & nearer.T)}
+
+
+def _distance(after: Floats, before: Floats, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """The mean distance of colours (…, n, 3) on masks (…, n)."""
+    gap = np.linalg.norm(after - before, axis=-1)
+    return np.asarray((gap * mask).sum(axis=-1) / np.maximum(mask.sum(axis=-1), 1))

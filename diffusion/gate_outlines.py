@@ -6,6 +6,7 @@ Pixels here are OpenCV's: the centre of the top-left pixel is (0, 0).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -58,7 +59,7 @@ class Outlines:
 def outlines(ids: npt.NDArray[np.uint16]) -> Outlines:
     """The outlines, holes included, of every id but 0 in an (h, w) map."""
     h, w = ids.shape
-    found = [int(i) for i in np.unique(ids) if i]
+    found = [int(i) for i in np.flatnonzero(np.bincount(ids.ravel())) if i]
     parts: list[tuple[Floats, Floats]] = []
     owner: list[int] = []
     for k, i in enumerate(found):
@@ -116,12 +117,12 @@ def _circular(values: Floats, sigma: float) -> Floats:
 def arc_mean(values: Floats, shape: Outlines, half: int) -> Floats:
     """The mean of (p, …) values over the 2 · half + 1 points about each point of its closed contour."""
     out = np.empty_like(values)
-    for a, b in zip(shape.starts[:-1], shape.starts[1:], strict=True):
-        n, reach = b - a, min(half, (b - a - 1) // 2)
-        wrapped = np.concatenate([values[b - reach : b], values[a:b], values[a : a + reach]]) if reach else values[a:b]
-        sums = np.cumsum(wrapped, axis=0, dtype=np.float64)
-        sums = np.concatenate([np.zeros_like(sums[:1]), sums])
-        out[a:b] = (sums[2 * reach + 1 :][:n] - sums[:n]) / (2 * reach + 1)
+    for a, b in pairwise(shape.starts):
+        reach = min(half, (b - a - 1) // 2)
+        wrapped = np.concatenate([values[b - reach : b], values[a:b], values[a : a + reach]])
+        # No running sum: what is constant stays so to the last bit.
+        mean = cv2.filter2D(wrapped.reshape(len(wrapped), -1), -1, np.full((2 * reach + 1, 1), 1 / (2 * reach + 1)))
+        out[a:b] = mean[reach : reach + b - a].reshape(out[a:b].shape)
     return out
 
 
@@ -134,7 +135,7 @@ def lab(image: npt.NDArray[np.uint8]) -> Floats:
 def gradient(lab_image: Floats) -> Floats:
     """Gradient magnitude of an (h, w, 3) image, per pixel; (h, w)."""
     parts = [cv2.Sobel(lab_image, -1, dx, dy, ksize=3, scale=1 / 8) for dx, dy in ((1, 0), (0, 1))]
-    return np.asarray(np.sqrt(sum((part**2).sum(axis=2) for part in parts)), np.float32)
+    return np.asarray(np.sqrt(sum(np.einsum("hwc,hwc->hw", part, part) for part in parts)), np.float32)
 
 
 def known_gradient(lab_image: Floats) -> Floats:
@@ -160,28 +161,29 @@ def offsets() -> Floats:
 
 
 def profiles(values: Floats, shape: Outlines) -> Floats:
-    """An (h, w, c) image along all normals; (p, t, c)."""
+    """An (h, w, c) image along all normals; (p, c, t)."""
     t = offsets()
-    out = np.zeros((len(shape.xy), len(t), values.shape[2]), np.float32)
+    out = np.zeros((len(shape.xy), values.shape[2], len(t)), np.float32)
     for a in range(0, len(shape.xy), 16384):  # cv2.remap takes no more than 32767 rows
         xy, normal = shape.xy[a : a + 16384], shape.normal[a : a + 16384]
         x = xy[:, :1] + normal[:, :1] * t
         y = xy[:, 1:] + normal[:, 1:] * t
-        out[a : a + 16384] = cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen = cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        out[a : a + 16384] = seen.transpose(0, 2, 1)
     return out
 
 
 def segmented(colour: Floats) -> Floats:
     """Samples within 5 px of each point that mask and colour call inside, and that either calls so; (p, 2).
 
-    Colour says inside where it is nearer to the mean 2 to 7 px inside of that point than outside; `colour` (p, t, 3).
+    Colour says inside where it is nearer to the mean 2 to 7 px inside of that point than outside; `colour` (p, c, t).
     The quotient of sums of the two is the IoU of the mask and a re-segmentation of the band.
     """
     t = offsets()
-    inner = colour[:, (t >= -7) & (t <= -2)].mean(axis=1, keepdims=True)
-    outer = colour[:, (t >= 2) & (t <= 7)].mean(axis=1, keepdims=True)
-    band, mask = colour[:, np.abs(t) <= 5], t[np.abs(t) <= 5] < 0
-    inside = ((band - inner) ** 2).sum(axis=2) < ((band - outer) ** 2).sum(axis=2)
+    inner = colour[..., (t >= -7) & (t <= -2)].mean(axis=2, keepdims=True)
+    outer = colour[..., (t >= 2) & (t <= 7)].mean(axis=2, keepdims=True)
+    band, mask = colour[..., np.abs(t) <= 5], t[np.abs(t) <= 5] < 0
+    inside = ((band - inner) ** 2).sum(axis=1) < ((band - outer) ** 2).sum(axis=1)
     return np.asarray(np.stack([(inside & mask).sum(axis=1), (inside | mask).sum(axis=1)], axis=1), np.float32)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from scenewright.diffusion.gate import judge, reference
-from scenewright.diffusion.gate_evidence import LAGS, evidence, reference_evidence, traces
+from scenewright.diffusion.gate_evidence import LAGS, evidence, known, traces
 from scenewright.diffusion.gate_outlines import lab, outlines
+from scenewright.diffusion.gate_votes import group_mean, groups
 from scenewright.errors import UsageError
 
 from .gate_scenes import SCENE, Thing, drawn
@@ -114,5 +115,25 @@ def test_evidence_names_how_far_an_edge_has_gone(gone: float) -> None:
     refined, _ = drawn((Thing(1, (100, 85), 40 + gone, 200, (0.8, 0.2, 0.2)),))
     shape = outlines(ids)
     before = traces(lab(picture), shape)
-    proof, _ = evidence(before, reference_evidence(before), traces(lab(refined), shape))
+    proof, _ = evidence(known(before), traces(lab(refined), shape))
     assert np.median(np.abs(LAGS[proof.argmax(axis=1)] - gone)) <= 0.5
+
+
+def test_means_over_groups_are_those_of_their_points() -> None:
+    """Instances, stretches that go on at the start of their contour, and instances without outlines: mean by mean."""
+    _, ids = drawn(SCENE)
+    ids[5:7, 190:192] = 4  # so small that it has no outline
+    shape = outlines(ids)
+    among = groups(shape)
+    rng = np.random.default_rng(1)
+    weight = rng.uniform(0, 1, len(shape.xy)).astype(np.float32)
+    values = rng.normal(size=(len(shape.xy), 3)).astype(np.float32)
+    found = group_mean(values, weight, among)
+    assert (among.runs[:, 1, 0] < among.runs[:, 1, 1]).any()
+    for runs, owner, mean in zip(among.runs, among.owner, found, strict=True):
+        points = np.concatenate([np.arange(a, b) for a, b in runs])
+        assert (shape.owner[points] == owner).all()
+        expected = np.average(values[points], axis=0, weights=weight[points]) if len(points) else np.zeros(3)
+        assert mean == pytest.approx(expected, abs=1e-5)
+    assert [len(among.stretches(k)) > 0 for k in range(6)] == [True, True, False, True, True, True]
+    assert {b - a + d - c for (a, b), (c, d) in among.runs[6:]} == {64}

@@ -185,6 +185,8 @@ def add_twins(
     """
     folder, options = Path(out), options or Options()
     info = read_info(folder)
+    if info.derived is not None:
+        raise DatasetError(f"{folder} holds no renders: add the twins to {info.derived.source.folder}, seen from there")
     if not info.defect_categories:
         raise DatasetError(f"the recipe of {folder} has no defects, so all its images are sound: nothing has a twin")
     with lock(folder):

@@ -243,6 +243,11 @@ def rerender(folder: Path, index: int, render: Callable[[Scene, str], Frame]) ->
     if not path.is_file():
         raise DatasetError(f"{folder} has no image {index}: there is no {path.name} in its records")
     record = read_record(path)
+    if record.derived is not None:
+        raise DatasetError(
+            f"image {index} of {folder} is no render but {record.derived.kind}: rerender it in the dataset that "
+            "dataset.json names as its source"
+        )
     frame = render(record.scene, backend(record))
     extra = maps(record.scene, meshes_of(record.scene), frame, record.instances) if record.maps else {}
     same = {name: pixels_sha256(stored) for name, stored in extra.items()} == record.hashes.maps

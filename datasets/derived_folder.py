@@ -47,12 +47,13 @@ def open_derived(
         images=images, notes=of.derived.notes if of.derived else (),
     )  # fmt: skip
     counts = NONE
-    if (folder / "dataset.json").exists():
+    begun = bool(indices(folder))
+    if (folder / "dataset.json").exists() and (begun or read_info(folder).derived is None):
         old = read_info(folder)
         derived, counts = _continued(folder, old, derived), old.counts
-    elif indices(folder):
+    elif begun:
         raise DatasetError(f"{folder} has lost its dataset.json: restore it, or choose another --out")
-    elif found := strangers(folder):
+    elif found := [name for name in strangers(folder) if name not in ("dataset.json", "annotations")]:
         raise DatasetError(f"{folder} is not empty and holds no dataset ({', '.join(found[:3])}): choose another --out")
     for place in (folder, folder / TWINS):
         sweep(place)

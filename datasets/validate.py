@@ -44,6 +44,7 @@ from .records import (
 )
 from .splits import SPLITS, split_group, split_of
 from .validate_defects import defect_messages, lacking_twins, twin_findings
+from .validate_derived import derived_info_messages, derived_messages
 
 __all__ = ["Finding", "validate"]
 
@@ -120,6 +121,7 @@ def _record(folder: Path, index: int, info: DatasetInfo | None, seen: _Seen) -> 
     yield from _guarded(lambda: _depth(folder, record, form))
     yield from _guarded(lambda: _labels(folder, record))
     yield from _guarded(lambda: _maps(folder, record))
+    yield from _guarded(lambda: derived_messages(folder, record, info))
 
 
 def _origin(record: Record, info: DatasetInfo | None) -> Messages:
@@ -259,6 +261,7 @@ def _info(folder: Path, info: DatasetInfo) -> Messages:
     both = sorted(set(here) & set(aside))
     if both:
         yield f"images {both[:5]} are both finished and in quarantine: delete their quarantine folders"
+    yield from derived_info_messages(folder, info)
 
 
 def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:

@@ -136,6 +136,9 @@ def close_job(job: Job, written: Written) -> dict[str, int]:
     written.notes += [
         f"no image is in {split}: make more, or raise dataset.val_fraction" for split in images if not images[split]
     ]
+    if (derived := job.info.derived) is not None and derived.model is not None:
+        made_by = f"{derived.model.model.id}, licence {derived.model.license}"
+        written.notes += [f"the pictures were made by {made_by}", *derived.notes]
     told = {"complete": True, "images": images, "annotations": written.annotations, "notes": written.notes}
     write_bytes_atomic(job.out / MARKER, _json(about | told))
     return images

@@ -17,7 +17,7 @@ from .terminal import Stopped, console, rendering
 __all__ = ["add_commands"]
 
 NOTHING, PARTIAL = 1, 3
-#: A run of which more images than this share fell back to the render has failed in the main.
+#: When more images than this share fell back, in whole or in part, the run has failed in the main.
 MOSTLY = 0.5
 
 Source = Annotated[Path, typer.Argument(help="Folder of a finished dataset; it stays as it is.")]
@@ -159,11 +159,12 @@ def _tell_refined(result: Any, as_json: bool) -> None:
             f"{counts['refined'] - counts['first_try']} more gently, {counts['pasted']} with objects pasted back, "
             f"{counts['fallback']} as rendered"
         )
-    if there and counts["fallback"] > MOSTLY * there:
+    lost = counts["pasted"] + counts["fallback"]
+    if there and lost > MOSTLY * there:
         console.print(
-            f"[bold red]MOST IMAGES FELL BACK TO THE RENDER: {counts['fallback']} of {there}.[/] Their labels did not "
-            "survive this model: lower --strength or --objects, or bring ControlNets; records/ has all scores",
-            soft_wrap=True,
+            f"[bold red]MOST IMAGES DID NOT KEEP THEIR LABELS: of {there} {counts['fallback']} fell back, "
+            f"{counts['pasted']} got objects pasted back.[/] Lower --strength or --objects, or bring ControlNets; "
+            "records/ has all scores", soft_wrap=True,
         )  # fmt: skip
     if not result.complete:
         listed = ", ".join(map(str, [*result.failed][:10])) + (", …" if len(result.failed) > 10 else "")

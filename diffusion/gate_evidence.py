@@ -10,10 +10,10 @@ many normals say together is not (`gate_votes`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from .gate_outlines import REACH_PX, STEP_PX, Outlines, arc_mean, profiles
 
@@ -45,57 +45,57 @@ def _within(pixels: float) -> slice:
 
 @dataclass(frozen=True)
 class Traces:
-    """What an image shows along the normals: Lab colours (p, 3, t) and gradient magnitudes (p, t) per pixel."""
+    """What an image shows along the normals: Lab colours (3, t, p) and gradient magnitudes (t, p) per pixel."""
 
     colour: Floats
     gradient: Floats
 
     def strength(self) -> Floats:
         """The strongest gradient within 1.5 px of the outline; (p,)."""
-        return np.asarray(self.gradient[:, _within(1.5)].max(axis=1, initial=0))
+        return np.asarray(self.gradient[_within(1.5)].max(axis=0))
 
 
 def traces(lab_image: Floats, shape: Outlines) -> Traces:
     """Profiles of an (h, w, 3) Lab image, averaged a little along the outlines."""
     colour = arc_mean(profiles(lab_image, shape), shape, _ALONG)
-    slope = np.gradient(colour, STEP_PX, axis=2)
-    return Traces(colour, np.sqrt(np.einsum("pct,pct->pt", slope, slope)))
+    slope = np.gradient(colour, STEP_PX, axis=1)
+    return Traces(colour, np.sqrt((slope**2).sum(axis=0)))
 
 
 def _edge_fit(edge: Floats, refined: Floats) -> Floats:
-    """How like the render's edge (p, w) the refined gradient (p, t) is at each lag, 0 to 1; (p, l)."""
-    width = edge.shape[1]
-    near = refined[:, _within(_EDGE_PX + _LAG_PX)]
-    squares = near**2
-    product = np.einsum("pw,plw->pl", edge, sliding_window_view(near, width, axis=1))
-    norm = np.sqrt(sum(squares[:, k : k + len(LAGS)] for k in range(width)))
-    floor = _GRADIENT_FLOOR * np.sqrt(width) + 0.3 * norm.max(axis=1, keepdims=True, initial=0)
-    length = np.linalg.norm(edge, axis=1)[:, None]
+    """How like the render's edge (w, p) the refined gradient (t, p) is at each lag, 0 to 1; (l, p)."""
+    near = refined[_within(_EDGE_PX + _LAG_PX)]
+    squares, width, count = near**2, len(edge), len(LAGS)
+    product = sum(edge[k] * near[k : k + count] for k in range(width))
+    norm = np.sqrt(sum(squares[k : k + count] for k in range(width)))
+    floor = _GRADIENT_FLOOR * np.sqrt(width) + 0.3 * norm.max(axis=0)
+    length = np.linalg.norm(edge, axis=0)
     return np.asarray(product / (length * np.sqrt(norm**2 + floor**2) + 1e-6), np.float32)
 
 
 def _step_fit(colour: Floats) -> Floats:
-    """Share of the colours' variance that a step at each lag explains; (p, l)."""
-    near = colour[..., _within(_SPLIT_PX)]
-    near = near - near.mean(axis=2, keepdims=True)
-    total = np.einsum("pct,pct->p", near, near)[:, None]
+    """Share of the colours' variance that a step at each lag explains; (l, p)."""
+    near = colour[:, _within(_SPLIT_PX)].swapaxes(0, 1)
+    near = near - near.mean(axis=0)
+    total = (near**2).sum(axis=(0, 1))
+    sums = np.stack([*accumulate(near)])
     # A step has two samples or more to either side; the sample at the step itself belongs to both sides by half.
-    left = near.cumsum(axis=2)[..., 1:-3] + 0.5 * near[..., 2:-2]
-    n, n_left = near.shape[2], np.arange(2, near.shape[2] - 2, dtype=np.float32) + 0.5
-    between = np.einsum("pcl,pcl->pl", left, left) * (1 / n_left + 1 / (n - n_left))
+    left = sums[1:-3] + 0.5 * near[2:-2]
+    n, n_left = len(near), np.arange(2, len(near) - 2, dtype=np.float32)[:, None] + 0.5
+    between = (left**2).sum(axis=1) * (1 / n_left + 1 / (n - n_left))
     beyond = (len(LAGS) - len(n_left)) // 2
-    return np.pad(between / (total + _VARIANCE_FLOOR * n), [(0, 0), (beyond, beyond)], mode="edge")
+    return np.asarray(np.pad(between / (total + _VARIANCE_FLOOR * n), [(beyond, beyond), (0, 0)], mode="edge"))
 
 
 def _over_none(fit: Floats) -> Floats:
-    return fit - fit[:, ZERO : ZERO + 1]
+    return np.asarray(fit - fit[ZERO])
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a render shows along the normals: gradients near the outline (p, w), and the strongest of them (p,).
+    """What a render shows along the normals: gradients near the outline (w, p), and the strongest of them (p,).
 
-    `own` (p, l) is what both witnesses say of the render against itself, where that is above zero.
+    `own` (l, p) is what both witnesses say of the render against itself, where that is above zero.
     """
 
     edge: Floats
@@ -105,7 +105,7 @@ class Known:
 
 def known(render: Traces) -> Known:
     """What there is to know of a render's traces."""
-    edge = render.gradient[:, _within(_EDGE_PX)].copy()
+    edge = render.gradient[_within(_EDGE_PX)].copy()
     fits = _edge_fit(edge, render.gradient), _step_fit(render.colour)
     own = [np.maximum(_over_none(fit), 0) for fit in fits]
     return Known(edge, render.strength(), own[0] + _STEP_SHARE * own[1])
@@ -114,4 +114,4 @@ def known(render: Traces) -> Known:
 def evidence(render: Known, refined: Traces) -> tuple[Floats, Floats]:
     """Evidence for each displacement against none, (p, l), and the edge witness at none, 0 to 1, (p,)."""
     edge, step = _edge_fit(render.edge, refined.gradient), _step_fit(refined.colour)
-    return _over_none(edge + _STEP_SHARE * step) - render.own, edge[:, ZERO]
+    return np.ascontiguousarray((_over_none(edge + _STEP_SHARE * step) - render.own).T), edge[ZERO]

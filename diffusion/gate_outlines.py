@@ -111,18 +111,21 @@ def _circular(values: Floats, sigma: float) -> Floats:
     half = min(int(3 * sigma + 0.5), len(values) // 2)
     weights = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
     weights /= weights.sum()
-    return np.asarray(sum(g * np.roll(values, k - half, axis=0) for k, g in enumerate(weights)), np.float32)
+    wrapped = np.take(values, np.arange(-half, len(values) + half), axis=0, mode="wrap")
+    return np.asarray(sum(g * wrapped[2 * half - k :][: len(values)] for k, g in enumerate(weights)), np.float32)
 
 
 def arc_mean(values: Floats, shape: Outlines, half: int) -> Floats:
-    """The mean of (p, …) values over the 2 · half + 1 points about each point of its closed contour."""
+    """The mean of (…, p) values over the 2 · half + 1 points about each point of its closed contour."""
     out = np.empty_like(values)
     for a, b in pairwise(shape.starts):
         reach = min(half, (b - a - 1) // 2)
-        wrapped = np.concatenate([values[b - reach : b], values[a:b], values[a : a + reach]])
+        wrapped = np.concatenate([values[..., b - reach : b], values[..., a:b], values[..., a : a + reach]], axis=-1)
         # No running sum: what is constant stays so to the last bit.
-        mean = cv2.filter2D(wrapped.reshape(len(wrapped), -1), -1, np.full((2 * reach + 1, 1), 1 / (2 * reach + 1)))
-        out[a:b] = mean[reach : reach + b - a].reshape(out[a:b].shape)
+        mean = cv2.filter2D(
+            wrapped.reshape(-1, wrapped.shape[-1]), -1, np.full((1, 2 * reach + 1), 1 / (2 * reach + 1))
+        )
+        out[..., a:b] = mean[:, reach : reach + b - a].reshape(out[..., a:b].shape)
     return out
 
 
@@ -161,30 +164,28 @@ def offsets() -> Floats:
 
 
 def profiles(values: Floats, shape: Outlines) -> Floats:
-    """An (h, w, c) image along all normals; (p, c, t)."""
-    t = offsets()
-    out = np.zeros((len(shape.xy), values.shape[2], len(t)), np.float32)
-    for a in range(0, len(shape.xy), 16384):  # cv2.remap takes no more than 32767 rows
-        xy, normal = shape.xy[a : a + 16384], shape.normal[a : a + 16384]
-        x = xy[:, :1] + normal[:, :1] * t
-        y = xy[:, 1:] + normal[:, 1:] * t
-        seen = cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        out[a : a + 16384] = seen.transpose(0, 2, 1)
+    """An (h, w, c) image along all normals; (c, t, p)."""
+    t = offsets()[:, None]
+    out = np.zeros((values.shape[2], len(t), len(shape.xy)), np.float32)
+    for a in range(0, len(shape.xy), 16384):  # cv2.remap takes no more than 32767 columns
+        (x, y), (dx, dy) = shape.xy[a : a + 16384].T, shape.normal[a : a + 16384].T
+        seen = cv2.remap(values, x + t * dx, y + t * dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        out[..., a : a + 16384] = cv2.split(seen)
     return out
 
 
 def segmented(colour: Floats) -> Floats:
     """Samples within 5 px of each point that mask and colour call inside, and that either calls so; (p, 2).
 
-    Colour says inside where it is nearer to the mean 2 to 7 px inside of that point than outside; `colour` (p, c, t).
+    Colour says inside where it is nearer to the mean 2 to 7 px inside of that point than outside; `colour` (c, t, p).
     The quotient of sums of the two is the IoU of the mask and a re-segmentation of the band.
     """
     t = offsets()
-    inner = colour[..., (t >= -7) & (t <= -2)].mean(axis=2, keepdims=True)
-    outer = colour[..., (t >= 2) & (t <= 7)].mean(axis=2, keepdims=True)
-    band, mask = colour[..., np.abs(t) <= 5], t[np.abs(t) <= 5] < 0
-    inside = ((band - inner) ** 2).sum(axis=1) < ((band - outer) ** 2).sum(axis=1)
-    return np.asarray(np.stack([(inside & mask).sum(axis=1), (inside | mask).sum(axis=1)], axis=1), np.float32)
+    inner = colour[:, (t >= -7) & (t <= -2)].mean(axis=1, keepdims=True)
+    outer = colour[:, (t >= 2) & (t <= 7)].mean(axis=1, keepdims=True)
+    band, mask = colour[:, np.abs(t) <= 5], t[np.abs(t) <= 5, None] < 0
+    inside = ((band - inner) ** 2).sum(axis=0) < ((band - outer) ** 2).sum(axis=0)
+    return np.asarray(np.stack([(inside & mask).sum(axis=0), (inside | mask).sum(axis=0)], axis=1), np.float32)
 
 
 def wider(mask: Mask, pixels: int) -> Mask:

@@ -109,7 +109,7 @@ def group_mean(values: Floats, weight: Floats, among: Groups) -> Floats:
 
 
 def iou(colour: Floats, weight: Floats, among: Groups) -> Floats:
-    """IoU of mask and re-segmented band for each group, from colour profiles (p, c, t); see `segmented`; (g,)."""
+    """IoU of mask and re-segmented band for each group, from colour profiles (c, t, p); see `segmented`; (g,)."""
     both, either = group_mean(segmented(colour), weight, among).T
     return np.asarray(both / np.maximum(either, 1e-6))
 

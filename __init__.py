@@ -11,11 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Options", "Scene", "generate", "load", "predict", "render_scene", "sample"]
+__all__ = ["Options", "Scene", "generate", "load", "predict", "refine", "render_scene", "sample"]
 
 if TYPE_CHECKING:
     from .farm import Options, generate, render_scene
     from .pipeline import load, predict
+    from .refining import refine
     from .scenes.sample import sample
     from .scenes.scene import Scene
 
@@ -25,6 +26,7 @@ _HOME = {
     "generate": "farm",
     "load": "pipeline",
     "predict": "pipeline",
+    "refine": "refining",
     "render_scene": "farm",
     "sample": "scenes.sample",
 }

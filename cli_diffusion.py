@@ -148,6 +148,9 @@ def _going_on() -> Iterator[None]:
 def _tell_refined(result: Any, as_json: bool) -> None:
     """How the images came out; exit code 3 when some are missing, and loud words when most are renders."""
     derived = result.info.derived
+    said = derived.model.notes if derived.model else ()
+    for note in [n for n in derived.notes if n not in said]:
+        console.print(f"[bold yellow]NOTE:[/] {escape(note)}", soft_wrap=True)
     counts = {"first_try": 0, "refined": 0, "pasted": 0, "fallback": 0} | derived.outcomes
     there = result.info.counts.images
     if as_json:

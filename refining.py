@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from .datasets.derived_folder import accept_model, check_places, finish, open_derived
 from .datasets.files import sweep
 from .datasets.folder import lock
-from .datasets.records import TWINS, DatasetInfo, indices, read_info
+from .datasets.records import TWINS, DatasetInfo, indices, read_info, read_record, record_path
 from .diffusion.card import ModelCard, checked_license
 from .diffusion.load import Request
 from .diffusion.plan import Plan
@@ -30,6 +30,8 @@ MODULE = "scenewright.refining_worker"
 REQUEST = TypeAdapter(Request)
 #: A worker is handed so many batches at a time: what fails at first is tried again together.
 BATCHES = 8
+#: What is to be known of frames and views that were refined one by one.
+APART = "frames and views of a group were refined one by one: what is new in one does not agree with the others"
 #: A worker keeps its model until the end.
 UNLIMITED = 1 << 62
 
@@ -94,7 +96,8 @@ def refine(
     checked_license(request.license)
     asked = indices(source)[: options.count]
     with lock(folder):
-        info = open_derived(folder, source, info, "refined", plan.checked().model_dump(mode="json"), len(asked))
+        notes = (APART,) if _grouped(source, asked[-1]) else ()
+        info = open_derived(folder, source, info, "refined", plan.checked().model_dump(mode="json"), len(asked), notes)
         there = {i for i in indices(folder) if is_there(folder, i)}
         todo = [i for i in asked if i not in there]
         begin(len(todo), len(asked))
@@ -126,6 +129,11 @@ def _renders(source: Path) -> DatasetInfo:
     if not indices(source):
         raise UsageError(f"{source} has no images: generate some first")
     return info
+
+
+def _grouped(source: Path, last: int) -> bool:
+    """Whether images belong together, as frames of a sequence or as a stereo pair."""
+    return read_record(record_path(source, last)).scene.group != last
 
 
 class _Run:

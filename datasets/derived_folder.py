@@ -22,7 +22,8 @@ NONE = Counts(requested=0, images=0, quarantined=0, train=0, val=0, annotations=
 
 
 def open_derived(
-    folder: Path, source: Path, info: DatasetInfo, kind: Any, plan: Mapping[str, Any], images: int
+    folder: Path, source: Path, info: DatasetInfo, kind: Any, plan: Mapping[str, Any], images: int,
+    notes: tuple[str, ...] = (),
 ) -> DatasetInfo:  # fmt: skip
     """Create the dataset in `folder`, or continue it when the same plan and source made it. Call with `lock` held.
 
@@ -33,6 +34,7 @@ def open_derived(
         kind: "refined" or "variant".
         plan: what is asked for, as plain JSON.
         images: how many images of the source are asked for.
+        notes: what is to be known of what comes out; those of the source follow along.
 
     Raises:
         DatasetError: the folder holds something else, or was made of another dataset or by another plan.
@@ -44,7 +46,7 @@ def open_derived(
     )  # fmt: skip
     derived = Derivation(
         kind=kind, generation=1 + (of.derived.generation if of.derived else 0), source=origin, plan=dict(plan),
-        images=images, notes=of.derived.notes if of.derived else (),
+        images=images, notes=(*(of.derived.notes if of.derived else ()), *notes),
     )  # fmt: skip
     counts = NONE
     begun = bool(indices(folder))

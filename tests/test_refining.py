@@ -49,8 +49,8 @@ def recipe(**more: Any) -> Recipe:
     box = {"category": "panel", "shape": "box", "params": {"x_m": 0.06, "y_m": 0.05, "z_m": 0.02},
            "materials": ["painted_metal", "plastic", "zinc"]}  # fmt: skip
     return make(
-        objects={"count": 2, "assets": [box]}, placement={"area": [0.16, 0.12]}, camera={"distance": 0.35},
-        render={"engine": "flat", "size": [132, 100]}, **more,
+        objects={"count": 2, "assets": [box]}, placement={"area": [0.16, 0.12]},
+        render={"engine": "flat", "size": [132, 100]}, **{"camera": {"distance": 0.35}, **more},
     )  # fmt: skip
 
 
@@ -189,8 +189,11 @@ def test_a_model_that_moves_things_is_caught(run: Run, source: Path, tmp_path: P
 def test_pairs_stay_pairs(soft: Path, tmp_path: Path) -> None:
     """The twin is refined and the image takes its picture, but for where the two renders differ."""
     marred, out = tmp_path / "marred", tmp_path / "out"
-    assert generate(recipe(defects={"rate": 0.6, "count": 1, "twins": True}), 4, marred).complete
+    stereo = {"distance": 0.35, "stereo": {"baseline_m": 0.02}}
+    assert generate(recipe(defects={"rate": 0.6, "count": 1, "twins": True}, camera=stereo), 4, marred).complete
     assert refine(marred, out, request(soft), PLAN).complete and list(validate(out)) == []
+    noted = read_info(out).derived
+    assert noted is not None and any("frames and views of a group" in note for note in noted.notes)
     assert indices(out / TWINS) == indices(marred / TWINS) != []
     for twin in iter_records(out / TWINS):
         image = read_record(record_path(out, twin.index))

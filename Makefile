@@ -25,7 +25,7 @@ test: lint check $(TORCH)
 	$(PY) -m pytest -m "not slow and not gpu"
 
 # A script that misses a limit ends with 1: the others run all the same, and the end says which it were.
-bench: check
+bench: check $(TORCH)
 	@rm -rf out/exact; failed=; run() { echo "== $$*"; "$$@" || failed="$$failed; $$*"; }; \
 	for script in bench_cost bench_labels bench_coco bench_physics check_determinism check_memory \
 	    bench_defect_cost bench_severity check_defects; do \
@@ -33,6 +33,7 @@ bench: check
 	done; \
 	run $(PY) tests/benchmarks/bench_quality.py --images 4; \
 	run $(PY) tests/benchmarks/check_gate.py --renders out/gate; \
+	run $(PY) tests/benchmarks/bench_refine.py --renders out/refine; \
 	for part in "hardware 30" "tabletop 20" "bin 12" "shelf 12" "conveyor 12" "pegboard 14"; do \
 	  folder=out/exact/$${part% *}; \
 	  run $(BIN)/scenewright generate $${part% *} --count $${part#* } --size 320x240 --preset draft --out $$folder; \
@@ -55,7 +56,7 @@ $(INSTALLED): pyproject.toml constraints.txt | $(PY)
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# Only the diffusion stage, the training loader and their tests need torch and what builds on it.
+# Only the diffusion stage, the training loader, their tests and one benchmark need torch and what builds on it.
 $(TORCH): $(INSTALLED)
 	$(PIP) install --quiet torch==2.13.0
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[diffusion]'

@@ -19,6 +19,8 @@ __all__ = ["add_commands"]
 NOTHING, PARTIAL = 1, 3
 #: When more images than this share fell back, in whole or in part, the run has failed in the main.
 MOSTLY = 0.5
+#: With fewer free pixels than this share there was next to nothing to refine.
+LEAST_FREE = 0.05
 
 Source = Annotated[Path, typer.Argument(help="Folder of a finished dataset; it stays as it is.")]
 Out = Annotated[Path, typer.Option(help="Folder of the new dataset; a run that was stopped goes on there.")]
@@ -155,12 +157,12 @@ def _tell_refined(result: Any, as_json: bool) -> None:
     there = result.info.counts.images
     if as_json:
         failed = {str(i): reason for i, reason in result.failed.items()}
-        print(json.dumps({"images": there, "made": result.made, "failed": failed, **counts}))
+        print(json.dumps({"images": there, "made": result.made, "failed": failed, **counts, "free": derived.free}))
     else:
         print(
             f"{result.folder}: {there} images ({result.made} new): {counts['first_try']} refined at first try, "
             f"{counts['refined'] - counts['first_try']} more gently, {counts['pasted']} with objects pasted back, "
-            f"{counts['fallback']} as rendered"
+            f"{counts['fallback']} as rendered; {derived.free or 0:.0%} of their pixels were free to change"
         )
     lost = counts["pasted"] + counts["fallback"]
     if there and lost > MOSTLY * there:
@@ -168,6 +170,11 @@ def _tell_refined(result: Any, as_json: bool) -> None:
             f"[bold red]MOST IMAGES DID NOT KEEP THEIR LABELS: of {there} {counts['fallback']} fell back, "
             f"{counts['pasted']} got objects pasted back.[/] Lower --strength or --objects, or bring ControlNets; "
             "records/ has all scores", soft_wrap=True,
+        )  # fmt: skip
+    if derived.free is not None and derived.free < LEAST_FREE:
+        console.print(
+            f"[bold red]ONLY {derived.free:.1%} OF THE PIXELS WERE FREE TO CHANGE:[/] the rest are objects whose "
+            "outlines the renders show too faintly to be checked, and what is near outlines or defects", soft_wrap=True,
         )  # fmt: skip
     if not result.complete:
         listed = ", ".join(map(str, [*result.failed][:10])) + (", …" if len(result.failed) > 10 else "")

@@ -117,8 +117,9 @@ class Derivation(_Stored):
     """The dataset as a whole.
 
     `plan` is what was asked for, as plain JSON; `model` is None until one was loaded; `images` of the source were asked
-    for, and `outcomes` counts by status how they came out, "first_try" those that were accepted at once. `notes` say
-    what is wrong with it all, such as a licence that nobody knows: they follow the data.
+    for, and `outcomes` counts by status how they came out, "first_try" those that were accepted at once; `free` is the
+    mean share of the pixels that the model might change, where it was asked to refine. `notes` say what is wrong with
+    it all, such as a licence that nobody knows: they follow the data.
     """
 
     kind: Literal["refined", "variant"]
@@ -128,6 +129,7 @@ class Derivation(_Stored):
     model: ModelCard | None = None
     images: Annotated[int, Field(ge=0)]
     outcomes: dict[str, int] = {}
+    free: Annotated[float | None, Field(ge=0, le=1)] = None
     notes: tuple[str, ...] = ()
 
 

@@ -16,7 +16,7 @@ from .folder import difference, export, strangers
 from .inventory import assets_folder, is_twins
 from .records import TWINS, Counts, DatasetInfo, Record, indices, read_info, record_dicts, write_info
 
-__all__ = ["accept_model", "check_places", "copy_beside", "finish", "open_derived", "outcomes"]
+__all__ = ["accept_model", "check_places", "copy_beside", "finish", "open_derived", "summary"]
 
 NONE = Counts(requested=0, images=0, quarantined=0, train=0, val=0, annotations=0)
 
@@ -102,20 +102,20 @@ def copy_beside(record: Record, source: Path, folder: Path) -> None:
 def finish(folder: Path, info: DatasetInfo) -> DatasetInfo:
     """Count how the images came out, and write COCO."""
     assert info.derived is not None
-    return export(
-        folder, info.model_copy(update={"derived": info.derived.model_copy(update={"outcomes": outcomes(folder)})})
-    )
+    return export(folder, info.model_copy(update={"derived": info.derived.model_copy(update=summary(folder))}))
 
 
-def outcomes(folder: Path) -> dict[str, int]:
-    """How many images have which status, and how many were accepted at first try."""
+def summary(folder: Path) -> dict[str, Any]:
+    """`outcomes` and `free` of the dataset, from its records."""
     found: Counter[str] = Counter()
+    free: list[float] = []
     for record in record_dicts(folder):
         derived = record.get("derived") or {}
         found[derived.get("status", "none")] += 1
+        free += [derived["free"]] if "free" in derived else []
         if derived.get("status") == "refined" and len(derived["tries"]) == 1:
             found["first_try"] += 1
-    return dict(sorted(found.items()))
+    return {"outcomes": dict(sorted(found.items())), "free": round(sum(free) / len(free), 6) if free else None}
 
 
 def _continued(folder: Path, old: DatasetInfo, new: Derivation) -> Derivation:
@@ -123,7 +123,7 @@ def _continued(folder: Path, old: DatasetInfo, new: Derivation) -> Derivation:
     if old.derived is None:
         raise DatasetError(f"{folder} holds renders: choose another --out, they stay as they are")
     kept: dict[str, Any] = {"images": max(new.images, old.derived.images), "model": old.derived.model}
-    kept |= {"outcomes": old.derived.outcomes, "notes": old.derived.notes}
+    kept |= {"outcomes": old.derived.outcomes, "free": old.derived.free, "notes": old.derived.notes}
     then, now = (d.model_dump(mode="json", exclude={*kept}) for d in (old.derived, new))
     if changed := difference(then, now):
         raise DatasetError(

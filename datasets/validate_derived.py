@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import ScenewrightError
 from .derived import Derivation, Refinement, card_sha256
-from .derived_folder import outcomes
+from .derived_folder import summary
 from .inventory import is_twins
 from .records import TWINS, DatasetInfo, Record, indices, read_record, record_path
 
@@ -82,5 +82,6 @@ def derived_info_messages(folder: Path, info: DatasetInfo) -> Iterator[str]:
         return
     if here != whole.images:
         yield f"{whole.images} images were asked for, the folder holds {here}: run the same command again"
-    if (found := outcomes(folder)) != whole.outcomes:
-        yield f"counts outcomes {whole.outcomes}, the records give {found}: run the same command again"
+    found, said = summary(folder), {"outcomes": whole.outcomes, "free": whole.free}
+    if found != said:
+        yield f"sums up {said}, the records give {found}: run the same command again"

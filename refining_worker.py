@@ -51,6 +51,7 @@ class Prepared(Case):
     twin: Record | None
     marred: Picture | None
     hold: Mask
+    controls: tuple[str, ...]
 
 
 def prepare(source: Path, index: int, info: DatasetInfo, plan: Plan) -> Prepared:
@@ -69,7 +70,7 @@ def prepare(source: Path, index: int, info: DatasetInfo, plan: Plan) -> Prepared
         hold |= (np.abs(image.rgb.astype(np.int16) - shown.rgb).max(axis=2) > FAINT) | (image.ids != shown.ids)
     measured = reference(shown.rgb, shown.ids, plan.gate)
     job = job_of(plan, (twin or record).scene, _truth(shown, record, info), measured, hold)
-    return Prepared(job, measured, record, twin, marred, hold)
+    return Prepared(job, measured, record, twin, marred, hold, plan.controls)
 
 
 def _defects(record: Record) -> Mask:
@@ -106,7 +107,8 @@ def _write(
     refinement = Refinement(
         generation=1, model=model, status=outcome.status, tries=outcome.rungs,
         origin=Origin(rgb=hashes.rgb, ids=hashes.ids, labels=hashes.labels, twin=case.twin is not None),
-        prompt=case.job.prompt, seed=case.job.seed,
+        prompt=case.job.prompt, negative_prompt=case.job.negative_prompt, guidance=case.job.guidance,
+        controls=case.controls, control_scale=case.job.control_scale if case.controls else None, seed=case.job.seed,
         frozen=tuple(i for i, good in zip(measured.shape.ids, measured.checkable, strict=True) if not good),
         held=tuple(d.id for d in record.defects if d.rle or d.absent_rle),
         free=round(float((case.job.level > 0).mean()), 6),

@@ -50,8 +50,10 @@ class Origin(_Stored):
 class Refinement(_Stored):
     """How a model refined a picture whose labels are its render's.
 
-    `model` is `card_sha256` of the model. `frozen` are the instances whose outline the render does not show, so that
-    they stayed as rendered; `held` are defects that did; `free` is the share of the pixels that the model might change.
+    `model` is `card_sha256` of the model. `controls` are the kinds of control pictures that its ControlNets saw, and
+    `control_scale` how strongly these acted, None without any. `frozen` are the instances whose outline the render
+    does not show, so that they stayed as rendered; `held` are defects that did; `free` is the share of the pixels that
+    the model might change.
     `tries` are the rungs of the ladder: the last one is this picture, unless `status` is "fallback", which is the
     render. Where the model was shown the sound twin (`origin.twin`), both images have its picture, and each its own
     render's bytes where the two renders differ; the gate judged the twin.
@@ -62,6 +64,10 @@ class Refinement(_Stored):
     model: Sha256
     origin: Origin
     prompt: str
+    negative_prompt: str = ""
+    controls: tuple[str, ...] = ()
+    control_scale: float | None = None
+    guidance: float
     seed: int
     frozen: tuple[int, ...] = ()
     held: tuple[int, ...] = ()

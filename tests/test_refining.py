@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import numpy.typing as npt
 import psutil
 import pytest
 
+from scenewright import refining_worker
 from scenewright.datasets.coco import coco_path
 from scenewright.datasets.derived import Refinement
 from scenewright.datasets.png import decode_rgb
@@ -136,6 +140,16 @@ def test_an_image_is_the_same_alone(source: Path, soft: Path, refined: Path, tmp
     assert list(validate(tmp_path / "out"))[1:] == []  # the source lies elsewhere, seen from there
 
 
+def test_images_may_be_prepared_elsewhere(source: Path) -> None:
+    """In a process that ends with its worker, beside a GPU, a case is what it is here."""
+    info = read_info(source)
+    with ProcessPoolExecutor(1, get_context("spawn"), refining_worker._settle, (os.getpid(),)) as pool:
+        there = pool.submit(refining_worker.prepare, source, 0, info, PLAN).result()
+    here = refining_worker.prepare(source, 0, info, PLAN)
+    assert pickle.dumps(there.reference) == pickle.dumps(here.reference) and there.record == here.record
+    assert (there.job.level == here.job.level).all() and there.job.seed == here.job.seed
+
+
 def test_a_killed_run_goes_on(source: Path, soft: Path, refined: Path, tmp_path: Path) -> None:
     """Killed in the middle, its workers die too; the same command makes what is missing, and all bytes are the same."""
     out = source.parent / "killed"
@@ -217,6 +231,7 @@ def test_control_pictures_come_from_the_dataset(run: Run, tiny: Tiny, source: Pa
     said = read_info(out).derived
     assert said is not None and said.model is not None and len(said.model.controlnets) == 2
     assert "MOST IMAGES DID NOT KEEP THEIR LABELS" in ended.err  # its weights are random
+    assert derived(read_record(record_path(out, 0))).controls == ("depth", "edges")
     assert said.plan["controls"] == ["depth", "edges"] and list(validate(out)) == []
     ended = run("refine", source, "--model", tiny("flux1-fill"), "--out", tmp_path / "f", "--license", "mit",
                 "--negative-prompt", "blur")  # fmt: skip

@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
 from ..errors import UsageError
 from ..scenes.scene import Frozen
 
-__all__ = ["UNKNOWN", "ModelCard", "Part", "checked_license", "libraries"]
+__all__ = ["UNKNOWN", "ModelCard", "Part", "checked_license", "libraries", "plain"]
 
 #: What is said of a licence or of training data that nobody knows.
 UNKNOWN = "unknown"
@@ -83,3 +84,12 @@ def libraries() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def plain(value: Any) -> Any:
+    """A configuration as JSON has it."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(v) for v in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..render.defect_labels import ABOVE_NOISE, NOTICED
+from .tries import COVERAGE, LARGEST
 
-__all__ = ["COVERAGE", "LARGEST", "Change", "change", "changed"]
+__all__ = ["Change", "change", "changed"]
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -20,8 +21,6 @@ Mask = npt.NDArray[np.bool_]
 MAD = 1.4826
 #: Patches of fewer pixels are specks, and no defect.
 SPECK_PX = 4
-#: A defect is what was requested when so much of the request has changed, and at most so many times its area.
-COVERAGE, LARGEST = 0.5, 2.0
 
 
 @dataclass(frozen=True)

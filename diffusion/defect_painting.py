@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .inpainter import BATCH, SIDE, STEPS, UNIT, Inpainter, conditions, scheduler
+from .inpainter import SIDE, STEPS, UNIT, Inpainter, conditions, scheduler
 
 __all__ = ["painted"]
 
@@ -69,19 +69,17 @@ def _painted(
     import torch
 
     device = next(model.net.parameters()).device
-    n = len(corners)
-    turn = [(corners[min(k, n - 1)][0], corners[min(k, n - 1)][1]) for k in range(-(-n // BATCH) * BATCH)]
 
     def crops(canvas: Any) -> Any:
-        return torch.stack([canvas[..., y : y + SIDE, x : x + SIDE] for y, x in turn])
+        return torch.stack([canvas[..., y : y + SIDE, x : x + SIDE] for y, x in corners])
 
     plain = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).to(device).float() / 255
     sound, masks = crops(plain), crops(torch.from_numpy(mask).to(device))
-    severities = torch.full((len(turn),), severity, device=device)
-    given = conditions(sound, masks, severities, torch.from_numpy(tone).to(device).expand(len(turn), 3))
+    severities = torch.full((len(corners),), severity, device=device)
+    given = conditions(sound, masks, severities, torch.from_numpy(tone).to(device).expand(len(corners), 3))
     mean = plain.mean(dim=(1, 2))[:, None, None]
     off = (mean - sound.mean(dim=(2, 3), keepdim=True)) / UNIT  # each crop is seen about its own mean
-    labels = torch.full((len(turn),), model.kinds.index(kind), device=device)
+    labels = torch.full((len(corners),), model.kinds.index(kind), device=device)
     plan = scheduler()
     plan.set_timesteps(steps)
     x = torch.randn(plain.shape, generator=torch.Generator("cpu").manual_seed(seed)).to(device)
@@ -90,11 +88,12 @@ def _painted(
         for t in plan.timesteps:
             signal = plan.alphas_cumprod[t].to(device)
             seen = torch.cat([crops(x) + signal.sqrt() * off, given], 1)
-            parts = [slice(k, k + BATCH) for k in range(0, len(turn), BATCH)]
-            found = torch.cat([model.net(seen[p], t, class_labels=labels[p]).sample for p in parts])
+            # One by one: on a CPU that costs no more than many at once, and rounds the same however many there are.
+            each = [slice(k, k + 1) for k in range(len(corners))]
+            found = torch.cat([model.net(seen[k], t, class_labels=labels[k]).sample for k in each])
             found = found + (1 - signal).sqrt() * off
             total, share = torch.zeros_like(x), torch.zeros_like(x[:1])
-            for (y, left), velocity in zip(turn[:n], found[:n], strict=True):
+            for (y, left), velocity in zip(corners, found, strict=True):
                 total[:, y : y + SIDE, left : left + SIDE] += weights * velocity
                 share[:, y : y + SIDE, left : left + SIDE] += weights
             x = plan.step(total / share.clamp_min(1e-6), t, x).prev_sample

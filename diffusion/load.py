@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..assets.files import remember
 from ..errors import ModelError, UsageError
 from . import sources
-from .card import UNKNOWN, ModelCard, Part, checked_license, libraries
+from .card import UNKNOWN, ModelCard, Part, checked_license, libraries, plain
 from .families import Family, Knob, Pipeline, choose, family_of
 from .placing import Placing, device_name, place, precision_of, threads_of
 from .quiet import quiet
@@ -137,7 +137,7 @@ def _card(request: Request, family: Family, pipeline: Any, device: str, **parts:
     placing = request.placing
     return ModelCard(
         **parts, family=family.name, pipeline=type(pipeline).__name__, license=license, training_data=training_data,
-        scheduler=type(pipeline.scheduler).__name__, scheduler_config=_plain(dict(pipeline.scheduler.config)),
+        scheduler=type(pipeline.scheduler).__name__, scheduler_config=plain(dict(pipeline.scheduler.config)),
         precision=precision_of(family, placing), quantised=placing.quantise, device=device_name(device),
         threads=threads_of(placing), offload=placing.offload,
         vae_tiling=placing.vae_tiling, vae_slicing=placing.vae_slicing, compiled=placing.compiled,
@@ -259,15 +259,6 @@ def _part(source: Source, parts: Any) -> Part:
         return Part(id=source.id, revision=source.revision)
     weights = [file for part in parts for file in (source.folder / part).glob("*.safetensors")]
     return Part(id=source.id, sha256=sources.hashes(source.folder, weights))
-
-
-def _plain(value: Any) -> Any:
-    """A configuration as JSON has it."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(v) for v in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
 @contextmanager

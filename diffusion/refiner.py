@@ -8,8 +8,7 @@ kind of device. Frozen pixels are the render's bytes, always.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import lcm
 from typing import Any
 
@@ -22,6 +21,7 @@ from .jobs import Job, Refined, check, padded_size
 from .latents import Hold, generators, hold
 from .load import Model
 from .quiet import quiet
+from .steady import steady
 
 __all__ = ["Refiner"]
 
@@ -94,7 +94,7 @@ class Refiner:
 
         size = padded_size(jobs[0].image, self._multiple)
         levels = [_padded(job.level, size) for job in jobs]
-        with quiet(), _steady(self.model.device, self.model.card.threads):
+        with quiet(), steady(self.model.device, self.model.card.threads):
             hold_ = self._hold(jobs, levels, size)
             try:
                 made = self.model.pipeline(**self._arguments(jobs, levels, size, hold_))
@@ -202,26 +202,3 @@ def _fitted(picture: Map, size: tuple[int, int]) -> Map:
         return picture
     way = cv2.INTER_AREA if picture.shape[0] > size[0] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=way), np.float32)
-
-
-@contextmanager
-def _steady(device: str, threads: int | None) -> Iterator[None]:
-    """Take chance and choice out of what generators do not reach.
-
-    A pipeline may draw from torch's own generator (that of Qwen-Image's ControlNet does, for the latents of a picture):
-    it starts anew for each call and is put back after it. cuDNN chooses the same algorithms each time, and a CPU
-    computes in as many threads as the card says.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        with (
-            torch.random.fork_rng([device] if device.startswith("cuda") else []),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-        ):
-            torch.manual_seed(0)
-            yield
-    finally:
-        torch.set_num_threads(before)

@@ -7,7 +7,11 @@ from typing import Literal
 
 from .gate_scores import Verdict
 
-__all__ = ["Painting", "Rung", "Status"]
+__all__ = ["COVERAGE", "LARGEST", "Painting", "Rung", "Status"]
+
+#: A painted defect is what was requested when so much of the request has changed, and at most so many times its area.
+COVERAGE, LARGEST = 0.5, 2.0
+
 
 #: How an image came out of the ladder: as the model made it, with the render pasted over some instances, as rendered.
 Status = Literal["refined", "pasted", "fallback"]

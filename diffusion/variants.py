@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,12 @@ from .inpainter import STEPS, Inpainter
 from .ladder import seed_of
 from .tries import Painting
 
-__all__ = ["TRIES", "Variant", "variant"]
+__all__ = ["TRIES", "Paint", "Variant", "tried", "variant"]
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+#: Paints by a seed: the picture, the sound one's own bytes outside the request, and the tone that it was told, if any.
+Paint = Callable[[int], tuple[Image, tuple[float, float, float] | None]]
 
 #: So many seeds are tried.
 TRIES = 3
@@ -42,30 +45,43 @@ class Variant:
         return self.change.accepted
 
 
-def variant(
-    model: Inpainter, sound: Image, request: Mask, kind: str, severity: float, seed: int,
-    tone: npt.NDArray[np.float32] | None = None, steps: int = STEPS,
-) -> Variant:  # fmt: skip
-    """Paint a defect of a kind into a request (h, w), anew with other seeds until enough of it has changed.
+def tried(paint: Paint, sound: Image, request: Mask, seed: int) -> Variant:
+    """Paint into a request (h, w) of a picture (h, w, 3), anew with other seeds until enough of it has changed.
 
-    Without a `tone` (3,) each try draws one that the kind had on a similar ground. If no try is accepted, the last one
-    comes back with its fault.
+    If no try is accepted, the last one comes back with its fault.
 
     Raises:
-        UsageError: the model does not know the kind, the request is empty or of another size.
+        UsageError: the request is empty or of another size.
     """
     tries: list[Painting] = []
     for attempt in range(TRIES):
         one = seed_of(seed, attempt)
-        drawn = tone
-        if drawn is None and kind in model.kinds and request.any():
-            rng = np.random.default_rng(one)
-            (drawn,) = model.drawn_tones(rng, sound[None], request[None], [kind])
-        given = np.zeros(3, np.float32) if drawn is None else np.asarray(drawn, np.float32)
-        image = painted(model, sound, request, kind, severity, given, one, steps)
+        image, tone = paint(one)
         found = change(sound, image, request)
-        told = (float(given[0]), float(given[1]), float(given[2]))
-        tries.append(Painting(one, told, found.coverage, found.area, found.fault))
+        tries.append(Painting(one, tone, found.coverage, found.area, found.fault))
         if found.accepted:
             break
     return Variant(image, found, tuple(tries))
+
+
+def variant(
+    model: Inpainter, sound: Image, request: Mask, kind: str, severity: float, seed: int,
+    tone: npt.NDArray[np.float32] | None = None, steps: int = STEPS,
+) -> Variant:  # fmt: skip
+    """Paint a defect of a kind with the embedded inpainter, as `tried` does.
+
+    Without a `tone` (3,) each try draws one that the kind had on a similar ground.
+
+    Raises:
+        UsageError: the model does not know the kind, the request is empty or of another size.
+    """
+
+    def paint(seed: int) -> tuple[Image, tuple[float, float, float]]:
+        drawn = tone
+        if drawn is None and kind in model.kinds and request.any():
+            (drawn,) = model.drawn_tones(np.random.default_rng(seed), sound[None], request[None], [kind])
+        given = np.zeros(3, np.float32) if drawn is None else np.asarray(drawn, np.float32)
+        image = painted(model, sound, request, kind, severity, given, seed, steps)
+        return image, (float(given[0]), float(given[1]), float(given[2]))
+
+    return tried(paint, sound, request, seed)

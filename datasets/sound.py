@@ -1,0 +1,79 @@
+"""The sound picture of an image of a dataset: its twin where it has defects, else the image itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DatasetError
+from ..scenes.scene import Scene
+from .files import inside, read_bytes
+from .png import decode_ids, decode_rgb, pixels_sha256
+from .records import TWINS, Record, indices, read_record, record_dicts, record_path
+
+__all__ = ["Sound", "read_sound", "without_twin"]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound picture.
+
+    Attributes:
+        folder: the dataset that it lies in, which may be the twins of another one.
+        record: its record there.
+        marred: the record of the image that it is the twin of, None where it is no twin.
+        rgb: (h, w, 3) sRGB.
+        ids: (h, w) ids of objects.
+    """
+
+    folder: Path
+    record: Record
+    marred: Record | None
+    rgb: npt.NDArray[np.uint8]
+    ids: npt.NDArray[np.uint16]
+
+    @property
+    def scene(self) -> Scene:
+        """What it shows."""
+        return self.record.scene
+
+    def file(self, path: str) -> bytes:
+        """The content of a file that its record names."""
+        return read_bytes(inside(self.folder, path))
+
+
+def without_twin(dataset: Path, chosen: Iterable[int] | None = None) -> list[int]:
+    """Indices of images that have defects, seen or not, and no sound twin."""
+    twins = set(indices(dataset / TWINS))
+    return [r["index"] for r in record_dicts(dataset, chosen) if r["defects"] and r["index"] not in twins]
+
+
+def read_sound(dataset: Path, index: int) -> Sound:
+    """The sound picture of an image.
+
+    Raises:
+        DatasetError: it has defects and no twin, or a file is missing or is not what its record says.
+    """
+    record, marred, folder = read_record(record_path(dataset, index)), None, dataset
+    if record.defects:
+        marred, folder = record, dataset / TWINS
+        if not record_path(folder, index).is_file():
+            raise DatasetError(f"image {index} has defects and no sound twin: run `scenewright twins {dataset}`")
+        record = read_record(record_path(folder, index))
+        if record.scene != marred.scene.twin or record.defects:
+            raise DatasetError(
+                f"{TWINS}/ of {dataset} holds another scene under {index} than that of image {index} without its "
+                f"defects: run `scenewright validate {dataset}`"
+            )
+    size = record.width, record.height
+    rgb = decode_rgb(read_bytes(inside(folder, record.image)), *size)
+    ids = decode_ids(read_bytes(inside(folder, record.ids)), *size)
+    if [pixels_sha256(p) for p in (rgb, ids)] != [record.hashes.rgb, record.hashes.ids]:
+        raise DatasetError(
+            f"image {index} of {folder} holds other pixels than were recorded: run `scenewright validate {dataset}`"
+        )
+    return Sound(folder, record, marred, rgb, ids)

@@ -15,6 +15,7 @@ import typer
 from rich.markup import escape
 
 from .cli_diffusion import add_commands
+from .cli_painting import defects
 from .errors import ScenewrightError, UsageError
 from .terminal import Stopped, console, rendering, steps
 
@@ -294,6 +295,7 @@ def rerender(
 
 
 add_commands(app)
+app.command()(defects)
 
 
 @app.command()

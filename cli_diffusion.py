@@ -14,7 +14,18 @@ from rich.markup import escape
 from .errors import UsageError
 from .terminal import Stopped, console, rendering
 
-__all__ = ["add_commands"]
+__all__ = [
+    "MOSTLY",
+    "NOTHING",
+    "PARTIAL",
+    "Out",
+    "Source",
+    "add_commands",
+    "checked",
+    "going_on",
+    "request",
+    "tell_model",
+]
 
 NOTHING, PARTIAL = 1, 3
 #: When more images than this share fell back, in whole or in part, the run has failed in the main.
@@ -105,7 +116,7 @@ def refine(
     controls = [_control(text) for text in controlnet or ()]
     if (ip_adapter is None) != (ip_image is None):
         raise UsageError("an IP-Adapter needs its picture: give both --ip-adapter and --ip-image, or neither")
-    request = _request({
+    asked = request({
         "model": model, "license": license, "training_data": training_data,
         "knobs": [name for name, asked in knobs.items() if asked],
         "controlnets": [path for _, path in controls], "picture_control": "picture" in dict(controls),
@@ -123,8 +134,8 @@ def refine(
         "control_scale": control_scale, "batch": batch,
         "freedom": {"background": background, "objects": objects, "band_px": band_px},
     }, [*(prompt or ()), *_prompts(prompt_file)])  # fmt: skip
-    with _going_on(), rendering(0, "refining") as (begin, advance):
-        result = run(dataset, out, request, plan, Options(workers, timeout, count), advance, begin, tell_model)
+    with going_on(), rendering(0, "refining") as (begin, advance):
+        result = run(dataset, out, asked, plan, Options(workers, timeout, count), advance, begin, tell_model)
     _tell_refined(result, as_json)
 
 
@@ -139,7 +150,7 @@ def tell_model(card: Any) -> None:
 
 
 @contextmanager
-def _going_on() -> Iterator[None]:
+def going_on() -> Iterator[None]:
     """What is said of a run that was interrupted."""
     try:
         yield
@@ -182,19 +193,20 @@ def _tell_refined(result: Any, as_json: bool) -> None:
         raise typer.Exit(PARTIAL if there else NOTHING)
 
 
-def _request(asked: dict[str, Any]) -> Any:
+def request(asked: dict[str, Any]) -> Any:
+    """What is to be loaded, checked."""
     from .refining import REQUEST
 
-    return _checked(lambda: REQUEST.validate_python(asked))
+    return checked(lambda: REQUEST.validate_python(asked))
 
 
 def _plan(asked: dict[str, Any], prompts: list[str]) -> Any:
     from .diffusion.plan import Plan
 
-    return _checked(lambda: Plan.model_validate(asked | ({"prompts": prompts} if prompts else {}))).checked()
+    return checked(lambda: Plan.model_validate(asked | ({"prompts": prompts} if prompts else {}))).checked()
 
 
-def _checked(make: Callable[[], Any]) -> Any:
+def checked(make: Callable[[], Any]) -> Any:
     """What pydantic makes; UsageError for what it refuses."""
     from pydantic import ValidationError
 

@@ -106,16 +106,23 @@ def finish(folder: Path, info: DatasetInfo) -> DatasetInfo:
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """`outcomes` and `free` of the dataset, from its records."""
+    """`outcomes` and `free` of the dataset, from its records.
+
+    "untouched" are renders into which nothing was to be painted.
+    """
     found: Counter[str] = Counter()
     free: list[float] = []
     for record in record_dicts(folder):
         derived = record.get("derived") or {}
-        found[derived.get("status", "none")] += 1
+        found[derived.get("status", "untouched")] += 1
         free += [derived["free"]] if "free" in derived else []
-        if derived.get("status") == "refined" and len(derived["tries"]) == 1:
-            found["first_try"] += 1
-    return {"outcomes": dict(sorted(found.items())), "free": round(sum(free) / len(free), 6) if free else None}
+        refined = derived.get("status") == "refined" and len(derived["tries"]) == 1
+        painted = derived.get("status") == "painted" and all(
+            d["changed_rle"] is not None and len(d["tries"]) == 1 for d in derived["defects"]
+        )
+        found["first_try"] += refined or painted
+    counted = {name: count for name, count in sorted(found.items()) if count}
+    return {"outcomes": counted, "free": round(sum(free) / len(free), 6) if free else None}
 
 
 def _continued(folder: Path, old: DatasetInfo, new: Derivation) -> Derivation:

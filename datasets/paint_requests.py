@@ -25,7 +25,7 @@ from ..scenes.recipe_materials import OWN
 from ..scenes.scene import Scene, SceneObject
 from .sound import Sound
 
-__all__ = ["SEVERITY", "Asked", "Request", "asked", "asked_files", "drawn", "rendered"]
+__all__ = ["SEVERITY", "Asked", "Wanted", "asked", "asked_files", "drawn", "rendered"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -36,7 +36,7 @@ NAME = re.compile(r"(\d{6,})\.([a-z_]+)(?:-\d+)?(?:\.(0\.\d+|1(?:\.0+)?))?\.png"
 
 
 @dataclass(frozen=True)
-class Request:
+class Wanted:
     """One defect that is to be painted.
 
     Attributes:
@@ -57,7 +57,7 @@ class Request:
     defect: Defect | None
 
 
-def rendered(sound: Sound, kinds: Collection[str]) -> tuple[Scene, list[Request]]:
+def rendered(sound: Sound, kinds: Collection[str]) -> tuple[Scene, list[Wanted]]:
     """The scene of the image, and a request for each annotated defect of these kinds: its own mask."""
     if sound.marred is None:
         return sound.scene, []
@@ -69,18 +69,19 @@ def rendered(sound: Sound, kinds: Collection[str]) -> tuple[Scene, list[Request]
 
 def drawn(
     sound: Sound, recipe: Recipe, first: Scene, turn: int, kinds: Collection[str]
-) -> tuple[Scene, list[Request]]:  # fmt: skip
+) -> tuple[Scene, list[Wanted]]:  # fmt: skip
     """The sound scene with the defects that a recipe asks for, and a request for each that would be seen.
 
     `first` and `turn` are as for `drawn_defects`; masks are the ray engine's.
     """
-    scene = drawn_defects(recipe, sound.scene, first, turn)
+    assert recipe.defects is not None
+    scene = drawn_defects(recipe, sound.scene, first, turn).model_copy(update={"defect_rules": recipe.defects.rules})
     wanted = {d.id for _, d in defects_of(scene) if d.kind in kinds}
     masks = {id: mask for id, mask in seen_masks(scene).items() if id in wanted}
     return scene, list(_in_scene(scene, sound, masks, as_rendered=False))
 
 
-def _in_scene(scene: Scene, sound: Sound, masks: Mapping[int, Mask], as_rendered: bool) -> Iterator[Request]:
+def _in_scene(scene: Scene, sound: Sound, masks: Mapping[int, Mask], as_rendered: bool) -> Iterator[Wanted]:
     """Requests for defects of a scene; what would be too small to be annotated is none."""
     taken = np.zeros(sound.ids.shape, bool)
     for item, defect in defects_of(scene):
@@ -90,7 +91,7 @@ def _in_scene(scene: Scene, sound: Sound, masks: Mapping[int, Mask], as_rendered
                 continue
             taken |= mask
             family, whole = item.materials[defect.part].family, masks[defect.id] if as_rendered else None
-            yield Request(defect.id, defect.kind, defect.severity, item.id, family, mask, whole, defect)
+            yield Wanted(defect.id, defect.kind, defect.severity, item.id, family, mask, whole, defect)
 
 
 @dataclass(frozen=True)
@@ -134,14 +135,14 @@ def asked_files(folder: Path, known: Collection[int], kinds: Collection[str]) ->
     return found
 
 
-def asked(sound: Sound, files: Iterable[Asked]) -> tuple[Scene, list[Request]]:
+def asked(sound: Sound, files: Iterable[Asked]) -> tuple[Scene, list[Wanted]]:
     """The sound scene, and a request for each mask of the user's of this image: non-zero pixels, cut to one object.
 
     Raises:
         UsageError: a mask that cannot be read, is of another size, lies on no labelled object, or asks for a kind that
             does not occur on the material there.
     """
-    requests: list[Request] = []
+    requests: list[Wanted] = []
     taken = np.zeros(sound.ids.shape, bool)
     for n, file in enumerate(files):
         mask = _read(file.path, sound.ids.shape)
@@ -156,7 +157,7 @@ def asked(sound: Sound, files: Iterable[Asked]) -> tuple[Scene, list[Request]]:
         if not mask.any():
             raise UsageError(f"{file.path.name}: masks before it have all of its pixels: requests must not overlap")
         taken |= mask
-        requests.append(Request(FIRST_DEFECT + n, file.kind, file.severity, item.id, family, mask, None, None))
+        requests.append(Wanted(FIRST_DEFECT + n, file.kind, file.severity, item.id, family, mask, None, None))
     return sound.scene, requests
 
 

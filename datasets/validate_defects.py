@@ -12,6 +12,7 @@ from ..assets.defects.kinds import KINDS
 from ..errors import ScenewrightError
 from ..render.defect_labels import DefectLabel, defect_left_out, grade
 from ..render.rle import decode, encode_mask
+from .derived import Variant
 from .inventory import Finding, is_twins
 from .records import TWINS, DatasetInfo, Record, indices, quarantined, read_record, record_path
 
@@ -23,7 +24,9 @@ Ids = npt.NDArray[np.uint16]
 def defect_messages(record: Record, ids: Ids) -> Iterator[str]:
     """What is wrong with the defects of one image, whose stored ids are (h, w)."""
     drawn = {d.id: (o.id, d) for o in record.scene.objects for d in o.defects}
-    if [item.id for item in record.defects] != list(drawn):
+    # What was painted where the user asked for it is in no scene.
+    asked = isinstance(record.derived, Variant) and not drawn
+    if [item.id for item in record.defects] != list(drawn) and not asked:
         yield f"labels defects {[i.id for i in record.defects]}, its scene has {list(drawn)}: render it again"
     numbers = [item.id for item in record.instances] + [item.id for item in record.defects]
     if len(set(numbers)) != len(numbers):
@@ -86,7 +89,7 @@ def twin_findings(folder: Path) -> Iterator[Finding]:
                 "it and run `scenewright twins`"
             )
             yield Finding("error", name, message)
-        if image.scene.twin == image.scene:
+        if image.scene.twin == image.scene and not image.defects:
             yield Finding("warning", name, "is the twin of an image that has no defects: delete it")
 
 

@@ -10,6 +10,7 @@ from .derived import Derivation, Refinement, card_sha256
 from .derived_folder import summary
 from .inventory import is_twins
 from .records import TWINS, DatasetInfo, Record, indices, read_record, record_path
+from .validate_variants import variant_messages
 
 __all__ = ["derived_info_messages", "derived_messages"]
 
@@ -19,18 +20,34 @@ AGAIN = "delete the record and run the same command again"
 def derived_messages(folder: Path, record: Record, info: DatasetInfo | None) -> Iterator[str]:
     """What is wrong with what one record says of the model that made its picture."""
     derived, whole = record.derived, info.derived if info else None
-    if info is not None and (derived is None) != (whole is None):
-        yield f"is {'a' if derived is None else 'no'} render, dataset.json says otherwise: datasets must not be mixed"
+    if info is not None and (found := _what(record)) not in (allowed := _allowed(folder, whole)):
+        said = " or ".join(map(str, allowed))
+        yield f"is {found}, in a dataset of {said}: datasets must not be mixed, {AGAIN}"
     if derived is None:
         return
-    if whole is not None:
-        if (derived.kind, derived.generation) != (whole.kind, whole.generation):
-            yield f"is {derived.kind} in generation {derived.generation}, dataset.json says otherwise: {AGAIN}"
+    if whole is not None and derived.kind == whole.kind:
         if whole.model is not None and derived.model != card_sha256(whole.model):
             yield f"was made by another model than dataset.json names: {AGAIN}"
         yield from _against_source(folder, record, whole)
     if isinstance(derived, Refinement):
         yield from _refinement(record, derived)
+    else:
+        yield from variant_messages(folder, record, derived)
+
+
+def _what(record: Record) -> str:
+    return "a render" if record.derived is None else f"{record.derived.kind} in generation {record.derived.generation}"
+
+
+def _allowed(folder: Path, whole: Derivation | None) -> tuple[str, ...]:
+    """What images of a dataset may be: where defects were painted, sound pictures stay what they were before."""
+    if whole is None:
+        return ("a render",)
+    all_new = f"{whole.kind} in generation {whole.generation}"
+    if whole.kind == "refined":
+        return (all_new,)
+    sound = "a render" if whole.generation == 1 else f"refined in generation {whole.generation - 1}"
+    return (sound,) if is_twins(folder) else (all_new, sound)
 
 
 def _refinement(record: Record, derived: Refinement) -> Iterator[str]:
@@ -60,7 +77,7 @@ def _against_source(folder: Path, record: Record, whole: Derivation) -> Iterator
     assert record.derived is not None
     place = folder.absolute().parent if is_twins(folder) else folder
     source = place / whole.source.folder / (TWINS if is_twins(folder) else "")
-    if not isinstance(record.derived, Refinement) or not record_path(source, record.index).is_file():
+    if not record_path(source, record.index).is_file():
         return
     try:
         origin = read_record(record_path(source, record.index)).hashes

@@ -11,7 +11,7 @@ from pydantic import Field
 from ..errors import UsageError
 from ..scenes.scene import Frozen
 
-__all__ = ["UNKNOWN", "ModelCard", "Part", "checked_license", "libraries", "plain"]
+__all__ = ["UNKNOWN", "ModelCard", "Part", "checked_license", "libraries", "settings"]
 
 #: What is said of a licence or of training data that nobody knows.
 UNKNOWN = "unknown"
@@ -86,10 +86,17 @@ def libraries() -> dict[str, str]:
     return found
 
 
-def plain(value: Any) -> Any:
-    """A configuration as JSON has it."""
+def settings(scheduler: Any) -> dict[str, Any]:
+    """The whole configuration of a scheduler as JSON has it.
+
+    Without the names of what was left at its default, whose order differs from process to process.
+    """
+    return {str(k): _plain(v) for k, v in dict(scheduler.config).items() if k != "_use_default_values"}
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(v) for v in value]
+        return [_plain(v) for v in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

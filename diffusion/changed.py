@@ -19,8 +19,10 @@ Mask = npt.NDArray[np.bool_]
 
 #: MAD times this is the standard deviation of normal noise.
 MAD = 1.4826
-#: Patches of fewer pixels are specks, and no defect.
+#: Patches of fewer pixels are specks, and no defect unless they were requested as specks.
 SPECK_PX = 4
+#: So many of 3 × 3 pixels decide a median.
+MAJORITY = 5
 
 
 @dataclass(frozen=True)
@@ -78,19 +80,40 @@ def changed(before: Image, after: Image, allowed: Mask) -> tuple[Mask, float]:
     """(h, w) where a picture has changed visibly inside a mask, and the ΔE*ab from which that counts.
 
     Differences are of colours smoothed by a median over 3 × 3 pixels, which keeps edges and drops single pixels. The
-    threshold is raised by how much pixels differ outside the mask: nothing, if the rest was composited hard.
+    threshold is raised by how much pixels differ outside the mask: nothing, if the rest was composited hard. Where the
+    mask is so thin that a median sees what lies beside it, the mean over its own pixels there counts.
     """
-    apart = np.linalg.norm(_smooth(after) - _smooth(before), axis=2)
+    apart = np.linalg.norm(_lab(cv2.medianBlur(after, 3)) - _lab(cv2.medianBlur(before, 3)), axis=2)
     rest = apart[~allowed]
     noise = MAD * float(np.median(np.abs(rest - np.median(rest)))) + float(np.median(rest)) if len(rest) else 0.0
     threshold = max(NOTICED, ABOVE_NOISE * noise)
+    thin, mean = _along(_lab(after) - _lab(before), allowed)
     # A median reaches a pixel over the border of what was painted, so what is not allowed is cut off afterwards.
-    found = ((apart > threshold) & allowed).astype(np.uint8)
+    found = ((np.where(thin, mean, apart) > threshold) & allowed).astype(np.uint8)
+    return _without_specks(found, allowed), threshold
+
+
+def _along(difference: npt.NDArray[np.float32], mask: Mask) -> tuple[Mask, npt.NDArray[np.float32]]:
+    """Where less than half of the 3 × 3 pixels about one lie in a mask, and the length of the mean of those that do."""
+    inside = mask.astype(np.float32)
+    count = cv2.boxFilter(inside, -1, (3, 3), normalize=False)
+    total = cv2.boxFilter(difference * inside[..., None], -1, (3, 3), normalize=False)
+    mean = np.linalg.norm(total / np.maximum(count, 1)[..., None], axis=2)
+    return np.asarray(count < MAJORITY), np.asarray(mean, np.float32)
+
+
+def _without_specks(found: npt.NDArray[np.uint8], allowed: Mask) -> Mask:
+    """What is found without patches that are too small, unless they are all of a patch of the mask."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
-    large = np.array([k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] >= SPECK_PX], np.int32)
-    return np.isin(labels, large), threshold
+    _, places, sizes, _ = cv2.connectedComponentsWithStats(allowed.astype(np.uint8), connectivity=8)
+    room = np.zeros(count, np.int64)
+    room[labels.ravel()] = sizes[places.ravel(), cv2.CC_STAT_AREA]  # a patch lies in one patch of the mask
+    area = stats[:, cv2.CC_STAT_AREA]
+    large = area >= np.minimum(SPECK_PX, room)
+    large[0] = False
+    return np.asarray(large[labels])
 
 
-def _smooth(image: Image) -> npt.NDArray[np.float32]:
-    """CIELAB of an sRGB picture smoothed by a median."""
-    return np.asarray(cv2.cvtColor(cv2.medianBlur(image, 3).astype(np.float32) / 255, cv2.COLOR_RGB2Lab), np.float32)
+def _lab(image: Image) -> npt.NDArray[np.float32]:
+    """CIELAB of an sRGB picture."""
+    return np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab), np.float32)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..assets.files import remember
 from ..errors import ModelError, UsageError
 from . import sources
-from .card import UNKNOWN, ModelCard, Part, checked_license, libraries, plain
+from .card import UNKNOWN, ModelCard, Part, checked_license, libraries, settings
 from .families import Family, Knob, Pipeline, choose, family_of
 from .placing import Placing, device_name, place, precision_of, threads_of
 from .quiet import quiet
@@ -137,7 +137,7 @@ def _card(request: Request, family: Family, pipeline: Any, device: str, **parts:
     placing = request.placing
     return ModelCard(
         **parts, family=family.name, pipeline=type(pipeline).__name__, license=license, training_data=training_data,
-        scheduler=type(pipeline.scheduler).__name__, scheduler_config=plain(dict(pipeline.scheduler.config)),
+        scheduler=type(pipeline.scheduler).__name__, scheduler_config=settings(pipeline.scheduler),
         precision=precision_of(family, placing), quantised=placing.quantise, device=device_name(device),
         threads=threads_of(placing), offload=placing.offload,
         vae_tiling=placing.vae_tiling, vae_slicing=placing.vae_slicing, compiled=placing.compiled,

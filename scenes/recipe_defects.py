@@ -18,7 +18,10 @@ from .recipe_materials import OWN
 from .recipe_objects import AssetSpec
 from .scene import DefectRules
 
-__all__ = ["SPOTS", "DefectKindSpec", "DefectsSpec", "by_category", "check_defects", "defect_categories", "occurs_on"]
+__all__ = [
+    "SPOTS", "DefectKindSpec", "DefectsSpec", "by_category", "check_defects", "defect_categories", "occurring",
+    "occurs_on",
+]  # fmt: skip
 
 #: Regions that every part has; others are named on the asset.
 SPOTS = ("all", "edge", "face")
@@ -187,11 +190,15 @@ def occurs_on(kind: Kind, family: str) -> bool:
     return family != OWN and (kind.families is None or family in kind.families)
 
 
+def occurring(kinds: Collection[str], assets: Collection[AssetSpec]) -> tuple[str, ...]:
+    """Those of some kinds that can come up on objects of these assets."""
+    families = _families(assets)
+    return tuple(name for name in kinds if families is None or _somewhere(KINDS[name], families))
+
+
 def defect_categories(spec: DefectsSpec, assets: Collection[AssetSpec]) -> tuple[str, ...]:
     """COCO categories of the defects that can come up on objects of these assets, in the order of `KINDS`."""
-    families = _families(assets)
-    chosen = {s.kind for s in spec.chosen}
-    possible = {name for name in chosen if families is None or _somewhere(KINDS[name], families)}
+    possible = occurring([s.kind for s in spec.chosen], assets)
     return tuple(dict.fromkeys(kind.category for name, kind in KINDS.items() if name in possible))
 
 

@@ -85,6 +85,19 @@ def test_a_line_of_two_pixels_is_found() -> None:
     assert found.accepted and found.coverage > 0.8
 
 
+def test_what_is_as_thin_as_a_pixel_is_found_where_it_was_asked_for() -> None:
+    """A hairline and specks of dust, all of them painted, are their own label; grain in them alone is none."""
+    thin = np.zeros((90, 120), np.uint8)
+    cv2.line(thin, (30, 20), (90, 31), 1, 1)
+    thin[60:80:5, 30:90:6] = 1
+    thin[61, 30:90:6] = 1
+    request = thin > 0
+    found = change(ground(), darker(ground(), request, 40), request)
+    assert found.accepted and (found.mask == request).all()
+    grained = np.where(request[..., None], ground(2, 3), ground())
+    assert change(ground(), np.asarray(grained, np.uint8), request).coverage < 0.3
+
+
 def test_what_does_not_fit_is_told() -> None:
     """Sizes that differ and an empty request are errors."""
     with pytest.raises(UsageError, match="do not fit"):

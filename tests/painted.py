@@ -1,0 +1,76 @@
+"""Small datasets to paint into, and painters that need no torch, for tests of what is made of a painting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenewright.datasets.derived_folder import accept_model, finish, open_derived
+from scenewright.datasets.records import indices
+from scenewright.diffusion.card import ModelCard, Part
+from scenewright.diffusion.painters import Wish
+from scenewright.diffusion.variants import Variant, tried
+from scenewright.farm import generate
+from scenewright.painting_plan import Ask, planned
+from scenewright.painting_worker import paint_image, studio
+
+from .small_recipe import make
+
+__all__ = ["SIZE", "Brush", "panels", "studied"]
+
+SIZE = (120, 160)
+BOX = {
+    "category": "panel", "shape": "box", "params": {"x_m": 0.08, "y_m": 0.06, "z_m": 0.01},
+    "materials": ["painted_metal", "plastic", "zinc"],
+}  # fmt: skip
+
+
+def panels(folder: Path, count: int = 4, **changes: Any) -> Path:
+    """A dataset of two panels seen from near by, drawn by the flat engine."""
+    usual = {
+        "objects": {"count": 2, "assets": [BOX]}, "placement": {"area": [0.15, 0.15]}, "camera": {"distance": 0.32},
+        "render": {"engine": "flat", "size": [SIZE[1], SIZE[0]]}, "dataset": {"val_fraction": 0.4},
+    }  # fmt: skip
+    recipe = make(**usual | changes)
+    assert generate(recipe, count, folder).complete
+    return folder
+
+
+class Brush:
+    """Paints in one colour, and nothing at all where it is told to fail."""
+
+    def __init__(self, fails_on: frozenset[str] = frozenset(), name: str = "a brush") -> None:
+        self.fails_on, self.name = fails_on, name
+        self.wishes: list[Wish] = []
+
+    @property
+    def card(self) -> ModelCard:
+        return ModelCard(
+            model=Part(id=self.name), family="brush", pipeline="Brush", license="none needed", scheduler="none",
+            scheduler_config={}, precision="float32", device="cpu", versions={},
+        )  # fmt: skip
+
+    def paint(self, sound: np.ndarray, wish: Wish) -> Variant:  # type: ignore[type-arg]
+        self.wishes.append(wish)
+        fails = wish.kind in self.fails_on
+
+        def stroke(seed: int) -> tuple[Any, None]:
+            colour = np.array([seed % 200, 30, 220], np.uint8)
+            return (sound if fails else np.where(wish.mask[..., None], colour, sound)), None
+
+        return tried(stroke, sound, wish.mask, wish.seed)
+
+
+def studied(source: Path, folder: Path, ask: Ask, painter: Brush) -> Path:
+    """What `painting.paint` makes, in this process and with a painter of the test's."""
+    plan, info = planned(source, ask)
+    folder.mkdir(exist_ok=True)
+    info = open_derived(folder, source, info, "variant", plan.model_dump(mode="json"), len(indices(source)))
+    info = accept_model(folder, info, painter.card)
+    place = studio(source, folder, ask.masks, painter)
+    for index in indices(source):
+        paint_image(place, index)
+    finish(folder, info)
+    return folder

@@ -1,0 +1,156 @@
+"""`scenewright defects --inpaint` as a user runs it: with the embedded inpainter, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scenewright.datasets.derived import Variant, card_sha256
+from scenewright.datasets.records import TWINS, indices, iter_records, read_info, record_path
+
+from .commands import Run, child, content
+from .painted import panels
+from .tiny_models import Tiny
+
+pytest.importorskip("torch", reason="needs the extra `diffusion`")
+pytest.importorskip("diffusers", reason="needs the extra `diffusion`")
+
+#: Few steps, since what is painted is not looked at here.
+PAINT = ("--inpaint", "--rate", 1, "--kinds", "stain,oil", "--steps", 2)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return panels(tmp_path_factory.mktemp("plain") / "set")
+
+
+@pytest.fixture(scope="module")
+def painted(plain: Path) -> Path:
+    """By one worker, from beginning to end."""
+    out = plain.parent / "painted"
+    ended = child("defects", plain, "--out", out, *PAINT)
+    assert ended.code == 0, ended.err
+    assert "painted: 4 images (4 new), " in ended.out and "with painted defects" in ended.out
+    assert "stain" in ended.out and "requested, " in ended.out
+    assert "4/4 images" in ended.err and "licence GPL-3.0-or-later" in ended.err
+    return out
+
+
+def test_what_comes_out_is_sound_and_says_where_it_came_from(run: Run, plain: Path, painted: Path) -> None:
+    """Validation finds nothing; model, licence, weights and threads are in dataset.json, and records name them."""
+    assert run("validate", painted).out == f"{painted}: nothing wrong\n"
+    info = read_info(painted)
+    assert info.derived is not None and info.derived.model is not None
+    card = info.derived.model
+    assert card.license == "GPL-3.0-or-later" and card.threads == 1 and "variety, not realism" in card.training_data
+    assert [*card.model.sha256] == ["diffusion_pytorch_model.safetensors"] and {"torch", "diffusers"} <= {
+        *card.versions
+    }
+    told = [r.derived for r in iter_records(painted) if isinstance(r.derived, Variant)]
+    assert len(told) > 1 and {t.model for t in told} == {card_sha256(card)}
+    assert all(d.tries[0].tone is not None for t in told for d in t.defects)
+
+
+def test_two_workers_make_the_same(plain: Path, painted: Path) -> None:
+    """The same bytes in every file as by one."""
+    out = plain.parent / "two"
+    ended = child("defects", plain, "--out", out, *PAINT, "--workers", 2, "--json")
+    told = json.loads(ended.out)
+    assert ended.code == 0 and told["images"] == told["made"] == 4 and told["failed"] == {}
+    assert told["defects"].keys() <= {"stain", "oil"} and all(d["requested"] for d in told["defects"].values())
+    assert content(out) == content(painted)
+
+
+def test_a_killed_run_goes_on(plain: Path, painted: Path) -> None:
+    """SIGKILL of the command, which takes its worker along: run again it makes what is missing, with equal bytes."""
+    out = plain.parent / "killed"
+    command = [sys.executable, "-m", "scenewright", "defects", str(plain), "--out", str(out), *map(str, PAINT)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not indices(out) and process.poll() is None:
+        time.sleep(0.01)
+    workers = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    psutil.wait_procs(workers, timeout=10)
+    assert workers and not any(w.is_running() and w.status() != psutil.STATUS_ZOMBIE for w in workers)
+    left = len(indices(out))
+    ended = child("defects", plain, "--out", out, *PAINT, "--json")
+    assert ended.code == 0 and json.loads(ended.out)["made"] == 4 - left < 4
+    assert content(out) == content(painted)
+
+
+def test_another_plan_or_model_is_refused(run: Run, plain: Path, painted: Path) -> None:
+    """A run with another seed, other kinds or other threads would not match: an error that says what differs."""
+    before = content(painted)
+    ended = run("defects", plain, "--out", painted, *PAINT, "--seed", 5)
+    assert ended.code == 1 and "was made otherwise (it differs in plan.seed)" in ended.err
+    assert "differs in recipe" in (e := run("defects", plain, "--out", painted, "--inpaint", "--rate", 0.5).err) or (
+        "differs in plan" in e
+    )
+    assert content(painted) == before
+    out = Path(shutil.copytree(painted, plain.parent / "threads"))
+    record_path(out, 3).unlink()
+    ended = run("defects", plain, "--out", out, *PAINT, "--threads", 2)
+    assert ended.code == 1 and "another way to run it (threads differs)" in ended.err
+    assert indices(out) == [0, 1, 2]
+
+
+def test_derived_folders_stay_what_they_are(run: Run, recipe: Path, painted: Path) -> None:
+    """Renders, twins and renders made again do not get into a folder of painted pictures."""
+    assert "and no renders" in run("generate", recipe, "--out", painted).err
+    assert "holds no renders" in run("twins", painted).err
+    index = next(r.index for r in iter_records(painted) if r.derived)
+    assert "made of a render by a diffusion model" in run("rerender", painted, index).err
+
+
+def test_what_cannot_be_meant_is_a_usage_error(run: Run, plain: Path, tmp_path: Path) -> None:
+    """Exit code 2, and a sentence that says what to do."""
+    out = tmp_path / "out"
+    for arguments, said in (
+        ((), "say --inpaint"),
+        (("--inpaint", "--kinds", "warped"), "'warped' is no kind that is painted: choose from burn"),
+        (("--inpaint", "--rate", 2), "above 0 up to 1; got 2"),
+        (("--inpaint", "--masks", tmp_path / "none"), "is no folder"),
+        (("--inpaint", "--masks", tmp_path, "--rate", 1), "leave --rate and --kinds out"),
+        (("--inpaint", "--prompt", "x"), "--prompt is about a model of yours"),
+        (("--inpaint", "--model", "x"), "the licence of the model is not stated"),
+        (("--inpaint", "--model", "x", "--license", "mit", "--prompt", "{colour}"), "{colour}, which nothing fills"),
+        (("--inpaint", "--model", "x", "--license", "mit", "--side", 7), "--side-px"),
+    ):
+        ended = run("defects", plain, "--out", out, *arguments)
+        assert ended.code == 2 and said in ended.err, ended.err
+    assert run("defects", plain, "--out", plain / "out", "--inpaint").code == 2
+    assert not out.exists()
+
+
+def test_a_users_model_paints_what_it_is_told(plain: Path, tiny: Tiny, tmp_path: Path) -> None:
+    """A model of diffusers for inpainting: the same acceptance and labels, its unknown licence loud and stored."""
+    model, out = tiny("sd15-inpaint"), tmp_path / "out"
+    arguments = ("--model", model, "--license", "unknown", "--side", 64, "--steps", 2, "--threads", 1)
+    ended = child("defects", plain, "--out", out, "--inpaint", "--rate", 1, "--kinds", "stain", *arguments)
+    assert ended.code == 0, ended.err
+    assert "NOTE, and it follows the images: the licence of the model is unknown" in ended.err
+    info = read_info(out)
+    assert info.derived is not None and info.derived.model is not None and info.derived.model.family == "sd15-inpaint"
+    assert any("licence" in note for note in info.derived.notes)
+    found = [d for r in iter_records(out) if isinstance(r.derived, Variant) for d in r.derived.defects]
+    assert found and all(d.tries[0].tone is None for d in found) and any(d.changed_rle for d in found)
+    assert child("validate", out).code == 0
+    assert (out / TWINS / "images").is_dir()
+    assert child("defects", plain, "--out", out, "--inpaint", "--rate", 1, "--kinds", "stain", *arguments).code == 0
+
+
+def test_a_knob_that_a_family_lacks_is_refused(plain: Path, tiny: Tiny, tmp_path: Path) -> None:
+    """FLUX.1 Fill reads no negative prompt: an error that names those that do, before an image is made."""
+    ended = child("defects", plain, "--out", tmp_path / "out", "--inpaint", "--rate", 1, "--model", tiny("flux1-fill"),
+                  "--license", "mit", "--negative-prompt", "rust")  # fmt: skip
+    assert ended.code == 2 and "FLUX.1 Fill has no negative_prompt" in ended.err, ended.err
+    assert indices(tmp_path / "out") == []

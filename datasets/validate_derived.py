@@ -22,7 +22,7 @@ def derived_messages(folder: Path, record: Record, info: DatasetInfo | None) -> 
     derived, whole = record.derived, info.derived if info else None
     if info is not None and (found := _what(record)) not in (allowed := _allowed(folder, whole)):
         said = " or ".join(map(str, allowed))
-        yield f"is {found}, in a dataset of {said}: datasets must not be mixed, {AGAIN}"
+        yield f"is {found}, dataset.json says {said}: datasets must not be mixed, {AGAIN}"
     if derived is None:
         return
     if whole is not None and derived.kind == whole.kind:

@@ -88,7 +88,7 @@ def test_quarantined_images_are_told_with_what_helps(run: Run, recipe: Path, dat
     ended = run("generate", recipe, "--out", dataset, "--count", 4)
     assert ended.code == 3
     said = f"1 quarantined (3): look at record.json and both id images in {place}, and report it; the same versions on"
-    assert "0 of 4 images are left to render" in ended.err and said in ended.err
+    assert "0 of 4 images are left to make" in ended.err and said in ended.err
     assert "to try again" not in ended.err
     assert run("validate", dataset).out.endswith(": nothing wrong\nimages in quarantine: 1\n")
     assert run("generate", recipe, "--out", dataset, "--count", 3).code == 0

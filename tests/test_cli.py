@@ -67,7 +67,7 @@ def test_progress_counts_what_there_is_to_do(recipe: Path, tmp_path: Path) -> No
     call("generate", recipe, "--out", tmp_path / "d", "--count", 3)
     (tmp_path / "d/images/000001.png").unlink()
     told = call("generate", recipe, "--out", tmp_path / "d", "--count", 4)[1].splitlines()
-    assert told[0] == "2 of 4 images are left to render" and told[-1].startswith("2/2 images, ")
+    assert told[0] == "2 of 4 images are left to make" and told[-1].startswith("2/2 images, ")
 
 
 def test_rerender(recipe: Path, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_derived_folders_stay_what_they_are(run: Run, recipe: Path, painted: Pat
     assert "and no renders" in run("generate", recipe, "--out", painted).err
     assert "holds no renders" in run("twins", painted).err
     index = next(r.index for r in iter_records(painted) if r.derived)
-    assert "made of a render by a diffusion model" in run("rerender", painted, index).err
+    assert "is no render but variant" in run("rerender", painted, index).err
 
 
 def test_what_cannot_be_meant_is_a_usage_error(run: Run, plain: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from .datasets.derived_folder import accept_model, check_places, finish, open_derived
 from .datasets.files import sweep
 from .datasets.folder import lock
-from .datasets.records import TWINS, DatasetInfo, indices, record_dicts, write_info
+from .datasets.records import TWINS, DatasetInfo, indices, record_dicts
 from .diffusion.card import ModelCard
 from .diffusion.load import Request
 from .diffusion.placing import Placing
@@ -30,6 +30,8 @@ __all__ = ["MODULE", "PLACING", "REQUEST", "Ask", "Options", "Result", "is_there
 
 MODULE = "scenewright.painting_worker"
 REQUEST, PLACING = TypeAdapter(Request), TypeAdapter(Placing)
+#: Each image is painted alone.
+APART = "frames and views of a group have their defects in the same places, and each its own paint there"
 #: A worker keeps its model until the end.
 UNLIMITED = 1 << 62
 
@@ -98,8 +100,8 @@ def paint(
     plan, info = planned(source, ask)
     images = indices(source)
     with lock(folder):
-        info = open_derived(folder, source, info, "variant", plan.model_dump(mode="json"), len(images))
-        info = _noted(folder, info)
+        told = plan.model_dump(mode="json")
+        info = open_derived(folder, source, info, "variant", told, len(images), _notes(info))
         there = {i for i in indices(folder) if is_there(folder, i)}
         todo = [i for i in images if i not in there]
         begin(len(todo), len(images))
@@ -122,19 +124,10 @@ def is_there(folder: Path, index: int) -> bool:
     ))  # fmt: skip
 
 
-def _noted(folder: Path, info: DatasetInfo) -> DatasetInfo:
-    """With what must be known of defects in sequences and stereo pairs: each of their images is painted alone."""
+def _notes(info: DatasetInfo) -> tuple[str, ...]:
+    """What must be known of defects in sequences and stereo pairs."""
     camera, motion = info.recipe.get("camera") or {}, info.recipe.get("motion") or {}
-    if camera.get("stereo") is None and motion.get("frames", 1) == 1:
-        return info
-    note = "frames and views of a group have their defects in the same places, and each its own paint there"
-    assert info.derived is not None
-    if note in info.derived.notes:
-        return info
-    derived = info.derived.model_copy(update={"notes": (*info.derived.notes, note)})
-    info = info.model_copy(update={"derived": derived})
-    write_info(folder, info)
-    return info
+    return () if camera.get("stereo") is None and motion.get("frames", 1) == 1 else (APART,)
 
 
 def _counted(folder: Path) -> tuple[dict[str, int], dict[str, int]]:

@@ -48,14 +48,13 @@ def open_derived(
         kind=kind, generation=1 + (of.derived.generation if of.derived else 0), source=origin, plan=dict(plan),
         images=images, notes=(*(of.derived.notes if of.derived else ()), *notes),
     )  # fmt: skip
-    counts = NONE
-    begun = bool(indices(folder))
-    if (folder / "dataset.json").exists() and (begun or read_info(folder).derived is None):
-        old = read_info(folder)
+    counts, begun = NONE, bool(indices(folder))
+    old = read_info(folder) if (folder / "dataset.json").exists() else None
+    if old is not None and (begun or old.derived is None):
         derived, counts = _continued(folder, old, derived), old.counts
     elif begun:
         raise DatasetError(f"{folder} has lost its dataset.json: restore it, or choose another --out")
-    elif found := [name for name in strangers(folder) if name not in ("dataset.json", "annotations")]:
+    elif old is None and (found := strangers(folder)):  # ours may begin anew
         raise DatasetError(f"{folder} is not empty and holds no dataset ({', '.join(found[:3])}): choose another --out")
     for place in (folder, folder / TWINS):
         sweep(place)

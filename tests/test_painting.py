@@ -298,7 +298,7 @@ FAULTS = {
     "changed pixels that were not requested": _shrunk,
     "by another model": lambda r: r["derived"].update(model="0" * 64),
     "is 'fallback', and": lambda r: r["derived"].update(status="fallback"),
-    "is variant in generation 3, dataset.json says variant in generation 1": lambda r: r["derived"].update(generation=3),
+    "is variant in generation 3, dataset.json says": lambda r: r["derived"].update(generation=3),
     "is not labelled by what has changed": lambda r: r["defects"][0].update(
         rle=encode_mask(np.eye(*SIZE, dtype=bool)).counts
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -103,13 +103,13 @@ def _write(
 ) -> None:  # fmt: skip
     copy_beside(record, source, folder)
     write_bytes_atomic(folder / record.image, encode_rgb(picture))
-    measured, hashes = case.reference, record.hashes
+    hashes = record.hashes
     refinement = Refinement(
         generation=1, model=model, status=outcome.status, tries=outcome.rungs,
         origin=Origin(rgb=hashes.rgb, ids=hashes.ids, labels=hashes.labels, twin=case.twin is not None),
         prompt=case.job.prompt, negative_prompt=case.job.negative_prompt, guidance=case.job.guidance,
         controls=case.controls, control_scale=case.job.control_scale if case.controls else None, seed=case.job.seed,
-        frozen=tuple(i for i, good in zip(measured.shape.ids, measured.checkable, strict=True) if not good),
+        frozen=case.reference.frozen_ids,
         held=tuple(d.id for d in record.defects if d.rle or d.absent_rle),
         free=round(float((case.job.level > 0).mean()), 6),
     )  # fmt: skip
@@ -135,20 +135,26 @@ def _start(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Iterator[d
             f"{len(request.controlnets)} ControlNets are to see {len(plan.controls)} kinds of control pictures"
         )
     info, model = read_info(source), card_sha256(refiner.model.card)
-    pool = _pool(refiner.model.device, setup["workers"])
+    pool, writer = _pool(refiner.model.device, setup["workers"]), ThreadPoolExecutor(1)
 
     def share(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         start = request["index"]
         todo = [i for i in range(start, min(start + setup["span"], setup["last"] + 1))
                 if record_path(source, i).is_file() and not is_there(folder, i)]  # fmt: skip
         cases: list[Future[Prepared]] = [pool.submit(prepare, source, i, info, plan) for i in todo]
+        written: list[tuple[dict[str, Any], Future[None]]] = []
         for number, outcome in climb(cases, refiner.refine, plan.batch, pool):
             told: dict[str, Any] = {"partial": True, "index": todo[number]}
             if isinstance(outcome, ScenewrightError):
                 yield told | {"status": "failed", "reason": str(outcome)}
                 continue
-            store(cases[number].result(), outcome, source, folder, model)
-            yield told | {"status": "ok", "outcome": outcome.status, "tries": len(outcome.rungs)}
+            # Beside the model's next batch: encoding a picture takes as long as judging it.
+            told |= {"status": "ok", "outcome": outcome.status, "tries": len(outcome.rungs)}
+            written.append((told, writer.submit(store, cases[number].result(), outcome, source, folder, model)))
+            while written and written[0][1].done():
+                yield _done(written.pop(0))
+        while written:
+            yield _done(written.pop(0))
         yield {"status": "ok"}
 
     def guarded(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -158,6 +164,12 @@ def _start(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Iterator[d
             yield {"status": "fatal", "reason": str(error), "error": type(error).__name__}
 
     return guarded, {"card": refiner.model.card.model_dump(mode="json")}
+
+
+def _done(written: tuple[dict[str, Any], Future[None]]) -> dict[str, Any]:
+    """What is to be told of an image once it is there."""
+    written[1].result()
+    return written[0]
 
 
 def _pool(device: str, workers: int) -> Executor:

@@ -68,7 +68,7 @@ def _refinement(record: Record, derived: Refinement) -> Iterator[str]:
     for scores in (t.verdict for t in derived.tries if t.verdict is not None):
         if scores.accepted != (not scores.faults and not any(i.faults for i in scores.instances)):
             yield f"was accepted with faults, or refused without: {AGAIN}"
-        if [i.id for i in scores.instances if not i.checkable] != list(derived.frozen):
+        if [i.id for i in scores.instances if i.outlined and not i.checkable] != list(derived.frozen):
             yield f"froze {list(derived.frozen)}, which are not those that could not be checked: {AGAIN}"
 
 

@@ -7,7 +7,8 @@ Of every instance the outline is followed: which share of its edges is kept, and
 bent (`gate_evidence`). Of the picture: is there structure that is new and lies on no known edge, is there any content.
 An instance whose outline the render itself does not show well enough is not checkable, which a trial tells: the render
 is moved by 2 px to eight sides, and each time the gate has to notice. Whoever refines pastes the render over these
-instances (`Reference.frozen`), so what lies there is not judged either.
+instances (`Reference.frozen`), so what lies there is not judged either. An instance that fills the picture has no
+outline in it that could be wrong: it is not frozen, and searched for new structure like the ground.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .gate_looks import Looks, exchanged, looks
 from .gate_outlines import (
     Outlines,
     at,
+    bordering,
     borders,
     gradient,
     known_gradient,
@@ -63,10 +65,16 @@ class Reference:
     points: npt.NDArray[np.intp]
     power: Floats
     checkable: Mask
+    outlined: Mask
     frozen: Mask
     known_gradient: Floats
     ground: Mask
     looks: Looks
+
+    @property
+    def frozen_ids(self) -> tuple[int, ...]:
+        """The instances that have an outline in the picture which nobody could check."""
+        return tuple(int(i) for i in np.array(self.shape.ids, int)[self.outlined & ~self.checkable])
 
 
 def reference(render: Image, ids: Ids, rules: Rules | None = None) -> Reference:
@@ -80,18 +88,19 @@ def reference(render: Image, ids: Ids, rules: Rules | None = None) -> Reference:
     trials = np.stack(
         [evidence(shown, traces(colours, moved))[0] for moved in moved_around(shape, rules.trial_px)], axis=2
     )
+    outlined = np.isin(np.array(shape.ids, int), bordering(ids))
     frozen = np.zeros(ids.shape, bool)
     while True:  # what is frozen hides points of others, which may freeze these too; it only grows, so this ends
         weight = np.where(at(frozen, shape.xy), 0, weight)
         points, power, checkable = _checkable(shape, among, weight, trials, rules)
-        grown = frozen | wider(np.isin(ids, np.array(shape.ids)[~checkable]), rules.frozen_px)
+        grown = frozen | wider(np.isin(ids, np.array(shape.ids)[outlined & ~checkable]), rules.frozen_px)
         if (grown == frozen).all():
             break
         frozen = grown
-    ground = (ids == 0) & ~wider(borders(ids), 4) & ~frozen
+    ground = np.isin(ids, [0, *np.array(shape.ids)[~outlined]]) & ~wider(borders(ids), 4) & ~frozen
     return Reference(
         render, ids, rules, shape, among, shown, iou(own.colour, weight, among), weight, points, power, checkable,
-        frozen, known_gradient(colours), ground, looks(colours, ids, shape.ids),
+        outlined, frozen, known_gradient(colours), ground, looks(colours, ids, shape.ids),
     )  # fmt: skip
 
 
@@ -140,7 +149,9 @@ def _instances(ref: Reference, new: Traces, looks_of: dict[int, int]) -> tuple[I
     }  # fmt: skip
     out = []
     for k, i in enumerate(ref.shape.ids):
-        scores = InstanceScores(i, bool(ref.checkable[k]), int(ref.points[k]), _round(ref.power[k]))
+        scores = InstanceScores(
+            i, bool(ref.checkable[k]), bool(ref.outlined[k]), int(ref.points[k]), _round(ref.power[k])
+        )
         if scores.checkable:
             parts = ref.among.stretches(k)
             parts = parts[shift.weight[parts] >= 8]

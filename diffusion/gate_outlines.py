@@ -17,6 +17,7 @@ __all__ = [
     "Outlines",
     "arc_mean",
     "at",
+    "bordering",
     "borders",
     "gradient",
     "known_gradient",
@@ -191,6 +192,13 @@ def segmented(colour: Floats) -> Floats:
 def wider(mask: Mask, pixels: int) -> Mask:
     """A mask with all pixels that lie so near to it, diagonals included."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * pixels + 1,) * 2, np.uint8)) > 0)
+
+
+def bordering(ids: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """The values of a map (h, w) that lie beside another one somewhere."""
+    across, down = ids[:, 1:] != ids[:, :-1], ids[1:] != ids[:-1]
+    beside = (ids[:, 1:][across], ids[:, :-1][across], ids[1:][down], ids[:-1][down])
+    return np.asarray(np.unique(np.concatenate(beside)))
 
 
 def borders(ids: npt.NDArray[np.uint16]) -> Mask:

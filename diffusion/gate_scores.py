@@ -58,12 +58,14 @@ class InstanceScores:
 
     `recall`: share of edges kept; `stretch_recall`: that of the worst stretch of 64 points; `likeness`: the mean one of
     edges and the render's, 0 to 1; `agreement`: IoU of a re-segmentation of the band with the mask, over the render's;
-    then motions, in pixels, with evidence after doubt. `points` are those that can be judged;
-    `looks_of` is the id whose look it has exchanged with its own.
+    then motions, in pixels, with evidence after doubt. `outlined`: some of its outline lies inside the picture; what
+    fills the picture has none that could be wrong. `points` are those that can be judged; `looks_of` is the id whose
+    look it has exchanged with its own.
     """
 
     id: int
     checkable: bool
+    outlined: bool
     points: int
     power: float
     recall: float | None = None

@@ -85,8 +85,7 @@ def job_of(plan: Plan, scene: Scene, truth: Truth, measured: Reference, hold: Ma
         measured: its render, as the gate measured it: what cannot be judged is not changed.
         hold: (h, w) what else stays as rendered.
     """
-    unjudged = [i for i, good in zip(measured.shape.ids, measured.checkable, strict=True) if not good]
-    level = change_map(measured.ids, plan.freedom, unjudged, hold)
+    level = change_map(measured.ids, plan.freedom, measured.frozen_ids, hold)
     level[measured.frozen] = 0
     choice = stream(plan.seed, scene.index, "refine.prompt").integers(len(plan.prompts))
     return Job(

@@ -162,3 +162,22 @@ def test_one_reference_judges_many(ref: Reference) -> None:
     assert judge(ref, refined) == first
     assert (refined == before).all()
     assert judge(reference(*drawn(SCENE)), refined) == first
+
+
+def test_what_fills_the_picture_is_free_and_searched() -> None:
+    """An object without an outline in the picture is not frozen, and what is added on it is noticed."""
+    ground, _ = drawn(())
+    whole = np.full(ground.shape[:2], 5, np.uint16)
+    filled = reference(ground, whole)
+    assert not filled.frozen.any() and filled.frozen_ids == ()
+    verdict = judge(filled, ground)
+    assert verdict.accepted and not verdict.instances[0].outlined and not verdict.instances[0].checkable
+    assert judge(filled, drawn(SCENE)[0]).faults == ("new structure",)
+
+
+def test_a_speck_is_frozen() -> None:
+    """An object of a few pixels has an outline, though one too short to be followed."""
+    picture, ids = drawn(SCENE)
+    ids[2:4, 2:4] = 99
+    measured = reference(picture, ids)
+    assert 99 in measured.frozen_ids and measured.frozen[2:4, 2:4].all()

@@ -57,14 +57,6 @@ def test_without_objects_only_the_picture_is_judged() -> None:
     assert judge(ref, drawn(SCENE[:1])[0]).faults == ("new structure",)
 
 
-def test_nothing_but_an_object_is_no_error() -> None:
-    """An object that fills the picture has no outline: nothing can be judged and nothing is rejected."""
-    picture, ids = drawn(())
-    ref = reference(picture, np.full_like(ids, 3))
-    assert judge(ref, picture).accepted
-    assert ref.frozen.all()
-
-
 @pytest.mark.parametrize("shape", [(170, 201, 3), (170, 200), (170, 200, 4)])
 def test_images_of_other_shapes_are_an_error(shape: tuple[int, ...]) -> None:
     """A refined image must have the size and the channels of its render."""

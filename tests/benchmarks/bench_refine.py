@@ -11,8 +11,9 @@ operations a second, sustained, for a GPU of the class of an H100 in bfloat16, a
 VAE, text encoders and ControlNets are left out, which makes all shares larger than they are.
 
 Printed is how much longer an image takes than its model alone: with all work one after the other on one core, and as it
-is done beside a GPU, where k processes read, measure and judge, and the model's own process does the rest between two
-batches. Waiting for disks is not counted. Exit code 1 when, with the most processes, a first try takes 10 % longer.
+is done beside a GPU, where k processes read, measure and judge, a thread encodes and writes, and the process of the
+model does the rest between two batches. Waiting for disks is not counted. Exit code 1 when, with the most processes, a
+first try takes 10 % longer.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from scenewright.diffusion.plan import Plan
 from scenewright.errors import ScenewrightError
 
 LIMIT = 0.10
-#: What processes beside that of the model do, and what that one does itself.
+#: What processes beside that of the model do, what that one does itself, and what a thread of it does meanwhile.
 READ, REFERENCE, JOB, VERDICT, HANDED = (
     "read and check files",
     "reference",
@@ -50,7 +51,7 @@ READ, REFERENCE, JOB, VERDICT, HANDED = (
     "handed over",
 )
 COMPOSITE, LADDER, ENCODE, RECORD = "composite", "ladder", "encode PNG", "record, files"
-BESIDE, ITSELF = (READ, REFERENCE, JOB, VERDICT), (COMPOSITE, LADDER, ENCODE, RECORD)
+BESIDE, ITSELF, WRITING = (READ, REFERENCE, JOB, VERDICT), (COMPOSITE, LADDER), (ENCODE, RECORD)
 STAGES = (
     (refining_worker, "read_record", READ),
     (refining_worker, "read_image", READ),
@@ -143,17 +144,17 @@ def steps_of(plan: Plan, shares: Sequence[float]) -> int:
 
 def longer(gpu_s: float, spent: dict[str, float], processes: int) -> float:
     """By which share an image takes longer than its model; 0 processes: everything one after the other."""
-    beside, itself = (sum(spent.get(stage, 0.0) for stage in stages) for stages in (BESIDE, ITSELF))
+    beside, itself, writing = (sum(spent.get(stage, 0.0) for stage in parts) for parts in (BESIDE, ITSELF, WRITING))
     if not processes:
-        return (beside + itself) / gpu_s
+        return (beside + itself + writing) / gpu_s
     half = spent[HANDED] / 2
-    return max(gpu_s + itself + half, (beside + half) / processes) / gpu_s - 1
+    return max(gpu_s + itself + half, (beside + half) / processes, writing) / gpu_s - 1
 
 
 def report(picture: tuple[int, int], paths: dict[str, dict[str, float]], args: argparse.Namespace) -> bool:
     """Print the tables of one picture size; whether every first try keeps to the limit."""
     print(f"\n{picture[0]}x{picture[1]}, {args.recipe}, {args.images} images")
-    stages = (*BESIDE, *ITSELF, HANDED)
+    stages = (*BESIDE, *ITSELF, *WRITING, HANDED)
     rows = [[stage, *(f"{1000 * spent.get(stage, 0):.1f}" for spent in paths.values())] for stage in stages]
     table(["CPU ms an image", *paths], rows)
     print()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
+from scenewright.diffusion import families
 from scenewright.diffusion.families import FAMILIES, KNOBS, Family, Knob, Pipeline, choose, family_of, with_knobs
 from scenewright.errors import ModelError, UsageError
 
@@ -101,3 +103,12 @@ def test_unknown_families_are_refused() -> None:
     """A model of another family is an error that lists what is known."""
     with pytest.raises(ModelError, match=r"WanPipeline.*Stable Diffusion 1\.5 \(StableDiffusionPipeline.*Z-Image"):
         family_of({"_class_name": "WanPipeline"}, "model")
+
+
+def test_the_readme_shows_what_families_can_do() -> None:
+    """The table that users read is the one that the code goes by."""
+    text = (Path(families.__file__).parent / "README.md").read_text("utf-8")
+    for family in FAMILIES.values():
+        known = {knob for pipeline in family.pipelines for knob in pipeline.knobs}
+        cells = ["yes" if knob in known else "–" for knob in KNOBS]
+        assert f"| `{family.name}`: {family.title} | {' | '.join(cells)} |" in text

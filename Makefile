@@ -1,9 +1,10 @@
 # make demo    a small labelled dataset in out/demo, from nothing but Python 3.11
+# make demo-refine   defects painted by the embedded diffusion model, on a CPU and offline
 # make test    lint, types and all tests that need no GPU
 # make bench   the measurements behind the README's numbers
 # make lint    ruff and mypy only
 # make lock    new versions into constraints.txt
-# make clean   caches and build outputs; datasets in out/ stay, except out/demo
+# make clean   caches and build outputs; datasets in out/ stay, except the demos
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,10 @@ PIP := $(PY) -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 TORCH := $(VENV)/.torch
 
-.PHONY: demo test bench lint lock clean install check
+PARTS := out/demo-parts
+PAINTED := out/demo-refine
+
+.PHONY: demo demo-refine test bench lint lock clean install check
 .DEFAULT_GOAL := demo
 
 demo: check
@@ -20,6 +24,14 @@ demo: check
 	$(BIN)/scenewright show out/demo
 	$(BIN)/scenewright validate out/demo
 	@echo "Pictures: out/demo/images   COCO: out/demo/annotations"
+
+# Sound parts seen from near by, then the same with a defect on each. Whoever has the parts keeps them.
+demo-refine: check $(TORCH)
+	$(BIN)/scenewright generate inspection --count 6 --out $(PARTS) --size 400x300 --preset fast --set defects=null
+	$(BIN)/scenewright defects $(PARTS) --inpaint --rate 1 --workers 2 --out $(PAINTED)
+	$(BIN)/scenewright validate $(PAINTED)
+	$(PY) tests/benchmarks/gallery_variants.py $(PAINTED) --out $(PAINTED)/contact.png
+	@echo "Pictures: $(PAINTED)/images   sound: $(PAINTED)/twins/images   sheet: $(PAINTED)/contact.png"
 
 test: lint check $(TORCH)
 	$(PY) -m pytest -m "not slow and not gpu"
@@ -88,5 +100,5 @@ lock: | $(PY)
 	cp "$$folder/constraints.txt" constraints.txt
 
 clean:
-	rm -rf build dist out/demo *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf build dist out/demo $(PARTS) $(PAINTED) *.egg-info .mypy_cache .ruff_cache .pytest_cache
 	find . -path './$(VENV)' -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -27,8 +27,8 @@ from .scenes.recipe_defects import occurring
 __all__ = ["Ask", "planned"]
 
 #: Where defects are drawn and nobody says how many: so many of the labelled objects have one, and how bad it is. Milder
-#: ones hardly show, and what hardly shows is refused.
-RATE, SEVERITY = 0.3, {"dist": "uniform", "low": 0.3, "high": 1.0}
+#: ones hardly show, and what hardly shows is refused; and on fewer pixels nothing can be painted that is like anything.
+RATE, SEVERITY, LEAST_PX = 0.3, {"dist": "uniform", "low": 0.3, "high": 1.0}, 24
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,6 @@ def _section(source: Path, info: DatasetInfo, ask: Ask) -> dict[str, Any]:
                 f"nothing that is painted occurs on the materials of {source}, as far as they are known: bring --masks"
             )
     return {
-        "rate": RATE if ask.rate is None else ask.rate, "twins": True,
+        "rate": RATE if ask.rate is None else ask.rate, "twins": True, "min_pixels": LEAST_PX,
         "kinds": [{"kind": kind, "severity": SEVERITY} for kind in kinds],
     }  # fmt: skip

@@ -21,6 +21,8 @@ Mask = npt.NDArray[np.bool_]
 MAD = 1.4826
 #: Patches of fewer pixels are specks, and no defect unless they were requested as specks.
 SPECK_PX = 4
+#: Holes of no more pixels are filled.
+HOLE_PX = 12
 #: So many of 3 × 3 pixels decide a median.
 MAJORITY = 5
 
@@ -90,7 +92,7 @@ def changed(before: Image, after: Image, allowed: Mask) -> tuple[Mask, float]:
     thin, mean = _along(_lab(after) - _lab(before), allowed)
     # A median reaches a pixel over the border of what was painted, so what is not allowed is cut off afterwards.
     found = ((np.where(thin, mean, apart) > threshold) & allowed).astype(np.uint8)
-    return _without_specks(found, allowed), threshold
+    return _filled(_without_specks(found, allowed), allowed), threshold
 
 
 def _along(difference: npt.NDArray[np.float32], mask: Mask) -> tuple[Mask, npt.NDArray[np.float32]]:
@@ -112,6 +114,14 @@ def _without_specks(found: npt.NDArray[np.uint8], allowed: Mask) -> Mask:
     large = area >= np.minimum(SPECK_PX, room)
     large[0] = False
     return np.asarray(large[labels])
+
+
+def _filled(found: Mask, allowed: Mask) -> Mask:
+    """What is found, with small holes in it: grain that happens to be as it was before."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~found).astype(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] <= HOLE_PX
+    small[labels[~allowed]] = False  # it is open to what lies beside the mask
+    return np.asarray(found | (small[labels] & ~found))
 
 
 def _lab(image: Image) -> npt.NDArray[np.float32]:

@@ -20,7 +20,7 @@ from .small_recipe import make
 
 __all__ = ["SIZE", "Brush", "panels", "studied"]
 
-SIZE = (120, 160)
+SIZE = (150, 200)
 BOX = {
     "category": "panel", "shape": "box", "params": {"x_m": 0.08, "y_m": 0.06, "z_m": 0.01},
     "materials": ["painted_metal", "plastic", "zinc"],
@@ -30,7 +30,7 @@ BOX = {
 def panels(folder: Path, count: int = 4, **changes: Any) -> Path:
     """A dataset of two panels seen from near by, drawn by the flat engine."""
     usual = {
-        "objects": {"count": 2, "assets": [BOX]}, "placement": {"area": [0.15, 0.15]}, "camera": {"distance": 0.32},
+        "objects": {"count": 2, "assets": [BOX]}, "placement": {"area": [0.12, 0.12]}, "camera": {"distance": 0.22},
         "render": {"engine": "flat", "size": [SIZE[1], SIZE[0]]}, "dataset": {"val_fraction": 0.4},
     }  # fmt: skip
     recipe = make(**usual | changes)

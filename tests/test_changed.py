@@ -98,6 +98,14 @@ def test_what_is_as_thin_as_a_pixel_is_found_where_it_was_asked_for() -> None:
     assert change(ground(), np.asarray(grained, np.uint8), request).coverage < 0.3
 
 
+def test_small_holes_are_filled() -> None:
+    """Where three pixels in the middle of a stain happen to be as before, the label goes on; a larger hole is one."""
+    request = disc(25)
+    for radius, hole in ((1.8, 0), (6.0, np.pi * 36)):
+        found = change(ground(), darker(ground(), request & ~disc(radius)), request).mask
+        assert (request & ~found).sum() == pytest.approx(hole, abs=20 if hole else 0)
+
+
 def test_what_does_not_fit_is_told() -> None:
     """Sizes that differ and an empty request are errors."""
     with pytest.raises(UsageError, match="do not fit"):

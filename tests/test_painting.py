@@ -231,7 +231,7 @@ def test_masks_with_wrong_names(plain: Path, tmp_path: Path, name: str, said: st
     ("mask", "said"),
     [
         (np.zeros(SIZE, np.uint8), "lies on no labelled object"),
-        (np.full((9, 9), 255, np.uint8), "is 9x9, its image 160x120"),
+        (np.full((9, 9), 255, np.uint8), "is 9x9, its image 200x150"),
         (None, "is no PNG"),
     ],
 )

@@ -116,7 +116,7 @@ def test_what_cannot_be_meant_is_a_usage_error(run: Run, plain: Path, tmp_path: 
     out = tmp_path / "out"
     for arguments, said in (
         ((), "say --inpaint"),
-        (("--inpaint", "--kinds", "warped"), "'warped' is no kind that is painted: choose from burn"),
+        (("--inpaint", "--kinds", "dent"), "'dent' is no kind that is painted: choose from burn"),
         (("--inpaint", "--rate", 2), "above 0 up to 1; got 2"),
         (("--inpaint", "--masks", tmp_path / "none"), "is no folder"),
         (("--inpaint", "--masks", tmp_path, "--rate", 1), "leave --rate and --kinds out"),

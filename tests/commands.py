@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 RECIPE = """\
 name: t
 objects:
@@ -42,6 +44,12 @@ def child(*arguments: object) -> Ended:
         [sys.executable, "-m", "scenewright", *map(str, arguments)], capture_output=True, text=True, check=False
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def workers(pid: int | None = None) -> list[psutil.Process]:
+    """The workers of a process, of this one by default; other children, such as multiprocessing's, are left aside."""
+    found = psutil.Process(pid).children()
+    return [c for c in found if any(part.startswith("scenewright.") for part in c.cmdline())]
 
 
 def content(folder: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ from scenewright.errors import DatasetError
 from scenewright.pipeline import engine_for, produce
 from scenewright.terminal import Stopped
 
-from .commands import COUNT, Run, child, content
+from .commands import COUNT, Run, child, content, workers
 
 
 def test_a_full_disk_keeps_what_is_finished(
@@ -51,7 +51,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_its_image(recipe: Path, tmp_p
 
     def kill_once(_: object) -> None:
         if not killed:
-            worker = psutil.Process().children()[0]
+            worker = workers()[0]
             killed.append(worker.pid)
             worker.kill()
 
@@ -153,13 +153,13 @@ def test_a_terminated_run_ends_as_an_interrupted_one(recipe: Path, made: Path, t
     deadline = time.monotonic() + 30
     while not indices(out) and time.monotonic() < deadline:
         time.sleep(0.02)
-    workers = psutil.Process(process.pid).children()
+    its_workers = workers(process.pid)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in err
     assert "interrupted: finished images are kept, the same command goes on from here" in err
-    psutil.wait_procs(workers, timeout=5)
-    assert workers and not any(w.is_running() for w in workers)
+    psutil.wait_procs(its_workers, timeout=5)
+    assert its_workers and not any(w.is_running() for w in its_workers)
     assert len(indices(out)) < 5000 and not list(out.rglob("*.tmp")) and not (out / ".lock").exists()
     shared = [n for n in content(made) if n.split("/")[0] in ("images", "records") and (out / n).exists()]
     assert shared and all(content(out)[n] == content(made)[n] for n in shared)

@@ -27,7 +27,7 @@ from scenewright.render.worker import Worker
 from scenewright.scenes.build import meshes_of
 from scenewright.scenes.recipe import Recipe
 
-from .commands import content
+from .commands import content, workers
 
 RECIPE = """
 name: fast
@@ -195,7 +195,7 @@ def test_a_stopped_worker_is_replaced(
 
     def stop_once(_: object) -> None:
         if not hung:
-            hung.extend(child.pid for child in psutil.Process().children())
+            hung.extend(child.pid for child in workers())
             os.kill(hung[0], signal.SIGSTOP)
 
     result = sw.generate(recipe, COUNT, tmp_path / "out", options=sw.Options(timeout_s=5), progress=stop_once)

@@ -12,7 +12,7 @@ from ..diffusion.tries import COVERAGE, LARGEST
 from ..render.rle import decode
 from .derived import PaintedDefect, Variant
 from .files import inside, read_bytes
-from .png import decode_rgb
+from .png import decode_ids, decode_rgb
 from .records import TWINS, Record, read_record, record_path
 
 __all__ = ["variant_messages"]
@@ -32,8 +32,9 @@ def variant_messages(folder: Path, record: Record, told: Variant) -> Messages:
         yield f"has two requests of one id: {AGAIN}"
     yield from (f"{message}: {AGAIN}" for message in _labels(record, accepted))
     taken = np.zeros((record.height, record.width), bool)
+    ids = decode_ids(read_bytes(inside(folder, record.ids)), record.width, record.height)
     for item in told.defects:
-        for message in _request(item, record, taken):
+        for message in _request(item, record, taken, ids):
             yield f"defect {item.defect_id}: {message}: {AGAIN}"
     yield from (f"{message}: {AGAIN}" for message in _picture(folder, record, told, accepted))
 
@@ -52,7 +53,7 @@ def _labels(record: Record, accepted: list[PaintedDefect]) -> Messages:
             yield f"defect {label.id} has a depth, or takes something away, and is paint"
 
 
-def _request(item: PaintedDefect, record: Record, taken: Mask) -> Messages:
+def _request(item: PaintedDefect, record: Record, taken: Mask, ids: npt.NDArray[np.uint16]) -> Messages:
     """The masks of a request, and how it came out; marks its pixels as taken."""
     size = record.height, record.width
     requested = decode(item.requested_rle, size)
@@ -60,6 +61,8 @@ def _request(item: PaintedDefect, record: Record, taken: Mask) -> Messages:
         yield "its request is empty, or of pixels that another one has"
         return
     taken |= requested
+    if len(found := np.unique(ids[requested])) != 1 or found[0] == 0:
+        yield f"was requested on objects {found.tolist()}, and lies on one"
     if item.rendered_rle is not None and (requested & ~decode(item.rendered_rle, size)).any():
         yield "was requested where the render does not have it"
     if not item.tries or (item.tries[-1].fault is None) != (item.changed_rle is not None):

@@ -7,18 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from scenewright.datasets.derived import card_sha256
 from scenewright.datasets.derived_folder import accept_model, finish, open_derived
-from scenewright.datasets.records import indices
+from scenewright.datasets.records import indices, read_info
 from scenewright.diffusion.card import ModelCard, Part
+from scenewright.diffusion.gate import judge
+from scenewright.diffusion.ladder import Outcome
 from scenewright.diffusion.painters import Wish
+from scenewright.diffusion.plan import Plan
+from scenewright.diffusion.tries import Rung
 from scenewright.diffusion.variants import Variant, tried
 from scenewright.farm import generate
 from scenewright.painting_plan import Ask, planned
 from scenewright.painting_worker import paint_image, studio
+from scenewright.refining_worker import prepare, store
 
 from .small_recipe import make
 
-__all__ = ["SIZE", "Brush", "panels", "studied"]
+__all__ = ["SIZE", "Brush", "panels", "refined", "studied"]
 
 SIZE = (150, 200)
 BOX = {
@@ -73,4 +79,21 @@ def studied(source: Path, folder: Path, ask: Ask, painter: Brush) -> Path:
     for index in indices(source):
         paint_image(place, index)
     finish(folder, info)
+    return folder
+
+
+def refined(source: Path, folder: Path) -> Path:
+    """What `refining.refine` makes, with a model that brightens a little."""
+    plan, card, info = Plan(), Brush().card, read_info(source)
+    folder.mkdir(exist_ok=True)
+    new = open_derived(folder, source, info, "refined", plan.model_dump(mode="json"), len(indices(source)))
+    new = accept_model(folder, new, card)
+    for index in indices(source):
+        case = prepare(source, index, info, plan)
+        image = np.where((case.job.level > 0)[..., None], np.clip(case.job.image, 0, 250) + 4, case.job.image)
+        verdict = judge(case.reference, image.astype(np.uint8))
+        assert verdict.accepted
+        rung = Rung("refined", plan.strength, case.job.seed, plan.steps, False, (), verdict)
+        store(case, Outcome(image.astype(np.uint8), "refined", (rung,)), source, folder, card_sha256(card))
+    finish(folder, new)
     return folder

@@ -22,7 +22,7 @@ from scenewright.render.rle import decode, encode_mask
 from scenewright.scenes.scene import Scene
 
 from .commands import content
-from .painted import SIZE, Brush, panels, studied
+from .painted import SIZE, Brush, panels, refined, studied
 
 MARRED = {
     "defects": {
@@ -273,6 +273,23 @@ def _places(scene: Scene) -> list[object]:
     return [(o.id, d.id, d.patch_T_object) for o in scene.objects for d in o.defects]
 
 
+def test_pairs_of_a_refined_dataset_stay_pairs(marred: Path, tmp_path: Path) -> None:
+    """Refined first and then painted: generation 2, each image beside its refined twin, and nothing wrong."""
+    source = refined(marred, tmp_path / "refined")
+    assert list(validate(source)) == []
+    out = studied(source, tmp_path / "out", Ask(), Brush(name="another"))
+    assert list(validate(out)) == []
+    info, done = read_info(out), [r for r in iter_records(out) if r.defects]
+    assert info.derived is not None and info.derived.generation == 2 and info.derived.source.derived is not None
+    assert done and all(told(r).generation == 2 for r in done)
+    for record in done:
+        twin = read_record(record_path(out / TWINS, record.index))
+        assert twin.derived is not None and twin.derived.kind == "refined"
+        assert (out / TWINS / twin.image).read_bytes() == (source / TWINS / twin.image).read_bytes()
+    with pytest.raises(UsageError, match="has painted defects already"):
+        planned(out, Ask())
+
+
 def test_the_source_is_not_touched(plain: Path, tmp_path: Path) -> None:
     """All its files have the bytes that they had."""
     before = content(plain)
@@ -294,7 +311,13 @@ def _shrunk(record: dict[str, object]) -> None:
     item["requested_rle"] = encode_mask(mask).counts
 
 
+def _spread(record: dict[str, object]) -> None:
+    item = record["derived"]["defects"][0]  # type: ignore[index]
+    item["requested_rle"] = encode_mask(decode(item["requested_rle"], SIZE) | np.eye(*SIZE, dtype=bool)).counts
+
+
 FAULTS = {
+    "and lies on one": _spread,
     "changed pixels that were not requested": _shrunk,
     "by another model": lambda r: r["derived"].update(model="0" * 64),
     "is 'fallback', and": lambda r: r["derived"].update(status="fallback"),

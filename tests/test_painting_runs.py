@@ -10,14 +10,18 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import psutil
 import pytest
 
 from scenewright.datasets.derived import Variant, card_sha256
-from scenewright.datasets.records import TWINS, indices, iter_records, read_info, record_path
+from scenewright.datasets.png import decode_ids
+from scenewright.datasets.records import TWINS, indices, iter_records, read_info, read_record, record_path
+from scenewright.datasets.validate import validate
 
 from .commands import Run, child, content
-from .painted import panels
+from .painted import SIZE, panels
 from .tiny_models import Tiny
 
 pytest.importorskip("torch", reason="needs the extra `diffusion`")
@@ -59,18 +63,8 @@ def test_what_comes_out_is_sound_and_says_where_it_came_from(run: Run, plain: Pa
     assert all(d.tries[0].tone is not None for t in told for d in t.defects)
 
 
-def test_two_workers_make_the_same(plain: Path, painted: Path) -> None:
-    """The same bytes in every file as by one."""
-    out = plain.parent / "two"
-    ended = child("defects", plain, "--out", out, *PAINT, "--workers", 2, "--json")
-    told = json.loads(ended.out)
-    assert ended.code == 0 and told["images"] == told["made"] == 4 and told["failed"] == {}
-    assert told["defects"].keys() <= {"stain", "oil"} and all(d["requested"] for d in told["defects"].values())
-    assert content(out) == content(painted)
-
-
-def test_a_killed_run_goes_on(plain: Path, painted: Path) -> None:
-    """SIGKILL of the command, which takes its worker along: run again it makes what is missing, with equal bytes."""
+def test_a_killed_run_goes_on_with_two_workers(plain: Path, painted: Path) -> None:
+    """SIGKILL of the command, which takes its worker along: then two workers make what is missing, with equal bytes."""
     out = plain.parent / "killed"
     command = [sys.executable, "-m", "scenewright", "defects", str(plain), "--out", str(out), *map(str, PAINT)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -82,8 +76,10 @@ def test_a_killed_run_goes_on(plain: Path, painted: Path) -> None:
     psutil.wait_procs(workers, timeout=10)
     assert workers and not any(w.is_running() and w.status() != psutil.STATUS_ZOMBIE for w in workers)
     left = len(indices(out))
-    ended = child("defects", plain, "--out", out, *PAINT, "--json")
-    assert ended.code == 0 and json.loads(ended.out)["made"] == 4 - left < 4
+    ended = child("defects", plain, "--out", out, *PAINT, "--workers", 2, "--json")
+    told = json.loads(ended.out)
+    assert ended.code == 0 and told["images"] == 4 and told["made"] == 4 - left < 4 and told["failed"] == {}
+    assert told["defects"].keys() <= {"stain", "oil"} and all(d["requested"] for d in told["defects"].values())
     assert content(out) == content(painted)
 
 
@@ -131,7 +127,25 @@ def test_what_cannot_be_meant_is_a_usage_error(run: Run, plain: Path, tmp_path: 
     assert not out.exists()
 
 
-def test_a_users_model_paints_what_it_is_told(plain: Path, tiny: Tiny, tmp_path: Path) -> None:
+def test_masks_of_the_users_and_one_that_cannot_be_used(plain: Path, tmp_path: Path) -> None:
+    """What two masks ask for is painted, one of another size costs its own image alone, and the run ends with 3."""
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    record = read_record(record_path(plain, 1))
+    ids = decode_ids((plain / record.ids).read_bytes(), *SIZE[::-1])
+    panel = (ids == record.instances[0].id).astype(np.uint8)
+    cv2.imwrite(str(masks / "000001.stain.0.9.png"), cv2.erode(panel, np.ones((9, 9))) * 255)
+    cv2.imwrite(str(masks / "000002.oil.png"), np.full((20, 20), 255, np.uint8))
+    ended = child("defects", plain, "--inpaint", "--out", tmp_path / "out", "--masks", masks, "--steps", 3, "--json")
+    told = json.loads(ended.out)
+    assert ended.code == 3 and told["impossible"] == [2] and told["images"] == 3, ended.err
+    assert told["defects"] == {"stain": {"requested": 1, "accepted": 1}} and told["painted"] == 1
+    assert "000002.oil.png is 20x20, its image 200x150" in ended.err and "the same way every time" in ended.err
+    found = [f.message for f in validate(tmp_path / "out")]
+    assert len(found) == 1 and "4 images were asked for, the folder holds 3" in found[0]
+
+
+def test_a_users_model_paints_what_it_is_told(run: Run, plain: Path, tiny: Tiny, tmp_path: Path) -> None:
     """A model of diffusers for inpainting: the same acceptance and labels, its unknown licence loud and stored."""
     model, out = tiny("sd15-inpaint"), tmp_path / "out"
     arguments = ("--model", model, "--license", "unknown", "--side", 64, "--steps", 2, "--threads", 1)
@@ -143,14 +157,7 @@ def test_a_users_model_paints_what_it_is_told(plain: Path, tiny: Tiny, tmp_path:
     assert any("licence" in note for note in info.derived.notes)
     found = [d for r in iter_records(out) if isinstance(r.derived, Variant) for d in r.derived.defects]
     assert found and all(d.tries[0].tone is None for d in found) and any(d.changed_rle for d in found)
-    assert child("validate", out).code == 0
+    assert run("validate", out).code == 0
     assert (out / TWINS / "images").is_dir()
-    assert child("defects", plain, "--out", out, "--inpaint", "--rate", 1, "--kinds", "stain", *arguments).code == 0
-
-
-def test_a_knob_that_a_family_lacks_is_refused(plain: Path, tiny: Tiny, tmp_path: Path) -> None:
-    """FLUX.1 Fill reads no negative prompt: an error that names those that do, before an image is made."""
-    ended = child("defects", plain, "--out", tmp_path / "out", "--inpaint", "--rate", 1, "--model", tiny("flux1-fill"),
-                  "--license", "mit", "--negative-prompt", "rust")  # fmt: skip
-    assert ended.code == 2 and "FLUX.1 Fill has no negative_prompt" in ended.err, ended.err
-    assert indices(tmp_path / "out") == []
+    again = run("defects", plain, "--out", out, "--inpaint", "--rate", 1, "--kinds", "stain", *arguments)
+    assert again.code == 0 and "(0 new)" in again.out

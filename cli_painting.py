@@ -51,7 +51,11 @@ def defects(
     offload: Annotated[str, typer.Option(help="Of your model: none, model or sequential.")] = "none",
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="On a CPU. Default: 1, which more do not make faster; your model's: share of cores."),
+        typer.Option(
+            min=1,
+            help="On a CPU. Default: 1, so that pictures do not depend on the machine; for your model its share of "
+            "cores. More --workers gain more.",
+        ),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which an image counts as hung.")] = 1800.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

@@ -14,8 +14,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.markup import escape
 
-from .cli_diffusion import add_commands
 from .cli_painting import defects
+from .cli_refining import add_commands
 from .errors import ScenewrightError, UsageError
 from .terminal import Stopped, console, rendering, steps
 

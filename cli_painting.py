@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_diffusion import MOSTLY, NOTHING, PARTIAL, Out, Source, checked, going_on, request, tell_model
+from .cli_refining import MOSTLY, NOTHING, PARTIAL, Out, Source, checked, going_on, request, tell_model
 from .errors import UsageError
 from .terminal import console, rendering
 

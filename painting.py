@@ -7,52 +7,30 @@ themselves, and counts what became of the requests.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from .datasets.derived_folder import accept_model, check_places, finish, open_derived
+from .crew import Crew, Options
+from .datasets.derived_folder import check_places, finish, is_there, open_derived
 from .datasets.files import sweep
 from .datasets.folder import lock
 from .datasets.records import TWINS, DatasetInfo, indices, record_dicts
 from .diffusion.card import ModelCard
 from .diffusion.load import Request
 from .diffusion.placing import Placing
-from .errors import UsageError
 from .painting_plan import Ask, planned
-from .render.supervisor import Limits, Outcome, Supervisor
-from .render.worker import TIMEOUT_S, Worker
+from .render.supervisor import Outcome
 
-__all__ = ["MODULE", "PLACING", "REQUEST", "Ask", "Options", "Result", "is_there", "paint"]
+__all__ = ["MODULE", "PLACING", "REQUEST", "Ask", "Options", "Result", "paint"]
 
 MODULE = "scenewright.painting_worker"
 REQUEST, PLACING = TypeAdapter(Request), TypeAdapter(Placing)
 #: Each image is painted alone.
 APART = "frames and views of a group have their defects in the same places, and each its own paint there"
-#: A worker keeps its model until the end.
-UNLIMITED = 1 << 62
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run; nothing here touches a pixel.
-
-    Attributes:
-        workers: processes that paint side by side, each with the model.
-        timeout_s: an image that takes longer is tried again, and given up in the end.
-    """
-
-    workers: int = 1
-    timeout_s: float = TIMEOUT_S
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise UsageError(f"a run needs at least one worker, got --workers {self.workers}")
-        if not 0 < self.timeout_s <= 604_800:
-            raise UsageError(f"an image may take more than 0 s and up to a week, got --timeout {self.timeout_s:g}")
 
 
 @dataclass(frozen=True)
@@ -105,23 +83,22 @@ def paint(
         there = {i for i in indices(folder) if is_there(folder, i)}
         todo = [i for i in images if i not in there]
         begin(len(todo), len(images))
-        run = _Run(source, folder, info, ask, options, todo, progress, loaded)
+        setup = {
+            "source": str(source.absolute()), "folder": str(folder.absolute()),
+            "masks": None if ask.masks is None else str(ask.masks.absolute()),
+            "model": None if ask.model is None else REQUEST.dump_python(ask.model, mode="json"),
+            "placing": PLACING.dump_python(ask.placing, mode="json"),
+        }  # fmt: skip
+        workers = Crew(MODULE, setup, options, folder, info, loaded)
         try:
-            lost = run()
+            lost = workers.run(todo, lambda i: Outcome(i, "ok") if is_there(folder, i) else None, progress)
         finally:
             for place in (folder, folder / TWINS):
                 sweep(place)
-        info = finish(folder, run.info)
+        info = finish(folder, workers.info)
     impossible = tuple(i for i, o in sorted(lost.items()) if o.status == "impossible")
     failed = {i: o.reason or "" for i, o in sorted(lost.items())}
     return Result(info, folder, len(todo) - len(lost), *_counted(folder), failed, impossible)
-
-
-def is_there(folder: Path, index: int) -> bool:
-    """Whether an image is finished; one whose picture somebody deleted is made again."""
-    return all((folder / name / f"{index:06d}{suffix}").is_file() for name, suffix in (
-        ("records", ".json"), ("images", ".png"),
-    ))  # fmt: skip
 
 
 def _notes(info: DatasetInfo) -> tuple[str, ...]:
@@ -140,44 +117,3 @@ def _counted(folder: Path) -> tuple[dict[str, int], dict[str, int]]:
             requested[item["kind"]] += 1
             accepted[item["kind"]] += item["changed_rle"] is not None
     return dict(sorted(requested.items())), dict(sorted(accepted.items()))
-
-
-class _Run:
-    """One run: the workers, and what they tell."""
-
-    def __init__(
-        self, source: Path, folder: Path, info: DatasetInfo, ask: Ask, options: Options, todo: Sequence[int],
-        progress: Callable[[Outcome], None], loaded: Callable[[ModelCard], None],
-    ) -> None:  # fmt: skip
-        self.info = info
-        self._folder, self._options, self._progress, self._loaded = folder, options, progress, loaded
-        self._todo = todo
-        self._workers: dict[int, Worker] = {}
-        self._setup: dict[str, Any] = {
-            "source": str(source.absolute()), "folder": str(folder.absolute()),
-            "masks": None if ask.masks is None else str(ask.masks.absolute()),
-            "model": None if ask.model is None else REQUEST.dump_python(ask.model, mode="json"),
-            "placing": PLACING.dump_python(ask.placing, mode="json"), "workers": min(options.workers, len(todo)),
-        }  # fmt: skip
-
-    def __call__(self) -> dict[int, Outcome]:
-        """Paint; gives the images that could not be made."""
-        limits = Limits(self._options.workers, self._options.timeout_s, UNLIMITED)
-        return Supervisor(
-            self._start, self._todo, limits, self._finished, self._progress, self._greet
-        ).run()  # fmt: skip
-
-    def _start(self) -> Worker:
-        """A worker in the first place that none holds; its number decides which GPU it uses."""
-        number = next(k for k in range(self._options.workers) if k not in self._workers or self._workers[k].ended)
-        self._workers[number] = Worker(MODULE, {**self._setup, "number": number})
-        return self._workers[number]
-
-    def _finished(self, index: int) -> Outcome | None:
-        return Outcome(index, "ok") if is_there(self._folder, index) else None
-
-    def _greet(self, answer: dict[str, Any]) -> None:
-        card = ModelCard.model_validate(answer["card"])
-        self.info = accept_model(self._folder, self.info, card)
-        loaded, self._loaded = self._loaded, lambda _: None
-        loaded(card)

@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from .datasets.derived_folder import accept_model, check_places, finish, open_derived
+from . import crew
+from .datasets.derived_folder import check_places, finish, is_there, open_derived
 from .datasets.files import sweep
 from .datasets.folder import lock
 from .datasets.records import TWINS, DatasetInfo, indices, read_info, read_record, record_path
@@ -21,10 +22,9 @@ from .diffusion.card import ModelCard, checked_license
 from .diffusion.load import Request
 from .diffusion.plan import Plan
 from .errors import UsageError
-from .render.supervisor import Limits, Outcome, Supervisor
-from .render.worker import TIMEOUT_S, Worker
+from .render.supervisor import Outcome
 
-__all__ = ["MODULE", "REQUEST", "Options", "Result", "is_there", "refine"]
+__all__ = ["MODULE", "REQUEST", "Options", "Result", "refine"]
 
 MODULE = "scenewright.refining_worker"
 REQUEST = TypeAdapter(Request)
@@ -32,29 +32,16 @@ REQUEST = TypeAdapter(Request)
 BATCHES = 8
 #: What is to be known of frames and views that were refined one by one.
 APART = "frames and views of a group were refined one by one: what is new in one does not agree with the others"
-#: A worker keeps its model until the end.
-UNLIMITED = 1 << 62
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to run. Nothing here touches a pixel, but that on a CPU the threads of a worker are its share of the cores.
+class Options(crew.Options):
+    """How to run: as in `crew.Options`, and `count`, only the first so many images of the dataset."""
 
-    Attributes:
-        workers: processes that refine side by side, each with the model; GPUs are dealt out to them in turn.
-        timeout_s: a worker from which nothing comes for so long counts as hung, and its images are tried again.
-        count: only the first so many images of the dataset.
-    """
-
-    workers: int = 1
-    timeout_s: float = TIMEOUT_S
     count: int | None = None
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise UsageError(f"a run needs at least one worker, got --workers {self.workers}")
-        if not 0 < self.timeout_s <= 604_800:
-            raise UsageError(f"an image may take more than 0 s and up to a week, got --timeout {self.timeout_s:g}")
+        super().__post_init__()
         if self.count is not None and self.count < 1:
             raise UsageError(f"there must be at least 1 image to refine, got --count {self.count}")
 
@@ -101,21 +88,20 @@ def refine(
         there = {i for i in indices(folder) if is_there(folder, i)}
         todo = [i for i in asked if i not in there]
         begin(len(todo), len(asked))
-        run = _Run(source, folder, info, request, plan, options, todo, progress, loaded)
+        shares = _Shares(todo, BATCHES * plan.batch, folder, progress)
+        setup = {
+            "source": str(source.absolute()), "folder": str(folder.absolute()), "plan": plan.model_dump(mode="json"),
+            "request": REQUEST.dump_python(request, mode="json"), "span": BATCHES * plan.batch,
+            "last": max(todo, default=-1),
+        }  # fmt: skip
+        workers = crew.Crew(MODULE, setup, options, folder, info, loaded)
         try:
-            run()
+            shares.run(workers)
         finally:
             for place in (folder, folder / TWINS):
                 sweep(place)
-        info = finish(folder, run.info)
-    return Result(info, folder, len(todo) - len(run.failed), dict(sorted(run.failed.items())))
-
-
-def is_there(folder: Path, index: int) -> bool:
-    """Whether an image is finished; one whose picture somebody deleted is made again."""
-    return all((folder / name / f"{index:06d}{suffix}").is_file() for name, suffix in (
-        ("records", ".json"), ("images", ".png"),
-    ))  # fmt: skip
+        info = finish(folder, workers.info)
+    return Result(info, folder, len(todo) - len(shares.failed), dict(sorted(shares.failed.items())))
 
 
 def _renders(source: Path) -> DatasetInfo:
@@ -136,42 +122,16 @@ def _grouped(source: Path, last: int) -> bool:
     return read_record(record_path(source, last)).scene.group != last
 
 
-class _Run:
-    """One run: what it is told by workers, and which images were lost."""
+class _Shares:
+    """Images in shares of some batches, for each of which a worker tells what became of every image."""
 
-    def __init__(
-        self, source: Path, folder: Path, info: DatasetInfo, request: Request, plan: Plan, options: Options,
-        todo: Sequence[int], progress: Callable[[Outcome], None], loaded: Callable[[ModelCard], None],
-    ) -> None:  # fmt: skip
-        self.info, self.failed = info, dict[int, str]()
-        self._folder, self._options, self._progress, self._loaded = folder, options, progress, loaded
-        self._todo, self._span = todo, BATCHES * plan.batch
-        self._starts = sorted({i // self._span * self._span for i in todo})
-        self._workers: dict[int, Worker] = {}
-        self._setup: dict[str, Any] = {
-            "source": str(source.absolute()), "folder": str(folder.absolute()), "plan": plan.model_dump(mode="json"),
-            "request": REQUEST.dump_python(request, mode="json"), "span": self._span, "last": max(todo, default=-1),
-            "workers": min(options.workers, len(self._starts)),
-        }  # fmt: skip
+    def __init__(self, todo: Sequence[int], span: int, folder: Path, progress: Callable[[Outcome], None]) -> None:
+        self.failed: dict[int, str] = {}
+        self._todo, self._span, self._folder, self._progress = todo, span, folder, progress
 
-    def __call__(self) -> None:
-        if self._starts:
-            limits = Limits(self._options.workers, self._options.timeout_s, UNLIMITED)
-            Supervisor(
-                self._start, self._starts, limits, lambda _: None, self._ended, self._greet, self._tell
-            ).run()  # fmt: skip
-
-    def _start(self) -> Worker:
-        """A worker in the first place that none holds; its number decides which GPU it uses."""
-        number = next(k for k in range(self._options.workers) if k not in self._workers or self._workers[k].ended)
-        self._workers[number] = Worker(MODULE, {**self._setup, "number": number})
-        return self._workers[number]
-
-    def _greet(self, answer: dict[str, Any]) -> None:
-        card = ModelCard.model_validate(answer["card"])
-        self.info = accept_model(self._folder, self.info, card)
-        loaded, self._loaded = self._loaded, lambda _: None
-        loaded(card)
+    def run(self, workers: crew.Crew) -> None:
+        starts = sorted({i // self._span * self._span for i in self._todo})
+        workers.run(starts, lambda _: None, self._ended, self._tell)
 
     def _tell(self, answer: dict[str, Any]) -> None:
         """What became of one image."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .datasets.derived import Origin, Refinement, card_sha256
-from .datasets.derived_folder import copy_beside
+from .datasets.derived_folder import copy_beside, is_there
 from .datasets.files import write_bytes_atomic
 from .datasets.png import encode_rgb, pixels_sha256
 from .datasets.records import TWINS, DatasetInfo, Record, read_info, read_record, record_path, write_record
@@ -25,7 +25,7 @@ from .diffusion.gate import reference
 from .diffusion.ladder import Case, Inline, Outcome, climb
 from .diffusion.plan import Plan, job_of
 from .errors import DatasetError, ModelError, ScenewrightError, UsageError
-from .refining import REQUEST, is_there
+from .refining import REQUEST
 from .render.rle import decode
 from .render.worker import die_with, serve
 from .scenes.cameras import pixel_directions

@@ -14,9 +14,9 @@ from .derived import Derivation, Source
 from .files import read_bytes, sweep, write_bytes_atomic
 from .folder import difference, export, strangers
 from .inventory import assets_folder, is_twins
-from .records import TWINS, Counts, DatasetInfo, Record, indices, read_info, record_dicts, write_info
+from .records import TWINS, Counts, DatasetInfo, Record, indices, read_info, record_dicts, record_path, write_info
 
-__all__ = ["accept_model", "check_places", "copy_beside", "finish", "open_derived", "summary"]
+__all__ = ["accept_model", "check_places", "copy_beside", "finish", "is_there", "open_derived", "summary"]
 
 NONE = Counts(requested=0, images=0, quarantined=0, train=0, val=0, annotations=0)
 
@@ -90,6 +90,11 @@ def accept_model(folder: Path, info: DatasetInfo, card: ModelCard) -> DatasetInf
             "differs): its images would not match. Use the same, or choose another --out"
         )
     return info
+
+
+def is_there(folder: Path, index: int) -> bool:
+    """Whether an image is finished; one whose picture somebody deleted is made again."""
+    return record_path(folder, index).is_file() and (folder / "images" / f"{index:06d}.png").is_file()
 
 
 def copy_beside(record: Record, source: Path, folder: Path) -> None:

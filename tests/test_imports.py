@@ -16,17 +16,16 @@ FOLDERS = ("assets", "scenes", "render", "diffusion", "datasets")
 #: A module may import what has a lower rank, and its own folder. `__init__` only holds the version.
 RANK = {
     "__init__": 0, "errors": 0, "assets": 1, "scenes": 2, "render": 3, "diffusion": 4, "datasets": 5,
-    "pipeline": 6, "painting_plan": 6, "farm": 7, "terminal": 7, "refining": 7, "painting": 7, "refining_worker": 8,
-    "painting_worker": 8, "cli_diffusion": 8, "cli_painting": 9, "cli": 10,
-    "__main__": 11,
+    "pipeline": 6, "painting_plan": 6, "farm": 7, "terminal": 7, "crew": 7, "refining": 8, "painting": 8,
+    "refining_worker": 9, "painting_worker": 9, "cli_refining": 10, "cli_painting": 11, "cli": 12, "__main__": 13,
 }  # fmt: skip
 
 ALLOWED_AT_ROOT = {
     "scenes", "assets", "render", "diffusion", "datasets", "docker", "tests",
     "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "Makefile",
     "constraints.txt", "py.typed", "__init__.py", "__main__.py", "cli.py", "pipeline.py", "farm.py", "errors.py",
-    "terminal.py", "refining.py", "refining_worker.py", "painting.py", "painting_plan.py", "painting_worker.py",
-    "cli_diffusion.py", "cli_painting.py",
+    "terminal.py", "crew.py", "refining.py", "refining_worker.py", "painting.py", "painting_plan.py",
+    "painting_worker.py", "cli_refining.py", "cli_painting.py",
 }  # fmt: skip
 #: What `datasets/` may read of `diffusion/`: plain data that records hold, and nothing that computes.
 PLAIN = ("scenewright.diffusion.card", "scenewright.diffusion.tries")

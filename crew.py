@@ -1,0 +1,87 @@
+"""Workers that each hold a diffusion model, and the dataset that they work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .datasets.derived_folder import accept_model
+from .datasets.records import DatasetInfo
+from .diffusion.card import ModelCard
+from .errors import UsageError
+from .render.supervisor import Limits, Outcome, Supervisor
+from .render.worker import TIMEOUT_S, Worker
+
+__all__ = ["Crew", "Options"]
+
+#: A worker keeps its model until the end.
+UNLIMITED = 1 << 62
+MAX_TIMEOUT_S = 604_800.0  # a week
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run. Nothing here touches a pixel, but that on a CPU the threads of a worker are its share of the cores.
+
+    Attributes:
+        workers: processes that work side by side, each with the model; GPUs are dealt out to them in turn.
+        timeout_s: a worker from which nothing comes for so long counts as hung, and its images are tried again.
+    """
+
+    workers: int = 1
+    timeout_s: float = TIMEOUT_S
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise UsageError(f"a run needs at least one worker, got --workers {self.workers}")
+        if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
+            raise UsageError(f"an image may take more than 0 s and up to a week, got --timeout {self.timeout_s:g}")
+
+
+class Crew:
+    """Workers of one module that load the same model.
+
+    Args:
+        module: what they run; its first answer has the model's `card`.
+        setup: what they are told; each gets its `number` besides, and `workers`, how many there are at most.
+        folder, info: the dataset. `info` names the model once a worker has loaded it.
+        loaded: told the card of the first worker that has loaded its model.
+    """
+
+    def __init__(
+        self, module: str, setup: Mapping[str, Any], options: Options, folder: Path, info: DatasetInfo,
+        loaded: Callable[[ModelCard], None],
+    ) -> None:  # fmt: skip
+        self.info = info
+        self._module, self._setup, self._options, self._folder = module, setup, options, folder
+        self._loaded = loaded
+        self._count = options.workers
+        self._workers: dict[int, Worker] = {}
+
+    def run(
+        self, todo: Sequence[int], finished: Callable[[int], Outcome | None], progress: Callable[[Outcome], None],
+        partial: Callable[[dict[str, Any]], None] = lambda _: None,
+    ) -> dict[int, Outcome]:  # fmt: skip
+        """Have all of `todo` done; the arguments are those of a `Supervisor`. Gives what could not be done.
+
+        Raises:
+            DatasetError: another model has begun the dataset.
+            ScenewrightError: what `Supervisor.run` raises.
+        """
+        self._count = min(self._options.workers, len(todo))
+        limits = Limits(self._options.workers, self._options.timeout_s, UNLIMITED)
+        return Supervisor(self._start, todo, limits, finished, progress, self._greet, partial).run()
+
+    def _start(self) -> Worker:
+        """A worker in the first place that none holds: its number decides which GPU it uses."""
+        number = next(k for k in range(self._options.workers) if k not in self._workers or self._workers[k].ended)
+        self._workers[number] = Worker(self._module, {**self._setup, "number": number, "workers": self._count})
+        return self._workers[number]
+
+    def _greet(self, answer: dict[str, Any]) -> None:
+        card = ModelCard.model_validate(answer["card"])
+        self.info = accept_model(self._folder, self.info, card)
+        loaded, self._loaded = self._loaded, lambda _: None
+        loaded(card)

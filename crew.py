@@ -57,27 +57,29 @@ class Crew:
         self.info = info
         self._module, self._setup, self._options, self._folder = module, setup, options, folder
         self._loaded = loaded
-        self._count = options.workers
+        self._more: dict[str, Any] = {}
         self._workers: dict[int, Worker] = {}
 
     def run(
         self, todo: Sequence[int], finished: Callable[[int], Outcome | None], progress: Callable[[Outcome], None],
-        partial: Callable[[dict[str, Any]], None] = lambda _: None,
+        partial: Callable[[dict[str, Any]], None] = lambda _: None, **more: Any,
     ) -> dict[int, Outcome]:  # fmt: skip
-        """Have all of `todo` done; the arguments are those of a `Supervisor`. Gives what could not be done.
+        """Have all of `todo` done; the arguments are those of a `Supervisor`, and `more` goes into the setup.
+
+        Gives what could not be done.
 
         Raises:
             DatasetError: another model has begun the dataset.
             ScenewrightError: what `Supervisor.run` raises.
         """
-        self._count = min(self._options.workers, len(todo))
+        self._more = {"workers": min(self._options.workers, len(todo)), **more}
         limits = Limits(self._options.workers, self._options.timeout_s, UNLIMITED)
         return Supervisor(self._start, todo, limits, finished, progress, self._greet, partial).run()
 
     def _start(self) -> Worker:
         """A worker in the first place that none holds: its number decides which GPU it uses."""
         number = next(k for k in range(self._options.workers) if k not in self._workers or self._workers[k].ended)
-        self._workers[number] = Worker(self._module, {**self._setup, "number": number, "workers": self._count})
+        self._workers[number] = Worker(self._module, {**self._setup, **self._more, "number": number})
         return self._workers[number]
 
     def _greet(self, answer: dict[str, Any]) -> None:

@@ -91,8 +91,7 @@ def refine(
         shares = _Shares(todo, BATCHES * plan.batch, folder, progress)
         setup = {
             "source": str(source.absolute()), "folder": str(folder.absolute()), "plan": plan.model_dump(mode="json"),
-            "request": REQUEST.dump_python(request, mode="json"), "span": BATCHES * plan.batch,
-            "last": max(todo, default=-1),
+            "request": REQUEST.dump_python(request, mode="json"), "last": max(todo, default=-1),
         }  # fmt: skip
         workers = crew.Crew(MODULE, setup, options, folder, info, loaded)
         try:
@@ -130,8 +129,12 @@ class _Shares:
         self._todo, self._span, self._folder, self._progress = todo, span, folder, progress
 
     def run(self, workers: crew.Crew) -> None:
-        starts = sorted({i // self._span * self._span for i in self._todo})
-        workers.run(starts, lambda _: None, self._ended, self._tell)
+        """All shares, and one by one the images of those whose worker died again and again: one of them kills it."""
+        for span in (self._span, 1):
+            left = [i for i in self._todo if i not in self.failed and not is_there(self._folder, i)]
+            starts = sorted({i // span * span for i in left})
+            if starts:
+                workers.run(starts, lambda _: None, self._ended if span == 1 else _unheard, self._tell, span=span)
 
     def _tell(self, answer: dict[str, Any]) -> None:
         """What became of one image."""
@@ -140,11 +143,10 @@ class _Shares:
             self.failed[index] = str(reason)
         self._progress(Outcome(index, status, reason))
 
-    def _ended(self, share: Outcome) -> None:
-        """A share whose worker died again and again takes with it what is not there of it."""
-        if share.status == "ok":
-            return
-        for index in self._todo:
-            among = share.index <= index < share.index + self._span
-            if among and index not in self.failed and not is_there(self._folder, index):
-                self._tell({"index": index, "status": "failed", "reason": share.reason})
+    def _ended(self, image: Outcome) -> None:
+        if image.status != "ok":
+            self._tell({"index": image.index, "status": "failed", "reason": image.reason})
+
+
+def _unheard(_: Outcome) -> None:
+    """How a share ends says nothing that its images have not told."""

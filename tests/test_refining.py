@@ -36,6 +36,7 @@ from scenewright.errors import DatasetError, UsageError
 from scenewright.farm import add_twins, generate
 from scenewright.pipeline import rerender
 from scenewright.refining import Options, refine
+from scenewright.render import supervisor
 from scenewright.scenes.recipe import Recipe
 
 from .commands import Run, content
@@ -298,6 +299,33 @@ def test_a_damaged_image_stops_no_other(source: Path, soft: Path, tmp_path: Path
     result = refine(broken, tmp_path / "out", request(soft), PLAN)
     assert [*result.failed] == [2] and "images/000002.png holds other pixels" in result.failed[2]
     assert result.made == COUNT - 1 and not result.complete
+
+
+KILLER = """
+import os
+import numpy
+import scenewright.diffusion.gate as gate
+real, deadly = gate.reference, numpy.load(os.environ["DEADLY"])
+def reference(picture, ids, rules=None):
+    if numpy.array_equal(picture, deadly):
+        os._exit(9)
+    return real(picture, ids, rules)
+gate.reference = reference
+"""
+
+
+def test_an_image_that_kills_its_worker_costs_itself_alone(
+    source: Path, soft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of its share are made, one by one at last, and it is told with what became of the worker."""
+    (tmp_path / "sitecustomize.py").write_text(KILLER)
+    np.save(tmp_path / "deadly.npy", pixels(source, read_record(record_path(source, 1))))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("DEADLY", str(tmp_path / "deadly.npy"))
+    monkeypatch.setattr(supervisor, "MAX_CRASHES", 1)
+    result = refine(source, tmp_path / "out", request(soft), PLAN, Options(count=3))
+    assert [*result.failed] == [1] and "exit code 9" in result.failed[1]
+    assert indices(tmp_path / "out") == [0, 2] and result.made == 2
 
 
 def tampered(record: Record, how: str) -> Record:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..diffusion.changed import change
 from ..diffusion.tries import COVERAGE, LARGEST
 from ..render.rle import decode
 from .derived import PaintedDefect, Variant
@@ -17,8 +18,13 @@ from .records import TWINS, Record, read_record, record_path
 
 __all__ = ["variant_messages"]
 
+Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Messages = Iterator[str]
+
+#: Colours are compared in floating point, and another processor may round them otherwise: so much may differ of the
+#: pixels of a label (one pixel at least), and of its threshold.
+ROUNDED, ROUNDED_DELTA_E = 0.02, 0.01
 
 AGAIN = "delete the record and run the same command again"
 
@@ -106,3 +112,26 @@ def _picture(folder: Path, record: Record, told: Variant, accepted: list[Painted
         free |= decode(item.requested_rle, size[::-1])
     if (image[~free] != sound[~free]).any():
         yield "differs from its sound picture where nothing was accepted"
+    yield from _changes(sound, image, accepted)
+
+
+def _changes(sound: Image, image: Image, accepted: list[PaintedDefect]) -> Messages:
+    """Labels are what has changed between the two pictures (h, w, 3), measured as when they were painted.
+
+    One request was painted after the other, each into what those before it had left, and each into its own pixels: so
+    the pictures between the two are known.
+    """
+    before, size = sound, (sound.shape[0], sound.shape[1])
+    for item in accepted:
+        requested = decode(item.requested_rle, size)
+        if not requested.any():
+            continue  # `_request` says so
+        after = np.where(requested[..., None], image, before)
+        found, told = change(before, after, requested), decode(item.changed_rle or "", size)
+        off, most = int((found.mask ^ told).sum()), max(1, int(ROUNDED * int(told.sum())))
+        if off > most or found.fault is not None:
+            what = found.fault or f"another {int(found.mask.sum())} pixels have changed"
+            yield f"defect {item.defect_id}: its label has {int(told.sum())} pixels, and in the picture {what}"
+        if abs(found.threshold - item.threshold) > ROUNDED_DELTA_E:
+            yield f"defect {item.defect_id}: says a threshold of {item.threshold:g}, its pictures {found.threshold:g}"
+        before = after

@@ -27,8 +27,8 @@ ALLOWED_AT_ROOT = {
     "terminal.py", "crew.py", "refining.py", "refining_worker.py", "painting.py", "painting_plan.py",
     "painting_worker.py", "cli_refining.py", "cli_painting.py",
 }  # fmt: skip
-#: What `datasets/` may read of `diffusion/`: plain data that records hold, and nothing that computes.
-PLAIN = ("scenewright.diffusion.card", "scenewright.diffusion.tries")
+#: What `datasets/` may read of `diffusion/`: plain data that records hold, and the definition of a painted label.
+PLAIN = ("scenewright.diffusion.card", "scenewright.diffusion.tries", "scenewright.diffusion.changed")
 IGNORED_AT_ROOT = {"build", "dist", "out", "__pycache__", "scenewright.egg-info"}
 
 #: Module → where it may be imported. Inside these, torch and diffusers still have to wait for a function to be called.

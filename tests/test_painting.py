@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -355,6 +356,42 @@ def test_a_picture_that_differs_elsewhere_is_found(painted: Path, tmp_path: Path
     assert any("differs from its sound picture" in f.message for f in validate(out))
     shutil.rmtree(out / TWINS)
     assert any("has no sound picture" in f.message for f in validate(out))
+
+
+def test_labels_are_checked_against_the_pixels(painted: Path, tmp_path: Path) -> None:
+    """The sound picture itself, with labels that say all of the request has changed and hashes that fit, is found."""
+    out = Path(shutil.copytree(painted, tmp_path / "set"))
+    record = next(r for r in iter_records(out) if r.defects)
+    shutil.copy(out / TWINS / record.image, out / record.image)
+    requested = {d.defect_id: d.requested_rle for d in told(record).defects}
+
+    def forge(raw: Any) -> None:
+        raw["hashes"]["rgb"] = read_record(record_path(out / TWINS, record.index)).hashes.rgb
+        for item in raw["derived"]["defects"]:
+            item["changed_rle"] = item["requested_rle"]
+            item["tries"][-1] |= {"coverage": 1.0, "area": 1.0}
+        for label in raw["defects"]:
+            label["rle"] = requested[label["id"]]
+
+    edit(out, record.index, forge)
+    found = [f.message for f in validate(out) if "in the picture only 0.00" in f.message]
+    assert len(found) == len(record.defects)
+
+
+def test_another_threshold_is_found(painted: Path, tmp_path: Path) -> None:
+    """The difference from which pixels counted is measured again; so is every label, one that lost every second row included."""
+    out = Path(shutil.copytree(painted, tmp_path / "set"))
+    record = next(r for r in iter_records(out) if r.defects)
+
+    def forge(raw: Any) -> None:
+        item = raw["derived"]["defects"][0]
+        mask = decode(item["changed_rle"], SIZE)
+        mask[np.flatnonzero(mask.any(axis=1))[::2]] = False
+        item |= {"changed_rle": encode_mask(mask).counts, "threshold": item["threshold"] + 1}
+
+    edit(out, record.index, forge)
+    found = [f.message for f in validate(out)]
+    assert any("says a threshold of" in m for m in found) and any("pixels have changed" in m for m in found)
 
 
 def test_a_dataset_that_lacks_images_of_its_source_is_found(painted: Path, tmp_path: Path) -> None:

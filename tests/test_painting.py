@@ -379,7 +379,7 @@ def test_labels_are_checked_against_the_pixels(painted: Path, tmp_path: Path) ->
 
 
 def test_another_threshold_is_found(painted: Path, tmp_path: Path) -> None:
-    """The difference from which pixels counted is measured again; so is every label, one that lost every second row included."""
+    """The difference from which pixels counted is measured again, and so is a label that lost every second row."""
     out = Path(shutil.copytree(painted, tmp_path / "set"))
     record = next(r for r in iter_records(out) if r.defects)
 

@@ -185,7 +185,8 @@ def _tell_refined(result: Any, as_json: bool) -> None:
     if derived.free is not None and derived.free < LEAST_FREE:
         console.print(
             f"[bold red]ONLY {derived.free:.1%} OF THE PIXELS WERE FREE TO CHANGE:[/] the rest are objects whose "
-            "outlines the renders show too faintly to be checked, and what is near outlines or defects", soft_wrap=True,
+            "outlines the renders show too faintly to be checked, what is near outlines or defects, and what "
+            "--background and --objects hold", soft_wrap=True,
         )  # fmt: skip
     if not result.complete:
         listed = ", ".join(map(str, [*result.failed][:10])) + (", …" if len(result.failed) > 10 else "")

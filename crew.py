@@ -45,7 +45,7 @@ class Crew:
 
     Args:
         module: what they run; its first answer has the model's `card`.
-        setup: what they are told; each gets its `number` besides, and `workers`, how many there are at most.
+        setup: what they are told; each gets its `number` besides, and `workers`, how many were asked for.
         folder, info: the dataset. `info` names the model once a worker has loaded it.
         loaded: told the card of the first worker that has loaded its model.
     """
@@ -72,7 +72,8 @@ class Crew:
             DatasetError: another model has begun the dataset.
             ScenewrightError: what `Supervisor.run` raises.
         """
-        self._more = {"workers": min(self._options.workers, len(todo)), **more}
+        # Not as many as there is work left for: their share of the cores decides pixels, also when a run goes on.
+        self._more = {"workers": self._options.workers, **more}
         limits = Limits(self._options.workers, self._options.timeout_s, UNLIMITED)
         return Supervisor(self._start, todo, limits, finished, progress, self._greet, partial).run()
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from .crew import Crew, Options
-from .datasets.derived_folder import check_places, finish, is_there, open_derived
+from .datasets.derived_folder import check_places, finish, grouped, is_there, open_derived
 from .datasets.files import sweep
 from .datasets.folder import lock
 from .datasets.records import TWINS, DatasetInfo, indices, record_dicts
@@ -79,8 +79,8 @@ def paint(
     images = indices(source)
     with lock(folder):
         told = plan.model_dump(mode="json")
-        info = open_derived(folder, source, info, "variant", told, len(images), _notes(info))
-        there = {i for i in indices(folder) if is_there(folder, i)}
+        info = open_derived(folder, source, info, "variant", told, len(images), (APART,) if grouped(info) else ())
+        there = {i for i in indices(folder) if is_there(folder, i, info)}
         todo = [i for i in images if i not in there]
         begin(len(todo), len(images))
         setup = {
@@ -91,7 +91,7 @@ def paint(
         }  # fmt: skip
         workers = Crew(MODULE, setup, options, folder, info, loaded)
         try:
-            lost = workers.run(todo, lambda i: Outcome(i, "ok") if is_there(folder, i) else None, progress)
+            lost = workers.run(todo, lambda i: Outcome(i, "ok") if is_there(folder, i, info) else None, progress)
         finally:
             for place in (folder, folder / TWINS):
                 sweep(place)
@@ -99,12 +99,6 @@ def paint(
     impossible = tuple(i for i, o in sorted(lost.items()) if o.status == "impossible")
     failed = {i: o.reason or "" for i, o in sorted(lost.items())}
     return Result(info, folder, len(todo) - len(lost), *_counted(folder), failed, impossible)
-
-
-def _notes(info: DatasetInfo) -> tuple[str, ...]:
-    """What must be known of defects in sequences and stereo pairs."""
-    camera, motion = info.recipe.get("camera") or {}, info.recipe.get("motion") or {}
-    return () if camera.get("stereo") is None and motion.get("frames", 1) == 1 else (APART,)
 
 
 def _counted(folder: Path) -> tuple[dict[str, int], dict[str, int]]:

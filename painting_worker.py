@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .assets.files import add_folder
 from .datasets.derived import Origin, PaintedDefect, Refinement, Variant, card_sha256
-from .datasets.derived_folder import copy_beside
+from .datasets.derived_folder import check_beside, copy_beside
 from .datasets.files import write_bytes_atomic
 from .datasets.paint_requests import Asked, Wanted, asked, asked_files, drawn, rendered
 from .datasets.png import encode_rgb, pixels_sha256
@@ -157,6 +157,7 @@ def _write(
 ) -> None:  # fmt: skip
     """One image with what the sound one has beside its picture: paint moves nothing."""
     record = sound.record
+    check_beside(record, sound.folder, studio.info)
     copy_beside(record, sound.folder, folder)
     write_bytes_atomic(folder / record.image, encode_rgb(picture))
     hashes = record.hashes.model_copy(

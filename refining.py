@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from . import crew
-from .datasets.derived_folder import check_places, finish, is_there, open_derived
+from .datasets.derived_folder import check_places, finish, grouped, is_there, open_derived
 from .datasets.files import sweep
 from .datasets.folder import lock
-from .datasets.records import TWINS, DatasetInfo, indices, read_info, read_record, record_path
+from .datasets.records import TWINS, DatasetInfo, indices, read_info
 from .diffusion.card import ModelCard, checked_license
 from .diffusion.load import Request
 from .diffusion.plan import Plan
@@ -83,9 +83,9 @@ def refine(
     checked_license(request.license)
     asked = indices(source)[: options.count]
     with lock(folder):
-        notes = (APART,) if _grouped(source, asked[-1]) else ()
+        notes = (APART,) if grouped(info) else ()
         info = open_derived(folder, source, info, "refined", plan.checked().model_dump(mode="json"), len(asked), notes)
-        there = {i for i in indices(folder) if is_there(folder, i)}
+        there = {i for i in indices(folder) if is_there(folder, i, info)}
         todo = [i for i in asked if i not in there]
         begin(len(todo), len(asked))
         shares = _Shares(todo, BATCHES * plan.batch, folder, progress)
@@ -116,11 +116,6 @@ def _renders(source: Path) -> DatasetInfo:
     return info
 
 
-def _grouped(source: Path, last: int) -> bool:
-    """Whether images belong together, as frames of a sequence or as a stereo pair."""
-    return read_record(record_path(source, last)).scene.group != last
-
-
 class _Shares:
     """Images in shares of some batches, for each of which a worker tells what became of every image."""
 
@@ -131,7 +126,7 @@ class _Shares:
     def run(self, workers: crew.Crew) -> None:
         """All shares, and one by one the images of those whose worker died again and again: one of them kills it."""
         for span in (self._span, 1):
-            left = [i for i in self._todo if i not in self.failed and not is_there(self._folder, i)]
+            left = [i for i in self._todo if i not in self.failed and not is_there(self._folder, i, workers.info)]
             starts = sorted({i // span * span for i in left})
             if starts:
                 workers.run(starts, lambda _: None, self._ended if span == 1 else _unheard, self._tell, span=span)

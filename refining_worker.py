@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .datasets.derived import Origin, Refinement, card_sha256
-from .datasets.derived_folder import copy_beside, is_there
+from .datasets.derived_folder import check_beside, copy_beside, is_there
 from .datasets.files import write_bytes_atomic
 from .datasets.png import encode_rgb, pixels_sha256
 from .datasets.records import TWINS, DatasetInfo, Record, read_info, read_record, record_path, write_record
 from .datasets.stored import StoredImage, read_image
 from .diffusion.control import Truth
 from .diffusion.gate import reference
+from .diffusion.jobs import Job, Refined
 from .diffusion.ladder import Case, Inline, Outcome, climb
+from .diffusion.load import Model
 from .diffusion.plan import Plan, job_of
 from .errors import DatasetError, ModelError, ScenewrightError, UsageError
 from .refining import REQUEST
@@ -62,11 +64,13 @@ def prepare(source: Path, index: int, info: DatasetInfo, plan: Plan) -> Prepared
     """
     record = read_record(record_path(source, index))
     image = read_image(source, record, info)
+    check_beside(record, source, info)
     shown, twin, marred = image, None, None
     hold = _defects(record)
     if record_path(source / TWINS, index).is_file():
         twin, marred = read_record(record_path(source / TWINS, index)), image.rgb
         shown = read_image(source / TWINS, twin, info)
+        check_beside(twin, source / TWINS, info)
         hold |= (np.abs(image.rgb.astype(np.int16) - shown.rgb).max(axis=2) > FAINT) | (image.ids != shown.ids)
     measured = reference(shown.rgb, shown.ids, plan.gate)
     job = job_of(plan, (twin or record).scene, _truth(shown, record, info), measured, hold)
@@ -130,20 +134,17 @@ def _start(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Iterator[d
     request = REQUEST.validate_python(setup["request"])
     request = replace(request, placing=share_of(request.placing, setup["number"], setup["workers"], _cores()))
     refiner = Refiner(load(request), plan.batch)
-    if len(plan.controls) != len(request.controlnets) * (not request.picture_control):
-        raise UsageError(
-            f"{len(request.controlnets)} ControlNets are to see {len(plan.controls)} kinds of control pictures"
-        )
+    _check(refiner.model, plan)
     info, model = read_info(source), card_sha256(refiner.model.card)
     pool, writer = _pool(refiner.model.device, setup["workers"]), ThreadPoolExecutor(1)
 
     def share(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         start = request["index"]
         todo = [i for i in range(start, min(start + setup["span"], setup["last"] + 1))
-                if record_path(source, i).is_file() and not is_there(folder, i)]  # fmt: skip
+                if record_path(source, i).is_file() and not is_there(folder, i, info)]  # fmt: skip
         cases: list[Future[Prepared]] = [pool.submit(prepare, source, i, info, plan) for i in todo]
         written: list[tuple[dict[str, Any], Future[None]]] = []
-        for number, outcome in climb(cases, refiner.refine, plan.batch, pool):
+        for number, outcome in climb(cases, Careful(refiner.refine), plan.batch, pool):
             told: dict[str, Any] = {"partial": True, "index": todo[number]}
             if isinstance(outcome, ScenewrightError):
                 yield told | {"status": "failed", "reason": str(outcome)}
@@ -160,10 +161,51 @@ def _start(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Iterator[d
     def guarded(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         try:
             yield from share(request)
-        except (DatasetError, ModelError, UsageError) as error:  # what stops one image here stops all others too
+        except (DatasetError, ModelError, UsageError) as error:  # an image alone ends in `share`; this would stop all
             yield {"status": "fatal", "reason": str(error), "error": type(error).__name__}
 
     return guarded, {"card": refiner.model.card.model_dump(mode="json")}
+
+
+def _check(model: Model, plan: Plan) -> None:
+    """UsageError where plan and model do not go together, before an image does."""
+    spec, title = model.spec, model.family.title
+    sees = len(model.card.controlnets) if "control" in spec.knobs else 0
+    if len(plan.controls) != sees:
+        raise UsageError(
+            f"the ControlNets of {title} (as {spec.name}) see {sees} control pictures, and --controlnet names "
+            f"{len(plan.controls)}: write KIND=MODEL for those, picture=MODEL where it sees the picture itself"
+        )
+    if (plan.strength is None) == ("strength" in spec.knobs):
+        has = (
+            "has a strength: give --strength above 0 up to 1" if plan.strength is None else "has no strength: say none"
+        )
+        raise UsageError(f"{title} (as {spec.name}) {has}")
+
+
+class Careful:
+    """Has a model refine; images on which it fails are told apart, unless it fails on all of its first ones."""
+
+    def __init__(self, refine: Callable[[Sequence[Job]], Sequence[Refined]]) -> None:
+        self._refine, self._works = refine, False
+
+    def __call__(self, jobs: Sequence[Job]) -> Sequence[Refined | ModelError]:
+        """What became of each job.
+
+        Raises:
+            ModelError: the model has never worked.
+        """
+        made = self._each(jobs)
+        self._works |= any(isinstance(one, Refined) for one in made)
+        if not self._works and isinstance(made[0], ModelError):
+            raise made[0]
+        return made
+
+    def _each(self, jobs: Sequence[Job]) -> Sequence[Refined | ModelError]:
+        try:
+            return self._refine(jobs)
+        except ModelError as error:
+            return [error] if len(jobs) == 1 else [one for job in jobs for one in self._each([job])]
 
 
 def _done(written: tuple[dict[str, Any], Future[None]]) -> dict[str, Any]:

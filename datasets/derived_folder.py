@@ -4,19 +4,46 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..diffusion.card import ModelCard
 from ..errors import DatasetError, UsageError
+from ..scenes.outputs import MapName
+from .depth import decode_depth
 from .derived import Derivation, Source
 from .files import read_bytes, sweep, write_bytes_atomic
 from .folder import difference, export, strangers
 from .inventory import assets_folder, is_twins
-from .records import TWINS, Counts, DatasetInfo, Record, indices, read_info, record_dicts, record_path, write_info
+from .maps import decode as decode_map
+from .png import decode_ids, pixels_sha256
+from .records import (
+    TWINS,
+    Counts,
+    DatasetInfo,
+    Record,
+    image_paths,
+    indices,
+    map_paths,
+    read_info,
+    record_dicts,
+    record_path,
+    write_info,
+)
 
-__all__ = ["accept_model", "check_places", "copy_beside", "finish", "is_there", "open_derived", "summary"]
+__all__ = [
+    "accept_model",
+    "check_beside",
+    "check_places",
+    "copy_beside",
+    "finish",
+    "grouped",
+    "is_there",
+    "open_derived",
+    "summary",
+]
 
 NONE = Counts(requested=0, images=0, quarantined=0, train=0, val=0, annotations=0)
 
@@ -92,15 +119,46 @@ def accept_model(folder: Path, info: DatasetInfo, card: ModelCard) -> DatasetInf
     return info
 
 
-def is_there(folder: Path, index: int) -> bool:
-    """Whether an image is finished; one whose picture somebody deleted is made again."""
-    return record_path(folder, index).is_file() and (folder / "images" / f"{index:06d}.png").is_file()
+def grouped(info: DatasetInfo) -> bool:
+    """Whether images belong together, as frames of a sequence or as stereo pairs."""
+    camera, motion = info.recipe.get("camera") or {}, info.recipe.get("motion") or {}
+    return camera.get("stereo") is not None or motion.get("frames", 1) != 1
+
+
+def is_there(folder: Path, index: int, info: DatasetInfo) -> bool:
+    """Whether an image is finished; one of whose files somebody deleted is made again."""
+    if not record_path(folder, index).is_file():
+        return False
+    paths = (*image_paths(index, info.depth_format).values(), *map_paths(index, info.outputs).values())
+    return all((folder / path).is_file() for path in paths)
+
+
+def check_beside(record: Record, source: Path, info: DatasetInfo) -> None:
+    """DatasetError where depth, ids or a map of an image is not as recorded."""
+    size = record.width, record.height
+    files: dict[str, tuple[Callable[[bytes], Any], str]] = {
+        record.ids: (lambda data: decode_ids(data, *size), record.hashes.ids),
+        record.depth: (lambda data: decode_depth(data, *size, info.depth_format), record.hashes.depth),
+        **{path: (partial(_decoded, name, size), record.hashes.maps[name]) for name, path in record.maps.items()},
+    }  # fmt: skip
+    for path, (decode, known) in files.items():
+        data = read_bytes(source / path)
+        try:
+            found = pixels_sha256(decode(data))
+        except DatasetError as error:
+            raise DatasetError(f"{source / path}: {error}") from error
+        if found != known:
+            raise DatasetError(f"{source / path} holds other pixels than were recorded: restore it, or render it again")
 
 
 def copy_beside(record: Record, source: Path, folder: Path) -> None:
     """Copy what an image has beside its picture: depth, ids and maps."""
-    for name in (record.depth, record.ids, *record.maps.values()):
-        write_bytes_atomic(folder / name, read_bytes(source / name))
+    for path in (record.depth, record.ids, *record.maps.values()):
+        write_bytes_atomic(folder / path, read_bytes(source / path))
+
+
+def _decoded(name: MapName, size: tuple[int, int], data: bytes) -> Any:
+    return decode_map(name, data, *size)
 
 
 def finish(folder: Path, info: DatasetInfo) -> DatasetInfo:
@@ -134,7 +192,8 @@ def _continued(folder: Path, old: DatasetInfo, new: Derivation) -> Derivation:
     if old.derived is None:
         raise DatasetError(f"{folder} holds renders: choose another --out, they stay as they are")
     kept: dict[str, Any] = {"images": max(new.images, old.derived.images), "model": old.derived.model}
-    kept |= {"outcomes": old.derived.outcomes, "free": old.derived.free, "notes": old.derived.notes}
+    notes = tuple(dict.fromkeys((*old.derived.notes, *new.notes)))
+    kept |= {"outcomes": old.derived.outcomes, "free": old.derived.free, "notes": notes}
     then, now = (d.model_dump(mode="json", exclude={*kept}) for d in (old.derived, new))
     if changed := difference(then, now):
         raise DatasetError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +40,21 @@ class StoredImage:
 def read_image(folder: Path, record: Record, info: DatasetInfo) -> StoredImage:
     """The pictures of an image; DatasetError where picture or ids are not those that were recorded."""
     size = record.width, record.height
-    rgb = decode_rgb(read_bytes(inside(folder, record.image)), *size)
-    ids = decode_ids(read_bytes(inside(folder, record.ids)), *size)
+
+    def read(path: str, decode: Callable[..., Any], *form: Any) -> Any:
+        try:
+            return decode(read_bytes(inside(folder, path)), *size, *form)
+        except DatasetError as error:
+            raise error if path in str(error) else DatasetError(f"{folder / path}: {error}") from error
+
+    rgb, ids = read(record.image, decode_rgb), read(record.ids, decode_ids)
     for path, pixels, known in ((record.image, rgb, record.hashes.rgb), (record.ids, ids, record.hashes.ids)):
         if pixels_sha256(pixels) != known:
             raise DatasetError(f"{folder / path} holds other pixels than were recorded: restore it, or render it again")
-    steps = decode_depth(read_bytes(inside(folder, record.depth)), *size, info.depth_format)
+    steps = read(record.depth, decode_depth, info.depth_format)
     depth_m = np.where(steps > 0, steps * np.float32(info.depth_unit_m), np.inf).astype(np.float32)
     kept = {
-        name: decode_map(name, read_bytes(inside(folder, record.maps[name])), *size)
+        name: read(record.maps[name], partial(decode_map, name))
         for name in ("normals", "semantic")
         if name in record.maps
     }  # fmt: skip

@@ -15,13 +15,17 @@ __all__ = ["UNKNOWN", "ModelCard", "Part", "checked_license", "libraries", "sett
 
 #: What is said of a licence or of training data that nobody knows.
 UNKNOWN = "unknown"
-LIBRARIES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft")
+LIBRARIES = (
+    "torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "scenewright", "numpy",
+    "opencv-python-headless",
+)  # fmt: skip
 
 
 class Part(Frozen):
     """A model, or something that was loaded beside it.
 
-    `revision` is the commit on the hub. Without one, `sha256` has every weight file, keyed by its path in the folder.
+    `revision` is the commit on the hub. Without one, `sha256` has every file that decides what it makes, weights and
+    configurations, keyed by its path in the folder.
     `scale` is how strongly a LoRA or an IP-Adapter acts.
     """
 
@@ -35,8 +39,9 @@ class ModelCard(Frozen):
     """Everything about a loaded model that decides what it makes, and what others must know of it.
 
     `license` and `training_data` are what the user states, or "unknown". `scheduler_config` is the whole configuration
-    of the scheduler. `precision` is of the weights, and `quantised` the type that they are stored in where that has
-    fewer bits. `threads` are those of a CPU. `notes` say what is wrong with any of this: they follow the data.
+    of the scheduler. `variant` is the set of weights, where the model has several. `precision` is of the weights, and
+    `quantised` the type that they are stored in where that has fewer bits. `threads` are those of a CPU. `notes` say
+    what is wrong with any of this: they follow the data.
     """
 
     model: Part
@@ -57,6 +62,7 @@ class ModelCard(Frozen):
     vae_tiling: bool = False
     vae_slicing: bool = False
     compiled: bool = False
+    variant: str | None = None
     safety_checker: bool = False
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
@@ -76,7 +82,7 @@ def checked_license(license: str | None) -> tuple[str, tuple[str, ...]]:
 
 
 def libraries() -> dict[str, str]:
-    """Name → version of what runs a model and is installed."""
+    """Name → version of what runs a model and judges what it makes."""
     found = {}
     for name in LIBRARIES:
         try:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ScenewrightError, UsageError
+from ..errors import ModelError, ScenewrightError, UsageError
 from .gate import Reference, Verdict, judge
 from .gate_outlines import wider
 from .jobs import Job, Refined
@@ -27,7 +27,7 @@ from .tries import Rung, Status
 
 __all__ = ["SHARES", "Case", "Inline", "Outcome", "climb", "seed_of"]
 
-Refine = Callable[[Sequence[Job]], Sequence[Refined]]
+Refine = Callable[[Sequence[Job]], Sequence[Refined | ModelError]]
 Image = npt.NDArray[np.uint8]
 
 #: Shares of the strength that was asked for, one after the other.
@@ -86,9 +86,10 @@ def climb(
 ) -> Iterator[tuple[int, Outcome | ScenewrightError]]:  # fmt: skip
     """Refine images so that their labels stay true; gives each, with its number among the cases, as it is done.
 
-    A case that could not be prepared comes out as the error that it ended with. `refine` is called with up to `batch`
-    jobs of one strength: what comes out for a job must not depend on the others, as with `Refiner.refine`. A share
-    that leaves the model no denoising step is left out. `pool` is where the gate judges: in this process by default.
+    A case that could not be prepared, or on which the model failed, comes out as the error that it ended with. `refine`
+    is called with up to `batch` jobs of one strength: what comes out for a job must not depend on the others, as with
+    `Refiner.refine`. A share that leaves the model no denoising step is left out. `pool` is where the gate judges: in
+    this process by default.
     """
     ladder, waiting = _Ladder(refine, batch, pool or Inline(), shares), deque(enumerate(cases))
     while waiting or ladder.busy:
@@ -148,11 +149,14 @@ class _Ladder:
                 return list(apart.values())
         return []
 
-    def step(self, climbers: list[_Climber]) -> Iterator[tuple[int, Outcome]]:
+    def step(self, climbers: list[_Climber]) -> Iterator[tuple[int, Outcome | ScenewrightError]]:
         """Have the model make a batch, and take what the gate has judged meanwhile; without a batch, wait for it."""
         self._again = [c for c in self._again if c not in climbers]
         made = self._refine([c.job for c in climbers]) if climbers else ()
         for climber, refined in zip(climbers, made, strict=True):
+            if isinstance(refined, ModelError):
+                yield climber.number, refined
+                continue
             rung = Rung("refined", climber.job.strength, climber.job.seed, refined.steps, refined.flagged)
             if refined.flagged:
                 yield from self._failed(climber, rung)

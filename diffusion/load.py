@@ -141,7 +141,7 @@ def _card(request: Request, family: Family, pipeline: Any, device: str, **parts:
         precision=precision_of(family, placing), quantised=placing.quantise, device=device_name(device),
         threads=threads_of(placing), offload=placing.offload,
         vae_tiling=placing.vae_tiling, vae_slicing=placing.vae_slicing, compiled=placing.compiled,
-        safety_checker=request.safety_checker, versions=libraries(), notes=notes,
+        variant=request.variant, safety_checker=request.safety_checker, versions=libraries(), notes=notes,
     )  # fmt: skip
 
 
@@ -257,8 +257,7 @@ def _part(source: Source, parts: Any) -> Part:
     """How a model is named in records; the weights of one from the hub are what its commit says."""
     if source.revision:
         return Part(id=source.id, revision=source.revision)
-    weights = [file for part in parts for file in (source.folder / part).glob("*.safetensors")]
-    return Part(id=source.id, sha256=sources.hashes(source.folder, weights))
+    return Part(id=source.id, sha256=sources.hashes(source.folder, sources.decisive(source.folder, parts)))
 
 
 @contextmanager

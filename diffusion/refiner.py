@@ -162,8 +162,9 @@ class Refiner:
         """Crop, round and composite one picture (h, w, 3), 0 … 1."""
         if not np.isfinite(picture).all():
             raise ModelError(
-                f"{self.model.spec.name} made numbers that are none of image {job.index}: its precision, "
-                f"{self.model.card.precision}, is too short for this model. Try bfloat16 or float32"
+                f"{self.model.spec.name} made numbers that are none of image {job.index}. Its precision is "
+                f"{self.model.card.precision}, and float16 is too short for some models: try bfloat16 or float32, or "
+                "another seed"
             )
         if flagged:
             return Refined(job.image, steps, held, True)

@@ -23,6 +23,7 @@ __all__ = [
     "INDEX",
     "Source",
     "components",
+    "decisive",
     "hashes",
     "locate",
     "read_json",
@@ -221,6 +222,13 @@ def safetensors_file(path: str, what: str) -> Path:
     if not file.is_file() or file.suffix != ".safetensors":
         raise ModelError(f"the {what} {file} is no file that ends in .safetensors: name the file itself")
     return file.resolve()
+
+
+def decisive(folder: Path, parts: Iterable[str]) -> list[Path]:
+    """The files of a model, and of its parts, that decide what it makes: weights, configurations, vocabularies."""
+    places = [folder, *(folder / part for part in parts if part)]
+    kinds = ("*.safetensors", *PLAIN)
+    return sorted({path for place in places for kind in kinds for path in place.glob(kind) if path.is_file()})
 
 
 def hashes(folder: Path, paths: Iterable[Path] | None = None) -> dict[str, str]:

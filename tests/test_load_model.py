@@ -60,18 +60,21 @@ def test_a_folder_becomes_the_pipeline_of_its_family(
 
 
 def test_the_card_says_what_decides_the_images(tiny: Tiny) -> None:
-    """The hash of every weight file, the scheduler with all settings, precision and libraries are recorded as JSON."""
+    """Hashes of all weights and configurations, the scheduler's settings, precision and libraries are recorded."""
     folder, net = tiny("sd15"), tiny("controlnet")
     card = loaded(folder, controlnets=(str(net),), license="openrail", training_data="LAION").card
     weights = {f"{part}/{name}.safetensors" for part, name in (
         ("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model"), ("text_encoder", "model"),
     )}  # fmt: skip
-    assert card.model.sha256 == {w: hashlib.sha256((folder / w).read_bytes()).hexdigest() for w in weights}
-    assert [*card.controlnets[0].sha256] == ["diffusion_pytorch_model.safetensors"]
+    said = card.model.sha256
+    assert said == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in said}
+    configured = {"model_index.json", "unet/config.json", "scheduler/scheduler_config.json", "tokenizer/tokenizer.json"}
+    assert weights | configured <= {*said}
+    assert [*card.controlnets[0].sha256] == ["config.json", "diffusion_pytorch_model.safetensors"]
     assert (card.model.id, card.model.revision, card.license, card.training_data) == ("sd15", None, "openrail", "LAION")
     assert card.scheduler == "DDIMScheduler" and card.scheduler_config["beta_end"] == 0.012
     assert (card.precision, card.device, card.notes) == ("float32", "cpu", ())
-    assert {"torch", "diffusers", "transformers", "safetensors"} <= card.versions.keys()
+    assert {"torch", "diffusers", "transformers", "safetensors", "scenewright", "numpy"} <= card.versions.keys()
     assert type(card).model_validate_json(card.model_dump_json()) == card
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -29,10 +30,11 @@ from scenewright.datasets.records import TWINS, Record, indices, iter_records, r
 from scenewright.datasets.stored import read_image
 from scenewright.datasets.validate import validate
 from scenewright.diffusion.change_map import Freedom, outline_band
+from scenewright.diffusion.jobs import Job, Refined
 from scenewright.diffusion.load import Request
 from scenewright.diffusion.placing import Placing
 from scenewright.diffusion.plan import Plan, prompt
-from scenewright.errors import DatasetError, UsageError
+from scenewright.errors import DatasetError, ModelError, UsageError
 from scenewright.farm import add_twins, generate
 from scenewright.pipeline import rerender
 from scenewright.refining import Options, refine
@@ -292,13 +294,54 @@ def test_sources_that_cannot_be_refined(source: Path, refined: Path, soft: Path,
         refine(tmp_path, tmp_path / "out", request(soft), PLAN)
 
 
+def test_the_same_command_goes_on_with_several_workers(source: Path, soft: Path, tmp_path: Path) -> None:
+    """Threads are the share of the cores for as many workers as were asked for, however little is left to do."""
+    wish = replace(request(soft), placing=Placing("cpu"))
+    out, options = tmp_path / "out", Options(workers=2, count=3)
+    assert refine(source, out, wish, PLAN, options).complete
+    before = content(out)
+    record_path(out, 1).unlink()
+    assert refine(source, out, wish, PLAN, options).made == 1 and content(out) == before
+
+
+def test_another_configuration_is_another_model(source: Path, soft: Path, tmp_path: Path) -> None:
+    """Not only weights decide what a model makes: a changed scale of its latents does not go on either."""
+    model, out = Path(shutil.copytree(soft, tmp_path / "soft")), tmp_path / "out"
+    assert refine(source, out, request(model), PLAN, Options(count=1)).complete
+    path = model / "vae/config.json"
+    path.write_text(path.read_text().replace('"scaling_factor": 1.0', '"scaling_factor": 0.5'))
+    with pytest.raises(DatasetError, match="another model"):
+        refine(source, out, request(model), PLAN, Options(count=2))
+
+
+def test_a_model_that_fails_on_an_image_goes_on() -> None:
+    """The other images of the batch are made; a model that never worked ends the run."""
+
+    def refine_all(jobs: Sequence[Job]) -> list[Refined]:
+        if any(job.index == 1 for job in jobs):
+            raise ModelError("no numbers")
+        return [Refined(job.image, 1, True) for job in jobs]
+
+    blank = np.zeros((64, 64, 3), np.uint8)
+    jobs = [Job(k, blank, np.ones((64, 64), np.float32), "") for k in range(3)]
+    careful = refining_worker.Careful(refine_all)
+    made = careful(jobs)
+    assert [isinstance(one, Refined) for one in made] == [True, False, True] and isinstance(made[1], ModelError)
+    assert [isinstance(one, ModelError) for one in careful(jobs[1:2])] == [True]
+    with pytest.raises(ModelError, match="no numbers"):
+        refining_worker.Careful(refine_all)(jobs[1:2])
+
+
 def test_a_damaged_image_stops_no_other(source: Path, soft: Path, tmp_path: Path) -> None:
     """It is told with the file that is wrong, the others are made, and the result is not complete."""
     broken = Path(shutil.copytree(source, tmp_path / "broken"))
     shutil.copy(broken / "images/000001.png", broken / "images/000002.png")
+    shutil.copy(broken / "depth/000001.png", broken / "depth/000003.png")
     result = refine(broken, tmp_path / "out", request(soft), PLAN)
-    assert [*result.failed] == [2] and "images/000002.png holds other pixels" in result.failed[2]
-    assert result.made == COUNT - 1 and not result.complete
+    assert [*result.failed] == [2, 3] and "images/000002.png holds other pixels" in result.failed[2]
+    assert (
+        "depth/000003.png holds other pixels" in result.failed[3] and result.made == COUNT - 2 and not result.complete
+    )
 
 
 KILLER = """

@@ -182,12 +182,22 @@ def show(
 
 
 @app.command()
-def validate(dataset: Dataset, as_json: JsonOption = False) -> None:
+def validate(
+    dataset: Dataset,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Measure refined images anew against their renders, about 0.1 s each.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Read everything again and say what is wrong; exit code 1 when anything is, be it an error or a warning."""
     from .datasets.records import quarantined
     from .datasets.validate import validate as check
 
     findings, aside = list(check(dataset)), len(quarantined(dataset))
+    if gate:
+        from .rejudging import rejudge
+
+        findings += rejudge(dataset)
     if as_json:
         print(json.dumps([{"severity": f.severity, "path": str(f.path), "message": f.message} for f in findings]))
     else:

@@ -17,7 +17,8 @@ FOLDERS = ("assets", "scenes", "render", "diffusion", "datasets")
 RANK = {
     "__init__": 0, "errors": 0, "assets": 1, "scenes": 2, "render": 3, "diffusion": 4, "datasets": 5,
     "pipeline": 6, "painting_plan": 6, "farm": 7, "terminal": 7, "crew": 7, "refining": 8, "painting": 8,
-    "refining_worker": 9, "painting_worker": 9, "cli_refining": 10, "cli_painting": 11, "cli": 12, "__main__": 13,
+    "refining_worker": 9, "painting_worker": 9, "rejudging": 10, "cli_refining": 10, "cli_painting": 11, "cli": 12,
+    "__main__": 13,
 }  # fmt: skip
 
 ALLOWED_AT_ROOT = {
@@ -25,7 +26,7 @@ ALLOWED_AT_ROOT = {
     "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "Makefile",
     "constraints.txt", "py.typed", "__init__.py", "__main__.py", "cli.py", "pipeline.py", "farm.py", "errors.py",
     "terminal.py", "crew.py", "refining.py", "refining_worker.py", "painting.py", "painting_plan.py",
-    "painting_worker.py", "cli_refining.py", "cli_painting.py",
+    "painting_worker.py", "rejudging.py", "cli_refining.py", "cli_painting.py",
 }  # fmt: skip
 #: What `datasets/` may read of `diffusion/`: plain data that records hold, and the definition of a painted label.
 PLAIN = ("scenewright.diffusion.card", "scenewright.diffusion.tries", "scenewright.diffusion.changed")
@@ -201,7 +202,7 @@ def test_command_line_loads_neither_blender_nor_torch() -> None:
     """Whatever the command line imports, at its start or in a command, brings in neither Blender nor torch."""
     late = (
         "farm", "painting", "pipeline", "refining", "datasets.contact", "datasets.exporters.formats",
-        "datasets.validate", "render.doctor", "scenes.load", "scenes.notes",
+        "datasets.validate", "render.doctor", "scenes.load", "scenes.notes", "rejudging",
     )  # fmt: skip
     modules = ", ".join(f"scenewright.{name}" for name in ("cli", *late))
     code = f"import sys, {modules}; print(sorted({{'bpy', 'torch', 'diffusers'}} & set(sys.modules)))"

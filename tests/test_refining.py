@@ -25,7 +25,7 @@ import pytest
 from scenewright import refining_worker
 from scenewright.datasets.coco import coco_path
 from scenewright.datasets.derived import Refinement
-from scenewright.datasets.png import decode_rgb
+from scenewright.datasets.png import decode_rgb, encode_rgb, pixels_sha256
 from scenewright.datasets.records import TWINS, Record, indices, iter_records, read_info, read_record, record_path
 from scenewright.datasets.stored import read_image
 from scenewright.datasets.validate import validate
@@ -38,6 +38,7 @@ from scenewright.errors import DatasetError, ModelError, UsageError
 from scenewright.farm import add_twins, generate
 from scenewright.pipeline import rerender
 from scenewright.refining import Options, refine
+from scenewright.rejudging import rejudge
 from scenewright.render import supervisor
 from scenewright.scenes.recipe import Recipe
 
@@ -189,7 +190,7 @@ def test_a_model_that_moves_things_is_caught(run: Run, source: Path, tmp_path: P
     )  # fmt: skip
     assert ended.code == 0 and f"{COUNT} images" in ended.out
     assert "MOST IMAGES DID NOT KEEP THEIR LABELS" in ended.err and "licence of the model is unknown" in ended.err
-    assert list(validate(out)) == []
+    assert [*validate(out), *rejudge(out)] == []
     for record in iter_records(out):
         assert derived(record).prompt in ("a photograph", "a picture of panel")
         *refused, last = derived(record).tries
@@ -208,7 +209,7 @@ def test_pairs_stay_pairs(soft: Path, tmp_path: Path) -> None:
     marred, out = tmp_path / "marred", tmp_path / "out"
     stereo = {"distance": 0.35, "stereo": {"baseline_m": 0.02}}
     assert generate(recipe(defects={"rate": 0.6, "count": 1, "twins": True}, camera=stereo), 4, marred).complete
-    assert refine(marred, out, request(soft), PLAN).complete and list(validate(out)) == []
+    assert refine(marred, out, request(soft), PLAN).complete and [*validate(out), *rejudge(out)] == []
     noted = read_info(out).derived
     assert noted is not None and any("frames and views of a group" in note for note in noted.notes)
     assert indices(out / TWINS) == indices(marred / TWINS) != []
@@ -411,6 +412,27 @@ def test_validate_notices(refined: Path, how: str, message: str) -> None:
     finally:
         path.write_bytes(kept)
     assert any(message in said for said in found), found
+
+
+def test_the_gate_measures_anew(run: Run, refined: Path, source: Path) -> None:
+    """A refined picture that was exchanged, with a hash that fits, is found by its pixels; and so is another seed."""
+    ended = run("validate", refined, "--gate")
+    assert (ended.code, ended.out) == (0, f"{refined}: nothing wrong\n")
+    out = Path(shutil.copytree(refined, source.parent / "exchanged"))
+    record = read_record(record_path(out, 1))
+    moved = np.roll(pixels(out, record), 6, axis=1)
+    (out / record.image).write_bytes(encode_rgb(moved))
+    hashes = record.hashes.model_copy(update={"rgb": pixels_sha256(moved)})
+    record_path(out, 1).write_text(record.model_copy(update={"hashes": hashes}).model_dump_json() + "\n")
+    other = read_record(record_path(out, 2))
+    forged = derived(other).model_copy(update={"seed": 5})
+    record_path(out, 2).write_text(other.model_copy(update={"derived": forged}).model_dump_json() + "\n")
+    found = [f"{f.path}: {f.message}" for f in rejudge(out)]
+    assert len(found) == 3 and all(("000001" in f) != ("000002" in f) for f in found)
+    assert "changed where nothing may" in found[0] and "does not keep its labels" in found[1]
+    assert "another prompt, seed" in found[2]
+    with pytest.raises(UsageError, match="was not refined"):
+        list(rejudge(source))
 
 
 def test_freedom_is_a_plan(source: Path) -> None:

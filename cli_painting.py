@@ -22,7 +22,11 @@ def defects(
     inpaint: Annotated[bool, typer.Option("--inpaint", help="Paint them: say it, there is no other way yet.")] = False,
     masks: Annotated[
         Path | None,
-        typer.Option(help="A folder with your masks: 000017.scratch.png, or with a severity 000017.scratch.0.6.png."),
+        typer.Option(
+            help="A folder with your masks: 000017.scratch.png, or with a severity 000017.scratch.0.6.png. What is not "
+            "black is painted, as one defect per labelled object with 24 px of it, and where it has most; half of a "
+            "mask must lie on such. Where masks overlap, the first by name has the pixel."
+        ),
     ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Draw defects anew: share of the labelled objects that have one.")

@@ -18,10 +18,12 @@ from .crew import Crew, Options
 from .datasets.derived_folder import check_places, finish, grouped, is_there, open_derived
 from .datasets.files import sweep
 from .datasets.folder import lock
-from .datasets.records import TWINS, DatasetInfo, indices, record_dicts
+from .datasets.records import TWINS, DatasetInfo, indices, read_info, record_dicts, write_info
 from .diffusion.card import ModelCard
 from .diffusion.load import Request
+from .diffusion.paint_plan import PaintPlan
 from .diffusion.placing import Placing
+from .errors import DatasetError
 from .painting_plan import Ask, planned
 from .render.supervisor import Outcome
 
@@ -78,8 +80,7 @@ def paint(
     plan, info = planned(source, ask)
     images = indices(source)
     with lock(folder):
-        told = plan.model_dump(mode="json")
-        info = open_derived(folder, source, info, "variant", told, len(images), (APART,) if grouped(info) else ())
+        info = _opened(folder, source, info, plan, len(images))
         there = {i for i in indices(folder) if is_there(folder, i, info)}
         todo = [i for i in images if i not in there]
         begin(len(todo), len(images))
@@ -99,6 +100,42 @@ def paint(
     impossible = tuple(i for i, o in sorted(lost.items()) if o.status == "impossible")
     failed = {i: o.reason or "" for i, o in sorted(lost.items())}
     return Result(info, folder, len(todo) - len(lost), *_counted(folder), failed, impossible)
+
+
+def _opened(folder: Path, source: Path, info: DatasetInfo, plan: PaintPlan, images: int) -> DatasetInfo:
+    """Create or continue the new dataset, whose dataset.json says the plan of this run in the end."""
+    told = plan.model_dump(mode="json")
+    info, masks = _going_on(folder, info, told["masks"])
+    then = told | {"masks": masks}
+    info = open_derived(folder, source, info, "variant", then, images, (APART,) if grouped(info) else ())
+    assert info.derived is not None
+    if told != then:
+        info = info.model_copy(update={"derived": info.derived.model_copy(update={"plan": told})})
+        write_info(folder, info)
+    return info
+
+
+def _going_on(folder: Path, info: DatasetInfo, masks: dict[str, str]) -> tuple[DatasetInfo, dict[str, str]]:
+    """What dataset.json shall say, and masks (name → sha256) by which to tell whether a folder can be continued.
+
+    Only masks of images that are there have to be what they were: others may be mended, added and left out. What no
+    mask asks for any more stays among the categories; a new one would be unknown to the images that are there.
+
+    Raises:
+        DatasetError: a mask asks for a new category.
+    """
+    there = {f"{i:06d}" for i in indices(folder)}
+    old = read_info(folder) if there and (folder / "dataset.json").is_file() else None
+    if not masks or old is None or old.derived is None or not (then := old.derived.plan.get("masks")):
+        return info, masks
+    if new := [c for c in info.defect_categories if c not in old.defect_categories]:
+        raise DatasetError(
+            f"{folder} was begun without defects of the category {new[0]!r}, for which there is a mask now: its "
+            "images would not match. Choose another --out"
+        )
+    kept = {name: sha for name, sha in masks.items() if name.split(".")[0] in there}
+    kept |= {name: sha for name, sha in then.items() if name.split(".")[0] not in there}
+    return info.model_copy(update={"defect_categories": old.defect_categories}), kept
 
 
 def _counted(folder: Path) -> tuple[dict[str, int], dict[str, int]]:

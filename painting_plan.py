@@ -12,15 +12,15 @@ from .assets.defects.kinds import KINDS
 from .assets.files import add_folder
 from .datasets.files import read_bytes
 from .datasets.inventory import assets_folder
-from .datasets.paint_requests import asked_files
+from .datasets.paint_masks import HOW, Asked, asked_files, check_masks
 from .datasets.records import DatasetInfo, indices, read_info
-from .datasets.sound import without_twin
+from .datasets.sound import read_sound, without_twin
 from .diffusion.card import checked_license
 from .diffusion.load import Request
 from .diffusion.paint_plan import LOCAL, PaintPlan, Words, worded
 from .diffusion.painters import known_kinds
 from .diffusion.placing import Placing
-from .errors import UsageError
+from .errors import DatasetError, UsageError
 from .scenes.load import recipe_from_dict, recipe_sha256
 from .scenes.recipe_defects import occurring
 
@@ -101,6 +101,7 @@ def _plan(source: Path, info: DatasetInfo, ask: Ask, images: Sequence[int]) -> t
     kinds = ask.paintable
     if ask.masks is not None:
         files = asked_files(ask.masks, set(images), kinds)
+        _check(source, files)
         masks = {f.path.name: hashlib.sha256(read_bytes(f.path)).hexdigest() for f in files}
         new = {KINDS[f.kind].category for f in files}
         added = [c for c in dict.fromkeys(k.category for k in KINDS.values()) if c in new - {*info.defect_categories}]
@@ -120,6 +121,25 @@ def _plan(source: Path, info: DatasetInfo, ask: Ask, images: Sequence[int]) -> t
             }
         )
     )  # fmt: skip
+
+
+def _check(source: Path, files: Sequence[Asked]) -> None:
+    """UsageError that names a mask which cannot be used, before anything is painted."""
+    if (assets := assets_folder(source)).is_dir():
+        add_folder(assets)
+    faults = []
+    for index in sorted({f.index for f in files}):
+        try:
+            sound = read_sound(source, index)
+        except DatasetError:
+            continue  # this image cannot be made, whatever its masks: its worker says why
+        try:
+            check_masks(sound, [f for f in files if f.index == index])
+        except UsageError as error:
+            faults.append(str(error))
+    if faults:
+        more = f" (and masks of {len(faults) - 1} more images)" if len(faults) > 1 else ""
+        raise UsageError(f"{faults[0]}{more}. {HOW}")
 
 
 def _section(source: Path, info: DatasetInfo, ask: Ask) -> dict[str, Any]:

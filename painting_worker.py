@@ -16,7 +16,8 @@ from .assets.files import add_folder
 from .datasets.derived import Origin, PaintedDefect, Refinement, Variant, card_sha256
 from .datasets.derived_folder import check_beside, copy_beside
 from .datasets.files import write_bytes_atomic
-from .datasets.paint_requests import Asked, Wanted, asked, asked_files, drawn, rendered
+from .datasets.paint_masks import Asked, asked, asked_files
+from .datasets.paint_requests import Wanted, drawn, rendered
 from .datasets.png import encode_rgb, pixels_sha256
 from .datasets.records import (
     TWINS,
@@ -131,6 +132,7 @@ def _told(wanted: Wanted, made: variants.Variant) -> PaintedDefect:
         defect_id=wanted.id, kind=wanted.kind, severity=wanted.severity, requested_rle=rle(wanted.mask),
         rendered_rle=None if wanted.rendered is None else rle(wanted.rendered),
         changed_rle=rle(made.change.mask) if made.accepted else None, threshold=made.change.threshold, tries=made.tries,
+        mask_file=wanted.mask_file,
     )  # fmt: skip
 
 

@@ -81,7 +81,8 @@ class PaintedDefect(_Stored):
 
     `requested_rle` is what was to be painted, `rendered_rle` the mask of the same defect in the source's render, None
     where it was never rendered, `changed_rle` what has changed: the label, None where the painting was not accepted.
-    `threshold` is the CIE76 ΔE*ab from which a pixel counts as changed.
+    `threshold` is the CIE76 ΔE*ab from which a pixel counts as changed. `mask_file` is the name of the user's mask that
+    asked for it, None where none did; one over several objects asked for a defect on each.
     """
 
     defect_id: int
@@ -91,6 +92,7 @@ class PaintedDefect(_Stored):
     rendered_rle: str | None
     changed_rle: str | None
     threshold: float
+    mask_file: str | None = None
     tries: tuple[Painting, ...]
 
 

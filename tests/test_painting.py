@@ -188,13 +188,14 @@ def test_an_image_does_not_depend_on_the_others(plain: Path, painted: Path, tmp_
 
 
 def test_masks_of_the_users(plain: Path, tmp_path: Path) -> None:
-    """A mask is cut to the panel that has most of it; kind and severity are its name's, and the scene stays sound."""
+    """A mask is cut to the panel on which it lies; kind and severity are its name's, and the scene stays sound."""
     record = read_record(record_path(plain, 1))
     ids = decode_ids((plain / record.ids).read_bytes(), *SIZE[::-1])
     one = record.instances[0].id
     rows, cols = np.nonzero(ids == one)
     mask = np.zeros(SIZE, bool)
     mask[rows.min() : (rows.min() + rows.max()) // 2 + 8, cols.min() - 4 : cols.max() + 4] = True
+    mask &= (ids == one) | (ids == 0)
     folder = masks(tmp_path / "masks", **{"000001_at_scratch_at_0_at_7": mask, "000001_at_stain-2": ids == one})
     out = studied(plain, tmp_path / "out", Ask(masks=folder), Brush())
     assert list(validate(out)) == []
@@ -231,20 +232,57 @@ def test_masks_with_wrong_names(plain: Path, tmp_path: Path, name: str, said: st
 @pytest.mark.parametrize(
     ("mask", "said"),
     [
-        (np.zeros(SIZE, np.uint8), "lies on no labelled object"),
+        (np.zeros(SIZE, np.uint8), "is empty: no pixel .* not black"),
+        (np.pad(np.full((3, 3), 255, np.uint8), ((0, SIZE[0] - 3), (0, SIZE[1] - 3))), "lies on no labelled object"),
         (np.full((9, 9), 255, np.uint8), "is 9x9, its image 200x150"),
         (None, "is no PNG"),
+        (None, "is no PNG that can be read"),
     ],
 )
 def test_masks_that_cannot_be_used(plain: Path, tmp_path: Path, mask: npt.NDArray[np.uint8] | None, said: str) -> None:
-    """A mask off all objects, of another size or of no picture concerns its own image, and says why."""
+    """A mask that is empty, off all objects, of another size or no picture ends the run before anything is written."""
     folder = masks(tmp_path / "masks")
     if mask is None:
-        (folder / "000001.scratch.png").write_bytes(b"no picture")
+        (folder / "000001.scratch.png").write_bytes(b"no picture" if said == "is no PNG" else b"")
     else:
         cv2.imwrite(str(folder / "000001.scratch.png"), mask)
     with pytest.raises(UsageError, match=said):
         studied(plain, tmp_path / "out", Ask(masks=folder), Brush())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mask_over_two_panels_asks_for_two_defects(plain: Path, tmp_path: Path) -> None:
+    """One on each, larger share first, of the mask's file; 10 px on a panel are none, and less than half is refused."""
+    record = read_record(record_path(plain, 1))
+    ids = decode_ids((plain / record.ids).read_bytes(), *SIZE[::-1])
+    first, second = (ids == i.id for i in record.instances[:2])
+    wide = _some(first, 300) | _some(second, 100)
+    folder = masks(tmp_path / "masks", **{"000001_at_scratch": wide, "000002_at_scratch": _of(plain, 2, 300, 10)})
+    out = studied(plain, tmp_path / "out", Ask(masks=folder), Brush())
+    assert list(validate(out)) == []
+    one, two = told(read_record(record_path(out, 1))).defects
+    assert (decode(one.requested_rle, SIZE) == wide & first).all()
+    assert (decode(two.requested_rle, SIZE) == wide & second).all()
+    assert one.mask_file == two.mask_file == "000001.scratch.png"
+    (only,) = told(read_record(record_path(out, 2))).defects
+    assert decode(only.requested_rle, SIZE).sum() == 300
+    off = masks(tmp_path / "off", **{"000001_at_scratch": _some(first, 100) | _some(ids == 0, 101)})
+    with pytest.raises(UsageError, match="only 100 of its 201 pixels lie on labelled objects"):
+        planned(plain, Ask(masks=off))
+
+
+def _some(mask: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
+    """The first pixels of a mask, row by row."""
+    assert mask.sum() >= count
+    return mask & (np.cumsum(mask).reshape(mask.shape) <= count)
+
+
+def _of(folder: Path, index: int, *counts: int) -> npt.NDArray[np.bool_]:
+    """So many pixels of the first object of an image, of the second, …"""
+    record = read_record(record_path(folder, index))
+    ids = decode_ids((folder / record.ids).read_bytes(), *SIZE[::-1])
+    parts = [_some(ids == i.id, n) for i, n in zip(record.instances, counts, strict=False)]
+    return np.asarray(np.logical_or.reduce(parts))
 
 
 def test_an_image_with_defects_needs_its_twin(marred: Path, tmp_path: Path) -> None:

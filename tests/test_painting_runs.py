@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import psutil
 import pytest
 
@@ -127,22 +128,42 @@ def test_what_cannot_be_meant_is_a_usage_error(run: Run, plain: Path, tmp_path: 
     assert not out.exists()
 
 
-def test_masks_of_the_users_and_one_that_cannot_be_used(plain: Path, tmp_path: Path) -> None:
-    """What two masks ask for is painted, one of another size costs its own image alone, and the run ends with 3."""
-    masks = tmp_path / "masks"
+def test_masks_of_the_users_are_checked_first_and_may_be_mended(run: Run, plain: Path, tmp_path: Path) -> None:
+    """A bad mask ends the run before anything is written; masks of images not there may change, others may not."""
+    masks, out = tmp_path / "masks", tmp_path / "out"
     masks.mkdir()
-    record = read_record(record_path(plain, 1))
-    ids = decode_ids((plain / record.ids).read_bytes(), *SIZE[::-1])
-    panel = (ids == record.instances[0].id).astype(np.uint8)
-    cv2.imwrite(str(masks / "000001.stain.0.9.png"), cv2.erode(panel, np.ones((9, 9))) * 255)
+    panels_of = {i: _panel(plain, i) for i in (1, 2)}
+    cv2.imwrite(str(masks / "000001.stain.0.9.png"), cv2.erode(panels_of[1], np.ones((9, 9))) * 255)
     cv2.imwrite(str(masks / "000002.oil.png"), np.full((20, 20), 255, np.uint8))
-    ended = child("defects", plain, "--inpaint", "--out", tmp_path / "out", "--masks", masks, "--steps", 3, "--json")
+    command = ("defects", plain, "--inpaint", "--out", out, "--masks", masks, "--steps", 3, "--json")
+    ended = run(*command)
+    assert ended.code == 2 and not out.exists()
+    assert (
+        "000002.oil.png is 20x20, its image 200x150" in ended.err and "To be painted is what is not black" in ended.err
+    )
+    cv2.imwrite(str(masks / "000002.oil.png"), panels_of[2] * 255)
+    ended = child(*command)
+    assert ended.code == 0 and json.loads(ended.out)["made"] == 4, ended.err
+    record_path(out, 2).unlink()
+    cv2.imwrite(str(masks / "000002.oil.png"), cv2.erode(panels_of[2], np.ones((15, 15))) * 255)
+    cv2.imwrite(str(masks / "000002.stain.png"), panels_of[2] * 255)
+    ended = child(*command)
     told = json.loads(ended.out)
-    assert ended.code == 3 and told["impossible"] == [2] and told["images"] == 3, ended.err
-    assert told["defects"] == {"stain": {"requested": 1, "accepted": 1}} and told["painted"] == 1
-    assert "000002.oil.png is 20x20, its image 200x150" in ended.err and "the same way every time" in ended.err
-    found = [f.message for f in validate(tmp_path / "out")]
-    assert len(found) == 1 and "4 images were asked for, the folder holds 3" in found[0]
+    assert ended.code == 0 and told["made"] == 1 and told["defects"]["stain"]["requested"] == 2, ended.err
+    assert list(validate(out)) == []
+    info = read_info(out)
+    assert info.derived is not None and "000002.stain.png" in info.derived.plan["masks"]
+    before = content(out)
+    cv2.imwrite(str(masks / "000001.stain.0.9.png"), panels_of[1] * 255)
+    ended = run(*command)
+    assert ended.code == 1 and "differs in plan.masks.000001.stain.0.9.png" in ended.err and content(out) == before
+
+
+def _panel(folder: Path, index: int) -> npt.NDArray[np.uint8]:
+    """1 on the first panel of an image, else 0."""
+    record = read_record(record_path(folder, index))
+    ids = decode_ids((folder / record.ids).read_bytes(), *SIZE[::-1])
+    return np.asarray(ids == record.instances[0].id, np.uint8)
 
 
 def test_a_users_model_paints_what_it_is_told(run: Run, plain: Path, tiny: Tiny, tmp_path: Path) -> None:

@@ -39,20 +39,35 @@ def defects(
         str | None,
         typer.Option(help="An inpainting model of yours: folder or owner/name@revision. Default: the embedded one."),
     ] = None,
-    license: Annotated[str, typer.Option(help="Your model's licence, as its card states it, or `unknown`.")] = "",
-    training_data: Annotated[str, typer.Option(help="What it was trained on, as far as it is stated.")] = "",
-    prompt: Annotated[str | None, typer.Option(help="What it is told; {kind} and {material} are filled in.")] = None,
-    negative_prompt: Annotated[str, typer.Option(help="What is not to be seen.")] = "",
+    license: Annotated[
+        str | None, typer.Option(help="Your model's licence, as its card states it, or `unknown`.")
+    ] = None,
+    training_data: Annotated[
+        str | None, typer.Option(help="Of your model: what it was trained on, as far as it is stated.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="Your model is told it; {kind}, {material} are filled in.")] = None,
+    negative_prompt: Annotated[str | None, typer.Option(help="Of your model: what is not to be seen.")] = None,
     strength: Annotated[
-        str, typer.Option(help="Share of the noise in the mask, above 0 up to 1; none for families without it.")
-    ] = "1",
-    guidance: Annotated[float, typer.Option(min=0, help="How strictly its prompt is followed.")] = 7.0,
-    side: Annotated[int, typer.Option(help="It sees a square about the defect at so many pixels a side.")] = 512,
+        str | None,
+        typer.Option(
+            help="Of your model: share of the noise in the mask, above 0 up to 1 (default), or none for families "
+            "without it."
+        ),
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option(min=0, help="Of your model: how strictly its prompt is followed. Default: 7.")
+    ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(help="Your model sees a square about the defect at so many pixels a side. Default: 512."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps; default 20, or 30 of your model.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="Of your model: auto, float32, float16 or bfloat16.")] = "auto",
-    offload: Annotated[str, typer.Option(help="Of your model: none, model or sequential.")] = "none",
+    precision: Annotated[
+        str | None, typer.Option(help="Of your model: auto (default), float32, float16 or bfloat16.")
+    ] = None,
+    offload: Annotated[str | None, typer.Option(help="Of your model: none (default), model or sequential.")] = None,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -82,32 +97,41 @@ def defects(
             "defects of a finished dataset can only be painted: say --inpaint. To render them, give the recipe a "
             "`defects` section"
         )
-    if model is None and (given := [n for n, v in (("license", license), ("prompt", prompt)) if v]):
-        raise UsageError(
-            f"--{given[0]} is about a model of yours, and the embedded one is used: give --model, or leave it out"
-        )
-    placing = {"device": device, "precision": precision, "offload": offload, "threads": threads}
-    words = {
-        "negative_prompt": negative_prompt, "strength": None if strength == "none" else strength, "guidance": guidance,
-        "side_px": side, **({"prompt": prompt} if prompt else {}), **({"steps": steps} if steps else {}),
+    about = {
+        "license": license, "training_data": training_data, "prompt": prompt, "negative_prompt": negative_prompt,
+        "strength": strength, "guidance": guidance, "side": side, "precision": precision, "offload": offload,
     }  # fmt: skip
+    placing = {"device": device, "threads": threads}
     asked: dict[str, Any] = {
         "masks": masks, "rate": rate, "seed": seed,
         "kinds": None if kinds is None else tuple(k.strip() for k in kinds.split(",") if k.strip()),
     }  # fmt: skip
     if model is None:
+        if given := [name.replace("_", "-") for name, value in about.items() if value is not None]:
+            raise UsageError(
+                f"--{given[0]} is about a model of yours, and the embedded one is used: give --model, or leave it out"
+            )
         asked |= {"steps": steps, "placing": _placing(placing | {"threads": threads or 1})}
     else:
-        knobs = [
-            "mask",
-            *(["strength"] if strength != "none" else []),
-            *(["negative_prompt"] if negative_prompt else []),
-        ]
-        told = {"model": model, "license": license, "training_data": training_data, "knobs": knobs, "placing": placing}
-        asked |= {"model": request(told), "words": _words(words)}
+        asked |= _of_a_model(model, steps, {k: v for k, v in about.items() if v is not None}, placing)
     with going_on(), rendering(0, "painting") as (begin, advance):
         result = paint(dataset, out, Ask(**asked), Options(workers, timeout), advance, begin, tell_model)
     _tell_painted(result, as_json)
+
+
+def _of_a_model(model: str, steps: int | None, given: dict[str, Any], placing: dict[str, Any]) -> dict[str, Any]:
+    """What is asked of a model of the user's; what is not given has the default of what it is a part of."""
+    knobs = ["mask", "strength", *(["negative_prompt"] if given.get("negative_prompt") else [])]
+    words: dict[str, Any] = {k: given[k] for k in ("prompt", "negative_prompt", "strength", "guidance") if k in given}
+    if given.get("strength") == "none":
+        words["strength"] = None
+        knobs.remove("strength")
+    words |= {"side_px": given["side"]} if "side" in given else {}
+    words |= {} if steps is None else {"steps": steps}
+    placing = placing | {k: given[k] for k in ("precision", "offload") if k in given}
+    told = {"model": model, "license": given.get("license", ""), "knobs": knobs, "placing": placing}
+    told |= {"training_data": given["training_data"]} if given.get("training_data") else {}
+    return {"model": request(told), "words": _words(words)}
 
 
 def _tell_painted(result: Any, as_json: bool) -> None:
@@ -124,11 +148,7 @@ def _tell_painted(result: Any, as_json: bool) -> None:
         for kind, n in result.requested.items():
             print(f"  {kind:12} {n} requested, {result.accepted[kind]} accepted, {n - result.accepted[kind]} refused")
     if not wanted and there:
-        console.print(
-            "[bold red]NOTHING WAS REQUESTED:[/] no image has a defect that is painted and would be seen; raise "
-            "--rate, or bring --masks",
-            soft_wrap=True,
-        )
+        console.print(f"[bold red]NOTHING WAS REQUESTED:[/] {_why_nothing(result)}", soft_wrap=True)
     if wanted and done < (1 - MOSTLY) * wanted:
         console.print(
             f"[bold red]MOST DEFECTS WERE REFUSED: {wanted - done} of {wanted}.[/] What was painted hardly shows; "
@@ -139,6 +159,16 @@ def _tell_painted(result: Any, as_json: bool) -> None:
         _listed("failed", again, "run the same command to try again")
         _listed("cannot be made", result.impossible, "they fail the same way every time")
         raise typer.Exit(PARTIAL if there else NOTHING)
+
+
+def _why_nothing(result: Any) -> str:
+    """Why no image that is there has a request, and what helps."""
+    return {
+        "rendered": "no image of the source has a rendered defect that is painted and large enough to be seen; draw "
+        "others with --rate, or bring --masks",
+        "drawn": "no image got a defect that would be seen; raise --rate, or bring --masks",
+        "asked": "none of the images that your masks are for could be made",
+    }[result.info.derived.plan["requests"]]
 
 
 def _listed(what: str, images: Sequence[int], remedy: str) -> None:

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from scenewright.cli_painting import _tell_painted
 from scenewright.datasets.derived import Variant
 from scenewright.datasets.png import decode_ids, decode_rgb
 from scenewright.datasets.records import TWINS, Record, indices, iter_records, read_info, read_record, record_path
 from scenewright.datasets.validate import validate
 from scenewright.errors import UsageError
+from scenewright.painting import Result
 from scenewright.painting_plan import Ask, planned
 from scenewright.painting_worker import paint_image, studio
 from scenewright.render.rle import decode, encode_mask
@@ -327,6 +329,27 @@ def test_pairs_of_a_refined_dataset_stay_pairs(marred: Path, tmp_path: Path) -> 
         assert (out / TWINS / twin.image).read_bytes() == (source / TWINS / twin.image).read_bytes()
     with pytest.raises(UsageError, match="has painted defects already"):
         planned(out, Ask())
+
+
+@pytest.mark.parametrize(
+    ("requests", "said", "unsaid"),
+    [
+        ("rendered", "draw others with --rate, or bring --masks", "raise"),
+        ("drawn", "raise --rate, or bring --masks", "rendered"),
+        ("asked", "none of the images that your masks are for could be made", "--rate"),
+    ],
+)
+def test_a_run_without_requests_says_what_helps(
+    painted: Path, capsys: pytest.CaptureFixture[str], requests: str, said: str, unsaid: str
+) -> None:
+    """What fits how requests are made: nobody who brought masks is told to bring some."""
+    info = read_info(painted)
+    assert info.derived is not None
+    plan = {**info.derived.plan, "requests": requests}
+    info = info.model_copy(update={"derived": info.derived.model_copy(update={"plan": plan})})
+    _tell_painted(Result(info, painted, 0, {}, {}), as_json=False)
+    found = capsys.readouterr().err
+    assert "NOTHING WAS REQUESTED" in found and said in found and unsaid not in found
 
 
 def test_the_source_is_not_touched(plain: Path, tmp_path: Path) -> None:

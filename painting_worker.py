@@ -111,7 +111,7 @@ def _made(studio: Studio, sound: Sound, scene: Scene, requests: list[Wanted]) ->
         seed = int(stream(sound.scene.seed, scene.group, f"paint.{studio.plan.seed}.{wanted.id}").integers(2**63 - 1))
         wish = Wish(sound.record.index, wanted.kind, wanted.severity, wanted.material, wanted.mask, seed)
         made = studio.painter.paint(picture, wish)
-        told.append(_told(wanted, made))
+        told.append(_told(wanted, made, studio.painter.prompt(wish)))
         if made.accepted:
             picture = made.image
             painted.append(
@@ -124,12 +124,13 @@ def _made(studio: Studio, sound: Sound, scene: Scene, requests: list[Wanted]) ->
     return Made(picture, scene, labels, _variant(studio, sound, told) if told else sound.record.derived)
 
 
-def _told(wanted: Wanted, made: variants.Variant) -> PaintedDefect:
+def _told(wanted: Wanted, made: variants.Variant, prompt: str | None) -> PaintedDefect:
     def rle(mask: npt.NDArray[np.bool_]) -> str:
         return encode_mask(mask).counts
 
     return PaintedDefect(
-        defect_id=wanted.id, kind=wanted.kind, severity=wanted.severity, requested_rle=rle(wanted.mask),
+        defect_id=wanted.id, kind=wanted.kind, severity=wanted.severity, material=wanted.material, prompt=prompt,
+        requested_rle=rle(wanted.mask),
         rendered_rle=None if wanted.rendered is None else rle(wanted.rendered),
         changed_rle=rle(made.change.mask) if made.accepted else None, threshold=made.change.threshold, tries=made.tries,
         mask_file=wanted.mask_file,

@@ -79,6 +79,8 @@ class Refinement(_Stored):
 class PaintedDefect(_Stored):
     """One defect that was to be painted; masks are COCO's compressed run lengths.
 
+    `material` is the family of the material on which it lies, and `prompt` what the model was told of both, None for a
+    model that reads nothing.
     `requested_rle` is what was to be painted, `rendered_rle` the mask of the same defect in the source's render, None
     where it was never rendered, `changed_rle` what has changed: the label, None where the painting was not accepted.
     `threshold` is the CIE76 ΔE*ab from which a pixel counts as changed. `mask_file` is the name of the user's mask that
@@ -88,6 +90,8 @@ class PaintedDefect(_Stored):
     defect_id: int
     kind: str
     severity: float
+    material: str
+    prompt: str | None
     requested_rle: str
     rendered_rle: str | None
     changed_rle: str | None

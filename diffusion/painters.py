@@ -21,7 +21,7 @@ from .placing import Placing, device_name, device_of, threads_of
 from .quiet import quiet
 from .refiner import Refiner
 from .steady import steady
-from .variants import Variant, tried, variant
+from .variants import Stroke, Variant, tried, variant
 
 __all__ = ["Embedded", "Painter", "Prompted", "Wish", "known_kinds"]
 
@@ -55,6 +55,9 @@ class Painter(Protocol):
     @property
     def card(self) -> ModelCard:
         """What it is."""
+
+    def prompt(self, wish: Wish) -> str | None:
+        """What the model reads, None for one that reads nothing."""
 
     def paint(self, sound: Image, wish: Wish) -> Variant:
         """A picture (h, w, 3) with a defect.
@@ -94,6 +97,9 @@ class Embedded:
         """What it is."""
         return self._card
 
+    def prompt(self, wish: Wish) -> None:
+        """As in `Painter`."""
+
     def paint(self, sound: Image, wish: Wish) -> Variant:
         """As in `Painter`."""
         with steady(self.device, self.card.threads):
@@ -112,6 +118,10 @@ class Prompted:
         """What it is."""
         return self.model.card
 
+    def prompt(self, wish: Wish) -> str:
+        """As in `Painter`."""
+        return worded(self.words.prompt, wish.kind, wish.material)
+
     def paint(self, sound: Image, wish: Wish) -> Variant:
         """As in `Painter`. The model sees a square about the defect, made larger: its VAE would lose what is thin."""
         words, cut = self.words, _about(wish.mask)
@@ -121,9 +131,9 @@ class Prompted:
         shown = cv2.resize(near, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA)
         level = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
         free = np.asarray(level > 0, np.float32)
-        prompt = worded(words.prompt, wish.kind, wish.material)
+        prompt = self.prompt(wish)
 
-        def paint(seed: int) -> tuple[Image, None]:
+        def paint(seed: int) -> Stroke:
             job = Job(
                 wish.index, np.asarray(shown, np.uint8), free, prompt, words.negative_prompt, strength=words.strength,
                 steps=words.steps, guidance=words.guidance, seed=seed,
@@ -134,7 +144,7 @@ class Prompted:
             )
             out = sound.copy()
             out[cut] = np.where(mask[..., None], back, near)
-            return out, None
+            return Stroke(out, made.steps, strength=words.strength)
 
         return tried(paint, sound, wish.mask, wish.seed)
 

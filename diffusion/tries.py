@@ -42,14 +42,22 @@ class Rung:
 
 @dataclass(frozen=True)
 class Painting:
-    """One try to paint a defect: its seed and tone, which share of the request has changed, and what is wrong.
+    """One try to paint a defect.
 
-    `tone` is as of `Inpainter.drawn_tones`, None for models that are told none; `area` is what has changed over what
-    was requested.
+    Attributes:
+        seed: of this try.
+        tone: as of `Inpainter.drawn_tones`, None for models that are told none.
+        strength: share of the noise in the mask as the model was told, None for models that are told none.
+        executed: denoising steps that were run.
+        coverage: share of the request that has changed.
+        area: what has changed over what was requested.
+        fault: what is wrong, None where the try was accepted.
     """
 
     seed: int
     tone: tuple[float, float, float] | None
+    strength: float | None
+    executed: int
     coverage: float
     area: float
     fault: str | None

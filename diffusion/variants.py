@@ -14,15 +14,30 @@ from .inpainter import STEPS, Inpainter
 from .ladder import seed_of
 from .tries import Painting
 
-__all__ = ["TRIES", "Paint", "Variant", "tried", "variant"]
+__all__ = ["TRIES", "Paint", "Stroke", "Variant", "tried", "variant"]
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-#: Paints by a seed: the picture, the sound one's own bytes outside the request, and the tone that it was told, if any.
-Paint = Callable[[int], tuple[Image, tuple[float, float, float] | None]]
+Paint = Callable[[int], "Stroke"]
 
 #: So many seeds are tried.
 TRIES = 3
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """What came of painting once, by a seed.
+
+    Attributes:
+        image: (h, w, 3); the sound picture's own bytes outside the request.
+        executed: denoising steps that were run.
+        tone, strength: what the model was told, as in `Painting`.
+    """
+
+    image: Image
+    executed: int
+    tone: tuple[float, float, float] | None = None
+    strength: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +71,14 @@ def tried(paint: Paint, sound: Image, request: Mask, seed: int) -> Variant:
     tries: list[Painting] = []
     for attempt in range(TRIES):
         one = seed_of(seed, attempt)
-        image, tone = paint(one)
-        found = change(sound, image, request)
-        tries.append(Painting(one, tone, found.coverage, found.area, found.fault))
+        stroke = paint(one)
+        found = change(sound, stroke.image, request)
+        tries.append(
+            Painting(one, stroke.tone, stroke.strength, stroke.executed, found.coverage, found.area, found.fault)
+        )
         if found.accepted:
             break
-    return Variant(image, found, tuple(tries))
+    return Variant(stroke.image, found, tuple(tries))
 
 
 def variant(
@@ -76,12 +93,12 @@ def variant(
         UsageError: the model does not know the kind, the request is empty or of another size.
     """
 
-    def paint(seed: int) -> tuple[Image, tuple[float, float, float]]:
+    def paint(seed: int) -> Stroke:
         drawn = tone
         if drawn is None and kind in model.kinds and request.any():
             (drawn,) = model.drawn_tones(np.random.default_rng(seed), sound[None], request[None], [kind])
         given = np.zeros(3, np.float32) if drawn is None else np.asarray(drawn, np.float32)
         image = painted(model, sound, request, kind, severity, given, seed, steps)
-        return image, (float(given[0]), float(given[1]), float(given[2]))
+        return Stroke(image, steps, (float(given[0]), float(given[1]), float(given[2])))
 
     return tried(paint, sound, request, seed)

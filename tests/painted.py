@@ -16,7 +16,7 @@ from scenewright.diffusion.ladder import Outcome
 from scenewright.diffusion.painters import Wish
 from scenewright.diffusion.plan import Plan
 from scenewright.diffusion.tries import Rung
-from scenewright.diffusion.variants import Variant, tried
+from scenewright.diffusion.variants import Stroke, Variant, tried
 from scenewright.farm import generate
 from scenewright.painting_plan import Ask, planned
 from scenewright.painting_worker import paint_image, studio
@@ -58,13 +58,16 @@ class Brush:
             scheduler_config={}, precision="float32", device="cpu", versions={},
         )  # fmt: skip
 
+    def prompt(self, wish: Wish) -> str:
+        return f"a {wish.kind} on {wish.material}"
+
     def paint(self, sound: np.ndarray, wish: Wish) -> Variant:  # type: ignore[type-arg]
         self.wishes.append(wish)
         fails = wish.kind in self.fails_on
 
-        def stroke(seed: int) -> tuple[Any, None]:
+        def stroke(seed: int) -> Stroke:
             colour = np.array([seed % 200, 30, 220], np.uint8)
-            return (sound if fails else np.where(wish.mask[..., None], colour, sound)), None
+            return Stroke(sound if fails else np.where(wish.mask[..., None], colour, sound), 1)
 
         return tried(stroke, sound, wish.mask, wish.seed)
 

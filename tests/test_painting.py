@@ -127,6 +127,18 @@ def _box() -> dict[str, object]:
     return {"category": "panel", "shape": "box", "params": {"x_m": 0.08, "y_m": 0.06, "z_m": 0.01}}
 
 
+def test_records_say_what_was_told(painted: Path) -> None:
+    """Material and prompt of each request, strength and steps of each try: here a brush's, which has no strength."""
+    for record in (r for r in iter_records(painted) if r.derived):
+        families = {o.id: {m.family for m in o.materials.values()} for o in record.scene.objects}
+        ids = decode_ids((painted / record.ids).read_bytes(), *SIZE[::-1])
+        for item in told(record).defects:
+            (parent,) = np.unique(ids[decode(item.requested_rle, SIZE)])
+            assert item.material in families[int(parent)] and item.mask_file is None
+            assert item.prompt == f"a {item.kind} on {item.material}"
+            assert all((t.executed, t.strength) == (1, None) for t in item.tries)
+
+
 def test_rendered_defects_are_painted_into_their_twins(marred: Path, tmp_path: Path) -> None:
     """Each kind that is painted, where the render has it; a bent panel is straight, and pairs stay pairs."""
     out = studied(marred, tmp_path / "out", Ask(), Brush())

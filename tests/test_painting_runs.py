@@ -61,7 +61,9 @@ def test_what_comes_out_is_sound_and_says_where_it_came_from(run: Run, plain: Pa
     }
     told = [r.derived for r in iter_records(painted) if isinstance(r.derived, Variant)]
     assert len(told) > 1 and {t.model for t in told} == {card_sha256(card)}
-    assert all(d.tries[0].tone is not None for t in told for d in t.defects)
+    defects = [d for t in told for d in t.defects]
+    assert all(d.tries[0].tone is not None and d.prompt is None and d.material for d in defects)
+    assert {(t.executed, t.strength) for d in defects for t in d.tries} == {(2, None)}
 
 
 def test_a_killed_run_goes_on_with_two_workers(plain: Path, painted: Path) -> None:
@@ -177,7 +179,20 @@ def _panel(folder: Path, index: int) -> npt.NDArray[np.uint8]:
 def test_a_users_model_paints_what_it_is_told(run: Run, plain: Path, tiny: Tiny, tmp_path: Path) -> None:
     """A model of diffusers for inpainting: the same acceptance and labels, its unknown licence loud and stored."""
     model, out = tiny("sd15-inpaint"), tmp_path / "out"
-    arguments = ("--model", model, "--license", "unknown", "--side", 64, "--steps", 2, "--threads", 1)
+    arguments = (
+        "--model",
+        model,
+        "--license",
+        "unknown",
+        "--side",
+        64,
+        "--steps",
+        4,
+        "--threads",
+        1,
+        "--strength",
+        "0.5",
+    )
     ended = child("defects", plain, "--out", out, "--inpaint", "--rate", 1, "--kinds", "stain", *arguments)
     assert ended.code == 0, ended.err
     assert "NOTE, and it follows the images: the licence of the model is unknown" in ended.err
@@ -186,6 +201,9 @@ def test_a_users_model_paints_what_it_is_told(run: Run, plain: Path, tiny: Tiny,
     assert any("licence" in note for note in info.derived.notes)
     found = [d for r in iter_records(out) if isinstance(r.derived, Variant) for d in r.derived.defects]
     assert found and all(d.tries[0].tone is None for d in found) and any(d.changed_rle for d in found)
+    for d in found:
+        assert d.prompt == f"close-up photograph of a dried stain on {d.material.replace('_', ' ')}"
+    assert {(t.executed, t.strength) for d in found for t in d.tries} == {(2, 0.5)}
     assert run("validate", out).code == 0
     assert (out / TWINS / "images").is_dir()
     again = run("defects", plain, "--out", out, "--inpaint", "--rate", 1, "--kinds", "stain", *arguments)

@@ -101,7 +101,7 @@ def _plan(source: Path, info: DatasetInfo, ask: Ask, images: Sequence[int]) -> t
     kinds = ask.paintable
     if ask.masks is not None:
         files = asked_files(ask.masks, set(images), kinds)
-        _check(source, files)
+        _check(source, info, files)
         masks = {f.path.name: hashlib.sha256(read_bytes(f.path)).hexdigest() for f in files}
         new = {KINDS[f.kind].category for f in files}
         added = [c for c in dict.fromkeys(k.category for k in KINDS.values()) if c in new - {*info.defect_categories}]
@@ -123,14 +123,14 @@ def _plan(source: Path, info: DatasetInfo, ask: Ask, images: Sequence[int]) -> t
     )  # fmt: skip
 
 
-def _check(source: Path, files: Sequence[Asked]) -> None:
+def _check(source: Path, info: DatasetInfo, files: Sequence[Asked]) -> None:
     """UsageError that names a mask which cannot be used, before anything is painted."""
     if (assets := assets_folder(source)).is_dir():
         add_folder(assets)
     faults = []
     for index in sorted({f.index for f in files}):
         try:
-            sound = read_sound(source, index)
+            sound = read_sound(source, index, info)
         except DatasetError:
             continue  # this image cannot be made, whatever its masks: its worker says why
         try:

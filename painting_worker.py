@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .assets.files import add_folder
 from .datasets.derived import Origin, PaintedDefect, Refinement, Variant, card_sha256
-from .datasets.derived_folder import check_beside, copy_beside
+from .datasets.derived_folder import copy_beside
 from .datasets.files import write_bytes_atomic
 from .datasets.paint_masks import Asked, asked, asked_files
 from .datasets.paint_requests import Wanted, drawn, rendered
@@ -95,7 +95,7 @@ class Made:
 def paint_image(studio: Studio, index: int) -> None:
     """Make an image and write it, its twin before it, its record last. A function of source, plan and model."""
     try:
-        sound = read_sound(studio.source, index)
+        sound = read_sound(studio.source, index, studio.info)
     except DatasetError as error:  # which concerns this image alone
         raise UsageError(str(error)) from None
     scene, requests = studio.requests(sound)
@@ -160,7 +160,6 @@ def _write(
 ) -> None:  # fmt: skip
     """One image with what the sound one has beside its picture: paint moves nothing."""
     record = sound.record
-    check_beside(record, sound.folder, studio.info)
     copy_beside(record, sound.folder, folder)
     write_bytes_atomic(folder / record.image, encode_rgb(picture))
     hashes = record.hashes.model_copy(

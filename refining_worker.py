@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .datasets.derived import Origin, Refinement, card_sha256
-from .datasets.derived_folder import check_beside, copy_beside, is_there
+from .datasets.derived_folder import copy_beside, is_there
 from .datasets.files import write_bytes_atomic
 from .datasets.png import encode_rgb, pixels_sha256
 from .datasets.records import TWINS, DatasetInfo, Record, read_info, read_record, record_path, write_record
@@ -64,13 +64,11 @@ def prepare(source: Path, index: int, info: DatasetInfo, plan: Plan) -> Prepared
     """
     record = read_record(record_path(source, index))
     image = read_image(source, record, info)
-    check_beside(record, source, info)
     shown, twin, marred = image, None, None
     hold = _defects(record)
     if record_path(source / TWINS, index).is_file():
         twin, marred = read_record(record_path(source / TWINS, index)), image.rgb
         shown = read_image(source / TWINS, twin, info)
-        check_beside(twin, source / TWINS, info)
         hold |= (np.abs(image.rgb.astype(np.int16) - shown.rgb).max(axis=2) > FAINT) | (image.ids != shown.ids)
     measured = reference(shown.rgb, shown.ids, plan.gate)
     job = job_of(plan, (twin or record).scene, _truth(shown, record, info), measured, hold)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..diffusion.card import ModelCard
 from ..errors import DatasetError, UsageError
-from ..scenes.outputs import MapName
-from .depth import decode_depth
 from .derived import Derivation, Source
 from .files import read_bytes, sweep, write_bytes_atomic
 from .folder import difference, export, strangers
 from .inventory import assets_folder, is_twins
-from .maps import decode as decode_map
-from .png import decode_ids, pixels_sha256
 from .records import (
     TWINS,
     Counts,
@@ -35,7 +30,6 @@ from .records import (
 
 __all__ = [
     "accept_model",
-    "check_beside",
     "check_places",
     "copy_beside",
     "finish",
@@ -133,32 +127,10 @@ def is_there(folder: Path, index: int, info: DatasetInfo) -> bool:
     return all((folder / path).is_file() for path in paths)
 
 
-def check_beside(record: Record, source: Path, info: DatasetInfo) -> None:
-    """DatasetError where depth, ids or a map of an image is not as recorded."""
-    size = record.width, record.height
-    files: dict[str, tuple[Callable[[bytes], Any], str]] = {
-        record.ids: (lambda data: decode_ids(data, *size), record.hashes.ids),
-        record.depth: (lambda data: decode_depth(data, *size, info.depth_format), record.hashes.depth),
-        **{path: (partial(_decoded, name, size), record.hashes.maps[name]) for name, path in record.maps.items()},
-    }  # fmt: skip
-    for path, (decode, known) in files.items():
-        data = read_bytes(source / path)
-        try:
-            found = pixels_sha256(decode(data))
-        except DatasetError as error:
-            raise DatasetError(f"{source / path}: {error}") from error
-        if found != known:
-            raise DatasetError(f"{source / path} holds other pixels than were recorded: restore it, or render it again")
-
-
 def copy_beside(record: Record, source: Path, folder: Path) -> None:
-    """Copy what an image has beside its picture: depth, ids and maps."""
+    """Copy what an image has beside its picture: depth, ids and maps, which `read_image` has checked."""
     for path in (record.depth, record.ids, *record.maps.values()):
         write_bytes_atomic(folder / path, read_bytes(source / path))
-
-
-def _decoded(name: MapName, size: tuple[int, int], data: bytes) -> Any:
-    return decode_map(name, data, *size)
 
 
 def finish(folder: Path, info: DatasetInfo) -> DatasetInfo:

@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from ..errors import DatasetError
 from ..scenes.scene import Scene
-from .files import inside, read_bytes
-from .png import decode_ids, decode_rgb, pixels_sha256
-from .records import TWINS, Record, indices, read_record, record_dicts, record_path
+from .records import TWINS, DatasetInfo, Record, indices, read_record, record_dicts, record_path
+from .stored import read_image
 
 __all__ = ["Sound", "read_sound", "without_twin"]
 
@@ -41,10 +40,6 @@ class Sound:
         """What it shows."""
         return self.record.scene
 
-    def file(self, path: str) -> bytes:
-        """The content of a file that its record names."""
-        return read_bytes(inside(self.folder, path))
-
 
 def without_twin(dataset: Path, chosen: Iterable[int] | None = None) -> list[int]:
     """Indices of images that have defects, seen or not, and no sound twin."""
@@ -52,8 +47,8 @@ def without_twin(dataset: Path, chosen: Iterable[int] | None = None) -> list[int
     return [r["index"] for r in record_dicts(dataset, chosen) if r["defects"] and r["index"] not in twins]
 
 
-def read_sound(dataset: Path, index: int) -> Sound:
-    """The sound picture of an image.
+def read_sound(dataset: Path, index: int, info: DatasetInfo) -> Sound:
+    """The sound picture of an image of a dataset that is stored as `info` says.
 
     Raises:
         DatasetError: it has defects and no twin, or a file is missing or is not what its record says.
@@ -69,11 +64,5 @@ def read_sound(dataset: Path, index: int) -> Sound:
                 f"{TWINS}/ of {dataset} holds another scene under {index} than that of image {index} without its "
                 f"defects: run `scenewright validate {dataset}`"
             )
-    size = record.width, record.height
-    rgb = decode_rgb(read_bytes(inside(folder, record.image)), *size)
-    ids = decode_ids(read_bytes(inside(folder, record.ids)), *size)
-    if [pixels_sha256(p) for p in (rgb, ids)] != [record.hashes.rgb, record.hashes.ids]:
-        raise DatasetError(
-            f"image {index} of {folder} holds other pixels than were recorded: run `scenewright validate {dataset}`"
-        )
-    return Sound(folder, record, marred, rgb, ids)
+    image = read_image(folder, record, info)
+    return Sound(folder, record, marred, image.rgb, image.ids)

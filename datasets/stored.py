@@ -38,25 +38,21 @@ class StoredImage:
 
 
 def read_image(folder: Path, record: Record, info: DatasetInfo) -> StoredImage:
-    """The pictures of an image; DatasetError where picture or ids are not those that were recorded."""
-    size = record.width, record.height
+    """The pictures of an image; DatasetError that names the file where one is missing or not what was recorded."""
+    size, hashes = (record.width, record.height), record.hashes
 
-    def read(path: str, decode: Callable[..., Any], *form: Any) -> Any:
+    def read(path: str, decode: Callable[..., Any], known: str) -> Any:
         try:
-            return decode(read_bytes(inside(folder, path)), *size, *form)
+            pixels = decode(read_bytes(inside(folder, path)), *size)
         except DatasetError as error:
             raise error if path in str(error) else DatasetError(f"{folder / path}: {error}") from error
-
-    rgb, ids = read(record.image, decode_rgb), read(record.ids, decode_ids)
-    for path, pixels, known in ((record.image, rgb, record.hashes.rgb), (record.ids, ids, record.hashes.ids)):
         if pixels_sha256(pixels) != known:
             raise DatasetError(f"{folder / path} holds other pixels than were recorded: restore it, or render it again")
-    steps = read(record.depth, decode_depth, info.depth_format)
+        return pixels
+
+    rgb, ids = read(record.image, decode_rgb, hashes.rgb), read(record.ids, decode_ids, hashes.ids)
+    steps = read(record.depth, partial(decode_depth, form=info.depth_format), hashes.depth)
     depth_m = np.where(steps > 0, steps * np.float32(info.depth_unit_m), np.inf).astype(np.float32)
-    kept = {
-        name: read(record.maps[name], partial(decode_map, name))
-        for name in ("normals", "semantic")
-        if name in record.maps
-    }  # fmt: skip
+    kept = {name: read(path, partial(decode_map, name), hashes.maps[name]) for name, path in record.maps.items()}
     normals = from_steps(kept["normals"]) if "normals" in kept else None
     return StoredImage(rgb, ids, depth_m, normals, kept.get("semantic"))

@@ -14,20 +14,22 @@ __version__ = "0.1.0"
 __all__ = ["Options", "Scene", "generate", "load", "predict", "refine", "render_scene", "sample"]
 
 if TYPE_CHECKING:
-    from .farm import Options, generate, render_scene
+    from .farm.generate import generate
+    from .farm.one_scene import render_scene
+    from .farm.options import Options
+    from .farm.refining import refine
     from .pipeline import load, predict
-    from .refining import refine
     from .scenes.sample import sample
     from .scenes.scene import Scene
 
 _HOME = {
-    "Options": "farm",
+    "Options": "farm.options",
     "Scene": "scenes.scene",
-    "generate": "farm",
+    "generate": "farm.generate",
     "load": "pipeline",
     "predict": "pipeline",
-    "refine": "refining",
-    "render_scene": "farm",
+    "refine": "farm.refining",
+    "render_scene": "farm.one_scene",
     "sample": "scenes.sample",
 }
 

@@ -67,8 +67,8 @@ def generate(
     as_json: JsonOption = False,
 ) -> None:
     """Render a labelled dataset, or the images that are still missing in it."""
-    from .farm import Options
-    from .farm import generate as run
+    from .farm.generate import generate as run
+    from .farm.options import Options
 
     loaded = _load(recipe, preset, size, set_)
     options = Options(workers=workers, device=device, timeout_s=timeout)
@@ -120,7 +120,8 @@ def twins(
 
     The same scene, device and noise: a pair differs by the defect and the light that it throws. Stopped, it goes on.
     """
-    from .farm import Options, add_twins
+    from .farm.generate import add_twins
+    from .farm.options import Options
 
     options = Options(workers=workers, device=device, timeout_s=timeout)
     try:
@@ -149,8 +150,8 @@ def preview(
 ) -> None:
     """Four drafts of 320 pixels, in seconds, with the boxes and masks of the full size drawn in."""
     from .datasets.contact import contact_sheet, write_picture
-    from .farm import Options
-    from .farm import generate as run
+    from .farm.generate import generate as run
+    from .farm.options import Options
 
     _check_picture(out)
     loaded, options = _small(_load(recipe, "draft", None, set_)), Options(device=device)
@@ -195,7 +196,7 @@ def validate(
 
     findings, aside = list(check(dataset)), len(quarantined(dataset))
     if gate:
-        from .rejudging import rejudge
+        from .farm.rejudging import rejudge
 
         findings += rejudge(dataset)
     if as_json:
@@ -278,7 +279,7 @@ def rerender(
     from .assets.files import add_folder
     from .datasets.contact import write_picture
     from .datasets.inventory import assets_folder
-    from .farm import render_scene
+    from .farm.one_scene import render_scene
     from .pipeline import rerender as again
 
     target = out or Path(f"rerender-{index:06d}.png")

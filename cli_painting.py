@@ -90,7 +90,7 @@ def defects(
     asked for, what was rendered and what has changed is all recorded.
     Needs the extra: pip install 'scenewright\\[diffusion]'.
     """
-    from .painting import Ask, Options, paint
+    from .farm.painting import Ask, Options, paint
 
     if not inpaint:
         raise UsageError(
@@ -178,7 +178,7 @@ def _listed(what: str, images: Sequence[int], remedy: str) -> None:
 
 
 def _placing(asked: dict[str, Any]) -> Any:
-    from .painting import PLACING
+    from .farm.painting import PLACING
 
     return checked(lambda: PLACING.validate_python(asked))
 

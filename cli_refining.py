@@ -109,8 +109,8 @@ def refine(
     IP-Adapters where the family has them. An option that a family lacks is an
     error that names the families that have it.
     """
-    from .refining import Options
-    from .refining import refine as run
+    from .farm.refining import Options
+    from .farm.refining import refine as run
 
     knobs = {"strength": strength != "none", "negative_prompt": bool(negative_prompt), "mask": masked}
     controls = [_control(text) for text in controlnet or ()]
@@ -196,7 +196,7 @@ def _tell_refined(result: Any, as_json: bool) -> None:
 
 def request(asked: dict[str, Any]) -> Any:
     """What is to be loaded, checked."""
-    from .refining import REQUEST
+    from .farm.refining import REQUEST
 
     return checked(lambda: REQUEST.validate_python(asked))
 

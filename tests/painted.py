@@ -17,10 +17,10 @@ from scenewright.diffusion.painters import Wish
 from scenewright.diffusion.plan import Plan
 from scenewright.diffusion.tries import Rung
 from scenewright.diffusion.variants import Stroke, Variant, tried
-from scenewright.farm import generate
-from scenewright.painting_plan import Ask, planned
-from scenewright.painting_worker import paint_image, studio
-from scenewright.refining_worker import prepare, store
+from scenewright.farm.generate import generate
+from scenewright.farm.painting_plan import Ask, planned
+from scenewright.farm.painting_worker import paint_image, studio
+from scenewright.farm.refining_worker import prepare, store
 
 from .small_recipe import make
 

@@ -124,7 +124,7 @@ def test_a_run_without_an_image_has_failed(run: Run, recipe: Path, tmp_path: Pat
 #: Read by every Python that starts: a worker dies whenever it makes image 1.
 DIE = """
 import os, sys
-if "scenewright.farm" in sys.orig_argv:
+if "scenewright.farm.render_worker" in sys.orig_argv:
     from scenewright import pipeline
     sample = pipeline.sample
     pipeline.sample = lambda recipe, index, seed: os._exit(9) if index == 1 else sample(recipe, index, seed)

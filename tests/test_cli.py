@@ -101,7 +101,7 @@ def test_rerender_on_the_device_of_the_record(recipe: Path, tmp_path: Path, monk
             depth_m=black.astype(np.float32),
         )
 
-    monkeypatch.setattr("scenewright.farm.render_scene", render)
+    monkeypatch.setattr("scenewright.farm.one_scene.render_scene", render)
     arguments = ("rerender", tmp_path / "d", 0, "--out", tmp_path / "x.png")
     call(*arguments, code=1)
     call(*arguments, "--device", "optix", code=1)

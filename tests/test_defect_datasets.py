@@ -21,7 +21,7 @@ from scenewright.datasets.png import decode_ids
 from scenewright.datasets.records import TWINS, Record, indices, iter_records, read_record, record_path, write_record
 from scenewright.datasets.validate import validate
 from scenewright.errors import DatasetError, UsageError
-from scenewright.farm import add_twins, generate
+from scenewright.farm.generate import add_twins, generate
 from scenewright.render.rle import decode
 
 from .commands import child

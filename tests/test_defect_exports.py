@@ -16,7 +16,7 @@ import yaml
 from scenewright.datasets.exporters.formats import export_dataset
 from scenewright.datasets.records import TWINS, Record, iter_records, record_path
 from scenewright.errors import DatasetError
-from scenewright.farm import generate
+from scenewright.farm.generate import generate
 from scenewright.render.rle import encode_mask
 
 from .small_recipe import make

@@ -16,7 +16,10 @@ from scenewright.assets.material import Material
 from scenewright.assets.materials import material
 from scenewright.datasets.png import decode_rgb
 from scenewright.datasets.records import read_record, record_path
-from scenewright.farm import MODULE, Options, generate, render_scene
+from scenewright.farm.generate import generate
+from scenewright.farm.one_scene import render_scene
+from scenewright.farm.options import Options
+from scenewright.farm.render_worker import MODULE
 from scenewright.pipeline import rerender
 from scenewright.render.doctor import blender
 from scenewright.render.frame import Frame

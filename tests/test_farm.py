@@ -17,9 +17,10 @@ import pytest
 import trimesh
 
 import scenewright as sw
-from scenewright import farm
 from scenewright.datasets.records import indices, quarantined, read_info, read_record, record_path
 from scenewright.errors import DatasetError, RenderError, UsageError
+from scenewright.farm import generate as farm
+from scenewright.farm.render_worker import MODULE
 from scenewright.pipeline import engine_for, store, versions
 from scenewright.render import worker
 from scenewright.render.frame import Frame
@@ -161,7 +162,7 @@ def test_another_version_is_another_dataset(recipe: Recipe, tmp_path: Path, monk
 #: Read by every Python that starts: lets a worker die between the record of image 1 and its answer.
 DIE_LATE = """
 import os, sys
-if "scenewright.farm" in sys.orig_argv:
+if "scenewright.farm.render_worker" in sys.orig_argv:
     from scenewright import pipeline
     write = pipeline.write_record
     def write_and_die(folder, record):
@@ -296,7 +297,7 @@ def test_an_absent_device_is_one_sentence(path: Path, tmp_path: Path) -> None:
 def test_a_full_scratch_folder_is_named(linear: bool, path: Path, tmp_path: Path) -> None:
     """When Blender cannot write its layers, the error says where and what to do, and the next image is rendered."""
     scene = sw.sample(sw.load(path, [*CYCLES, "render.size=[160, 120]"]), index=0)
-    child = Worker(farm.MODULE, {"kind": "scene", "engine": "cycles", "device": "cpu", "threads": 1, "files": []})
+    child = Worker(MODULE, {"kind": "scene", "engine": "cycles", "device": "cpu", "threads": 1, "files": []})
     request = {"scene": scene.to_json(), "target": str(tmp_path / "frame.npz"), "linear": linear}
     # The picture takes 58 kB, its scene-linear layers 300 kB: a file may not grow to that, as on a full disk.
     limit = 100_000 if linear else 30_000

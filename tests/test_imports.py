@@ -11,22 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("assets", "scenes", "render", "diffusion", "datasets")
+FOLDERS = ("assets", "scenes", "render", "diffusion", "datasets", "farm")
 
 #: A module may import what has a lower rank, and its own folder. `__init__` only holds the version.
 RANK = {
     "__init__": 0, "errors": 0, "assets": 1, "scenes": 2, "render": 3, "diffusion": 4, "datasets": 5,
-    "pipeline": 6, "painting_plan": 6, "farm": 7, "terminal": 7, "crew": 7, "refining": 8, "painting": 8,
-    "refining_worker": 9, "painting_worker": 9, "rejudging": 10, "cli_refining": 10, "cli_painting": 11, "cli": 12,
-    "__main__": 13,
+    "pipeline": 6, "farm": 7, "terminal": 7, "cli_refining": 8, "cli_painting": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 
 ALLOWED_AT_ROOT = {
-    "scenes", "assets", "render", "diffusion", "datasets", "docker", "tests",
+    "scenes", "assets", "render", "diffusion", "datasets", "farm", "docker", "tests",
     "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "Makefile",
-    "constraints.txt", "py.typed", "__init__.py", "__main__.py", "cli.py", "pipeline.py", "farm.py", "errors.py",
-    "terminal.py", "crew.py", "refining.py", "refining_worker.py", "painting.py", "painting_plan.py",
-    "painting_worker.py", "rejudging.py", "cli_refining.py", "cli_painting.py",
+    "constraints.txt", "py.typed", "__init__.py", "__main__.py", "cli.py", "pipeline.py", "errors.py",
+    "terminal.py", "cli_refining.py", "cli_painting.py",
 }  # fmt: skip
 #: What `datasets/` may read of `diffusion/`: plain data that records hold, and the definition of a painted label.
 PLAIN = ("scenewright.diffusion.card", "scenewright.diffusion.tries", "scenewright.diffusion.changed")
@@ -37,7 +34,7 @@ HOMES = {
     "bpy": ("render/",), "mathutils": ("render/",),
     "torch": ("datasets/loader.py", "diffusion/"), "diffusers": ("diffusion/",), "transformers": ("diffusion/",),
     "random": (), "secrets": (),
-    "uuid": ("datasets/", "pipeline.py", "farm.py"),  # names of temporary files
+    "uuid": ("datasets/", "pipeline.py", "farm/"),  # names of temporary files
 }  # fmt: skip
 LAZY = ("torch", "diffusers", "transformers")
 
@@ -141,17 +138,17 @@ def test_file_keeps_the_rules(file: str) -> None:
         ("assets/shapes/x.py", "from ...render import frame", "comes after assets"),
         ("datasets/x.py", "from ..diffusion.gate import judge", "of which datasets need only"),
         ("diffusion/x.py", "from ..datasets.records import Record", "comes after diffusion"),
-        ("pipeline.py", "from .farm import run", "comes after pipeline"),
+        ("pipeline.py", "from .farm.generate import run", "comes after pipeline"),
         ("scenes/x.py", "def f():\n    import bpy", "imports bpy"),
         ("cli.py", "from bpy import data", "imports bpy"),
         ("datasets/loader.py", "import torch", "before a function needs it"),
         ("datasets/coco.py", "def f():\n    import torch.nn", "imports torch"),
-        ("farm.py", "import random", "imports random"),
+        ("farm/x.py", "import random", "imports random"),
         ("datasets/x.py", "from random import choice", "imports random"),
         ("render/x.py", "import numpy as np\nx = np.random.uniform()", "global chance"),
         ("render/x.py", "from numpy.random import normal", "global chance"),
         ("render/x.py", "from numpy import random", "global chance"),
-        ("farm.py", "import numpy as np\nrng = np.random.default_rng()", "draws a seed"),
+        ("farm/x.py", "import numpy as np\nrng = np.random.default_rng()", "draws a seed"),
         ("scenes/x.py", "import time\nt = time.time()", "reads the clock"),
         ("scenes/x.py", "from time import time", "imports the clock"),
         ("render/x.py", "from datetime import datetime\nt = datetime.now()", "reads the clock"),
@@ -201,8 +198,9 @@ def test_tests_do_not_import_blender(file: str) -> None:
 def test_command_line_loads_neither_blender_nor_torch() -> None:
     """Whatever the command line imports, at its start or in a command, brings in neither Blender nor torch."""
     late = (
-        "farm", "painting", "pipeline", "refining", "datasets.contact", "datasets.exporters.formats",
-        "datasets.validate", "render.doctor", "scenes.load", "scenes.notes", "rejudging",
+        "farm.generate", "farm.painting", "farm.refining", "farm.rejudging", "pipeline", "datasets.contact",
+        "datasets.exporters.formats",
+        "datasets.validate", "render.doctor", "scenes.load", "scenes.notes",
     )  # fmt: skip
     modules = ", ".join(f"scenewright.{name}" for name in ("cli", *late))
     code = f"import sys, {modules}; print(sorted({{'bpy', 'torch', 'diffusers'}} & set(sys.modules)))"

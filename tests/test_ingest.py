@@ -15,7 +15,7 @@ from scenewright.assets.files import add_folder, locate
 from scenewright.assets.ingested import Source, lookup, read_ingested
 from scenewright.datasets.records import read_record, record_path
 from scenewright.errors import AssetError, RecipeError, RenderError
-from scenewright.farm import render_scene
+from scenewright.farm.one_scene import render_scene
 from scenewright.pipeline import rerender
 from scenewright.render import ingester
 from scenewright.render.ingester import ingest

@@ -13,7 +13,7 @@ from scenewright.assets.cutouts import Cutout
 from scenewright.assets.ingested import Source, read_ingested
 from scenewright.assets.mesh_files import UserMesh
 from scenewright.errors import AssetError
-from scenewright.farm import render_scene
+from scenewright.farm.one_scene import render_scene
 from scenewright.render.ingester import ingest
 from scenewright.render.labels import compare
 from scenewright.scenes.build import meshes_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenewright.farm import generate
+from scenewright.farm.generate import generate
 from scenewright.scenes.cameras import camera_center, project
 from scenewright.scenes.ids import SURFACE, fixture_id, join_ids, split_ids
 from scenewright.scenes.load import recipe_from_dict

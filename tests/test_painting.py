@@ -18,9 +18,9 @@ from scenewright.datasets.png import decode_ids, decode_rgb
 from scenewright.datasets.records import TWINS, Record, indices, iter_records, read_info, read_record, record_path
 from scenewright.datasets.validate import validate
 from scenewright.errors import UsageError
-from scenewright.painting import Result
-from scenewright.painting_plan import Ask, planned
-from scenewright.painting_worker import paint_image, studio
+from scenewright.farm.painting import Result
+from scenewright.farm.painting_plan import Ask, planned
+from scenewright.farm.painting_worker import paint_image, studio
 from scenewright.render.rle import decode, encode_mask
 from scenewright.scenes.scene import Scene
 

@@ -22,7 +22,6 @@ import numpy.typing as npt
 import psutil
 import pytest
 
-from scenewright import refining_worker
 from scenewright.datasets.coco import coco_path
 from scenewright.datasets.derived import Refinement
 from scenewright.datasets.png import decode_rgb, encode_rgb, pixels_sha256
@@ -35,10 +34,11 @@ from scenewright.diffusion.load import Request
 from scenewright.diffusion.placing import Placing
 from scenewright.diffusion.plan import Plan, prompt
 from scenewright.errors import DatasetError, ModelError, UsageError
-from scenewright.farm import add_twins, generate
+from scenewright.farm import refining_worker
+from scenewright.farm.generate import add_twins, generate
+from scenewright.farm.refining import Options, refine
+from scenewright.farm.rejudging import rejudge
 from scenewright.pipeline import rerender
-from scenewright.refining import Options, refine
-from scenewright.rejudging import rejudge
 from scenewright.render import supervisor
 from scenewright.scenes.recipe import Recipe
 

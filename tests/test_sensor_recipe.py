@@ -13,7 +13,7 @@ import scenewright as sw
 from scenewright.datasets.records import read_record, record_path
 from scenewright.datasets.validate import validate
 from scenewright.errors import RecipeError
-from scenewright.farm import render_scene
+from scenewright.farm.one_scene import render_scene
 from scenewright.pipeline import rerender
 from scenewright.scenes.recipe_sensor import SensorSpec
 from scenewright.scenes.scene import Scene

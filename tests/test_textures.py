@@ -17,7 +17,7 @@ from scenewright.assets.material import FileRef
 from scenewright.assets.texture_names import role_of
 from scenewright.assets.textures import texture, texture_files, textures_of
 from scenewright.errors import AssetError, RecipeError
-from scenewright.farm import _files as scene_files
+from scenewright.farm.one_scene import scene_files
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.recipe import Recipe
 from scenewright.scenes.sample import sample

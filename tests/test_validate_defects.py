@@ -11,13 +11,14 @@ import numpy as np
 import orjson
 import pytest
 
-from scenewright import farm
 from scenewright.datasets.inventory import Finding
 from scenewright.datasets.png import decode_ids
 from scenewright.datasets.records import TWINS, iter_records, read_info, record_path
 from scenewright.datasets.validate import validate
 from scenewright.errors import DatasetError
-from scenewright.farm import Options, add_twins, generate
+from scenewright.farm import generate as farm
+from scenewright.farm.generate import add_twins, generate
+from scenewright.farm.options import Options
 from scenewright.pipeline import Outcome, produce_twin
 from scenewright.render.flat import FlatEngine
 from scenewright.render.rle import encode_mask

@@ -33,13 +33,13 @@ import numpy as np
 from common import Stopwatch, size, table  # type: ignore[import-not-found]  # beside this script
 from published_models import MODELS, tflop_of_a_pass  # type: ignore[import-not-found]  # beside this script
 
-from scenewright import refining_worker
 from scenewright.datasets.records import indices, read_info
 from scenewright.diffusion import ladder
 from scenewright.diffusion.change_map import Freedom, composite
 from scenewright.diffusion.jobs import Job, Refined
 from scenewright.diffusion.plan import Plan
 from scenewright.errors import ScenewrightError
+from scenewright.farm import refining_worker
 
 LIMIT = 0.10
 #: What processes beside that of the model do, what that one does itself, and what a thread of it does meanwhile.

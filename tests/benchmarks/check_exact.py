@@ -22,7 +22,7 @@ from pycocotools import mask as coco
 from scenewright.assets.files import add_folder
 from scenewright.datasets.png import decode_ids
 from scenewright.datasets.records import Record, indices, quarantine_folder, quarantined, read_record, record_path
-from scenewright.farm import MODULE
+from scenewright.farm.render_worker import MODULE
 from scenewright.render.labels import InstanceLabel
 from scenewright.render.rle import decode
 from scenewright.render.worker import Worker

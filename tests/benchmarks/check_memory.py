@@ -16,7 +16,7 @@ from pathlib import Path
 from common import size, table  # type: ignore[import-not-found]  # beside this script
 
 from scenewright.datasets.folder import open_dataset
-from scenewright.farm import MODULE
+from scenewright.farm.render_worker import MODULE
 from scenewright.pipeline import versions
 from scenewright.render.worker import Worker
 from scenewright.scenes.load import load

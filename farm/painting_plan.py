@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .assets.defects.kinds import KINDS
-from .assets.files import add_folder
-from .datasets.files import read_bytes
-from .datasets.inventory import assets_folder
-from .datasets.paint_masks import HOW, Asked, asked_files, check_masks
-from .datasets.records import DatasetInfo, indices, read_info
-from .datasets.sound import read_sound, without_twin
-from .diffusion.card import checked_license
-from .diffusion.load import Request
-from .diffusion.paint_plan import LOCAL, PaintPlan, Words, worded
-from .diffusion.painters import known_kinds
-from .diffusion.placing import Placing
-from .errors import DatasetError, UsageError
-from .scenes.load import recipe_from_dict, recipe_sha256
-from .scenes.recipe_defects import occurring
+from ..assets.defects.kinds import KINDS
+from ..assets.files import add_folder
+from ..datasets.files import read_bytes
+from ..datasets.inventory import assets_folder
+from ..datasets.paint_masks import HOW, Asked, asked_files, check_masks
+from ..datasets.records import DatasetInfo, indices, read_info
+from ..datasets.sound import read_sound, without_twin
+from ..diffusion.card import checked_license
+from ..diffusion.load import Request
+from ..diffusion.paint_plan import LOCAL, PaintPlan, Words, worded
+from ..diffusion.painters import known_kinds
+from ..diffusion.placing import Placing
+from ..errors import DatasetError, UsageError
+from ..scenes.load import recipe_from_dict, recipe_sha256
+from ..scenes.recipe_defects import occurring
 
 __all__ = ["Ask", "planned"]
 

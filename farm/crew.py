@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .datasets.derived_folder import accept_model
-from .datasets.records import DatasetInfo
-from .diffusion.card import ModelCard
-from .errors import UsageError
-from .render.supervisor import Limits, Outcome, Supervisor
-from .render.worker import TIMEOUT_S, Worker
+from ..datasets.derived_folder import accept_model
+from ..datasets.records import DatasetInfo
+from ..diffusion.card import ModelCard
+from ..errors import UsageError
+from ..render.supervisor import Limits, Outcome, Supervisor
+from ..render.worker import TIMEOUT_S, Worker
 
 __all__ = ["Crew", "Options"]
 

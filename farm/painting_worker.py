@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .assets.files import add_folder
-from .datasets.derived import Origin, PaintedDefect, Refinement, Variant, card_sha256
-from .datasets.derived_folder import copy_beside
-from .datasets.files import write_bytes_atomic
-from .datasets.paint_masks import Asked, asked, asked_files
-from .datasets.paint_requests import Wanted, drawn, rendered
-from .datasets.png import encode_rgb, pixels_sha256
-from .datasets.records import (
+from ..assets.files import add_folder
+from ..datasets.derived import Origin, PaintedDefect, Refinement, Variant, card_sha256
+from ..datasets.derived_folder import copy_beside
+from ..datasets.files import write_bytes_atomic
+from ..datasets.paint_masks import Asked, asked, asked_files
+from ..datasets.paint_requests import Wanted, drawn, rendered
+from ..datasets.png import encode_rgb, pixels_sha256
+from ..datasets.records import (
     TWINS,
     DatasetInfo,
     indices,
@@ -30,22 +30,22 @@ from .datasets.records import (
     scene_sha256,
     write_record,
 )
-from .datasets.sound import Sound, read_sound
-from .diffusion import variants
-from .diffusion.paint_plan import PaintPlan
-from .diffusion.painters import Embedded, Painter, Prompted, Wish
-from .errors import DatasetError, ModelError, ScenewrightError, UsageError
+from ..datasets.sound import Sound, read_sound
+from ..diffusion import variants
+from ..diffusion.paint_plan import PaintPlan
+from ..diffusion.painters import Embedded, Painter, Prompted, Wish
+from ..errors import DatasetError, ModelError, ScenewrightError, UsageError
+from ..render.defect_labels import DefectLabel
+from ..render.painted_labels import Painted, painted_labels
+from ..render.rle import encode_mask
+from ..render.worker import serve
+from ..scenes.kept_defects import keeping
+from ..scenes.load import recipe_from_dict
+from ..scenes.recipe import Recipe
+from ..scenes.scene import Scene
+from ..scenes.sequence import place_of
+from ..scenes.streams import stream
 from .painting import PLACING, REQUEST
-from .render.defect_labels import DefectLabel
-from .render.painted_labels import Painted, painted_labels
-from .render.rle import encode_mask
-from .render.worker import serve
-from .scenes.kept_defects import keeping
-from .scenes.load import recipe_from_dict
-from .scenes.recipe import Recipe
-from .scenes.scene import Scene
-from .scenes.sequence import place_of
-from .scenes.streams import stream
 
 __all__ = ["Made", "Studio", "paint_image", "studio"]
 
@@ -203,8 +203,8 @@ def _start(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], dict[str, 
 
 
 def _painter(setup: dict[str, Any], plan: PaintPlan) -> Painter:
-    from .diffusion.load import load
-    from .diffusion.placing import share_of
+    from ..diffusion.load import load
+    from ..diffusion.placing import share_of
 
     def share(placing: Any) -> Any:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,22 +14,22 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from ..datasets.derived_folder import check_places, finish, grouped, is_there, open_derived
+from ..datasets.files import sweep
+from ..datasets.folder import lock
+from ..datasets.records import TWINS, DatasetInfo, indices, read_info, record_dicts, write_info
+from ..diffusion.card import ModelCard
+from ..diffusion.load import Request
+from ..diffusion.paint_plan import PaintPlan
+from ..diffusion.placing import Placing
+from ..errors import DatasetError
+from ..render.supervisor import Outcome
 from .crew import Crew, Options
-from .datasets.derived_folder import check_places, finish, grouped, is_there, open_derived
-from .datasets.files import sweep
-from .datasets.folder import lock
-from .datasets.records import TWINS, DatasetInfo, indices, read_info, record_dicts, write_info
-from .diffusion.card import ModelCard
-from .diffusion.load import Request
-from .diffusion.paint_plan import PaintPlan
-from .diffusion.placing import Placing
-from .errors import DatasetError
 from .painting_plan import Ask, planned
-from .render.supervisor import Outcome
 
 __all__ = ["MODULE", "PLACING", "REQUEST", "Ask", "Options", "Result", "paint"]
 
-MODULE = "scenewright.painting_worker"
+MODULE = "scenewright.farm.painting_worker"
 REQUEST, PLACING = TypeAdapter(Request), TypeAdapter(Placing)
 #: Each image is painted alone.
 APART = "frames and views of a group have their defects in the same places, and each its own paint there"

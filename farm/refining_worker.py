@@ -14,23 +14,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .datasets.derived import Origin, Refinement, card_sha256
-from .datasets.derived_folder import copy_beside, is_there
-from .datasets.files import write_bytes_atomic
-from .datasets.png import encode_rgb, pixels_sha256
-from .datasets.records import TWINS, DatasetInfo, Record, read_info, read_record, record_path, write_record
-from .datasets.stored import StoredImage, read_image
-from .diffusion.control import Truth
-from .diffusion.gate import reference
-from .diffusion.jobs import Job, Refined
-from .diffusion.ladder import Case, Inline, Outcome, climb
-from .diffusion.load import Model
-from .diffusion.plan import Plan, job_of
-from .errors import DatasetError, ModelError, ScenewrightError, UsageError
+from ..datasets.derived import Origin, Refinement, card_sha256
+from ..datasets.derived_folder import copy_beside, is_there
+from ..datasets.files import write_bytes_atomic
+from ..datasets.png import encode_rgb, pixels_sha256
+from ..datasets.records import TWINS, DatasetInfo, Record, read_info, read_record, record_path, write_record
+from ..datasets.stored import StoredImage, read_image
+from ..diffusion.control import Truth
+from ..diffusion.gate import reference
+from ..diffusion.jobs import Job, Refined
+from ..diffusion.ladder import Case, Inline, Outcome, climb
+from ..diffusion.load import Model
+from ..diffusion.plan import Plan, job_of
+from ..errors import DatasetError, ModelError, ScenewrightError, UsageError
+from ..render.rle import decode
+from ..render.worker import die_with, serve
+from ..scenes.cameras import pixel_directions
 from .refining import REQUEST
-from .render.rle import decode
-from .render.worker import die_with, serve
-from .scenes.cameras import pixel_directions
 
 __all__ = ["Prepared", "prepare", "store"]
 
@@ -124,9 +124,9 @@ def _write(
 
 def _start(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Iterator[dict[str, Any]]], dict[str, Any]]:
     """Load the model; gives what answers requests, and the model's card."""
-    from .diffusion.load import load
-    from .diffusion.placing import share_of
-    from .diffusion.refiner import Refiner
+    from ..diffusion.load import load
+    from ..diffusion.placing import share_of
+    from ..diffusion.refiner import Refiner
 
     plan, source, folder = Plan.model_validate(setup["plan"]), Path(setup["source"]), Path(setup["folder"])
     request = REQUEST.validate_python(setup["request"])

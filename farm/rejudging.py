@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .datasets.derived import Refinement
-from .datasets.files import inside, read_bytes
-from .datasets.png import decode_rgb
-from .datasets.records import TWINS, DatasetInfo, Record, indices, read_info, read_record, record_path
-from .datasets.validate import Finding
-from .diffusion.gate import judge
-from .diffusion.ladder import SHARES, seed_of
-from .diffusion.plan import Plan
-from .errors import ScenewrightError, UsageError
+from ..datasets.derived import Refinement
+from ..datasets.files import inside, read_bytes
+from ..datasets.png import decode_rgb
+from ..datasets.records import TWINS, DatasetInfo, Record, indices, read_info, read_record, record_path
+from ..datasets.validate import Finding
+from ..diffusion.gate import judge
+from ..diffusion.ladder import SHARES, seed_of
+from ..diffusion.plan import Plan
+from ..errors import ScenewrightError, UsageError
 from .refining_worker import Prepared, prepare
 
 __all__ = ["rejudge"]

@@ -13,20 +13,20 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from ..datasets.derived_folder import check_places, finish, grouped, is_there, open_derived
+from ..datasets.files import sweep
+from ..datasets.folder import lock
+from ..datasets.records import TWINS, DatasetInfo, indices, read_info
+from ..diffusion.card import ModelCard, checked_license
+from ..diffusion.load import Request
+from ..diffusion.plan import Plan
+from ..errors import UsageError
+from ..render.supervisor import Outcome
 from . import crew
-from .datasets.derived_folder import check_places, finish, grouped, is_there, open_derived
-from .datasets.files import sweep
-from .datasets.folder import lock
-from .datasets.records import TWINS, DatasetInfo, indices, read_info
-from .diffusion.card import ModelCard, checked_license
-from .diffusion.load import Request
-from .diffusion.plan import Plan
-from .errors import UsageError
-from .render.supervisor import Outcome
 
 __all__ = ["MODULE", "REQUEST", "Options", "Result", "refine"]
 
-MODULE = "scenewright.refining_worker"
+MODULE = "scenewright.farm.refining_worker"
 REQUEST = TypeAdapter(Request)
 #: A worker is handed so many batches at a time: what fails at first is tried again together.
 BATCHES = 8

@@ -1,27 +1,15 @@
-"""Running many images: what a run is asked for, and what the render processes do that carry it out.
-
-`python -m scenewright.farm` is a worker. The parent hands it image indices; the worker writes each finished image to
-the dataset itself, so the records are the only progress there is, and killing anything at any time loses nothing else.
-"""
+"""Many images: a dataset made, or what is missing of it."""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import numpy as np
-import psutil
-
-from .assets.files import add_folder, locate, remember
-from .assets.material import FileRef
-from .datasets.files import sweep
-from .datasets.folder import check_versions, export, lock, open_dataset
-from .datasets.records import (
+from ..datasets.files import sweep
+from ..datasets.folder import check_versions, export, lock, open_dataset
+from ..datasets.records import (
     TWINS,
     DatasetInfo,
     DepthFormat,
@@ -34,56 +22,19 @@ from .datasets.records import (
     read_record,
     record_path,
 )
-from .errors import DatasetError, RenderError, ScenewrightError, UsageError
-from .pipeline import Engine, backend, engine_for, photograph, produce, produce_twin, versions
-from .render.devices import Device
-from .render.frame import Frame
-from .render.supervisor import Limits, Outcome, Supervisor
-from .render.worker import TIMEOUT_S, Worker, ask, serve
-from .scenes.build import meshes_of
-from .scenes.load import recipe_from_dict
-from .scenes.outputs import Output
-from .scenes.recipe import Recipe
-from .scenes.scene import MeshRef, Scene
+from ..errors import DatasetError, UsageError
+from ..pipeline import backend, versions
+from ..render.supervisor import Limits, Outcome, Supervisor
+from ..render.worker import Worker
+from ..scenes.outputs import Output
+from ..scenes.recipe import Recipe
+from .options import Options
+from .render_worker import MODULE
 
-__all__ = ["Options", "Result", "add_twins", "generate", "render_scene"]
+__all__ = ["Options", "Result", "add_twins", "generate"]
 
-MODULE = "scenewright.farm"
-RECYCLE_IMAGES = 400
 MAX_IMAGES = 10_000_000
 MAX_SEED = 2**53 - 1  # readers of JSON may keep numbers as doubles
-MAX_TIMEOUT_S = 604_800.0  # a week; the kernel's own timers end at 24 days
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run. Only `device` touches a pixel: GPUs round otherwise than CPUs do, so every record names its device.
-
-    Attributes:
-        workers: processes that render side by side; the cores are divided between them.
-        device: "auto", "cpu", "cuda", "optix", "hip", "oneapi" or "metal".
-        timeout_s: a render that takes longer is killed and tried again.
-        recycle_images: a worker is replaced after so many images.
-    """
-
-    workers: int = 1
-    device: str = "auto"
-    timeout_s: float = TIMEOUT_S
-    recycle_images: int = RECYCLE_IMAGES
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise UsageError(f"a run needs at least one worker, got --workers {self.workers}")
-        if self.recycle_images < 1:
-            raise UsageError(f"a worker makes one image or more, got recycle_images={self.recycle_images}: raise it")
-        _check_timeout(self.timeout_s)
-        _check_device(self.device)
-
-    def threads(self, images: int) -> int | None:
-        """Cycles threads per worker in a run of so many images; None lets one worker use all."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = min(self.workers, images)
-        return None if workers <= 1 else max(1, cores // workers)
 
 
 @dataclass(frozen=True)
@@ -210,26 +161,6 @@ def add_twins(
     return _result(info, place, todo, lost, [i for i in quarantined(place) if i in having])
 
 
-def render_scene(scene: Scene, device: str = "auto", linear: bool = False, timeout_s: float = TIMEOUT_S) -> Frame:
-    """Render one scene in a child process of its own.
-
-    Raises:
-        RenderError: Blender failed, or took longer than `timeout_s`; the message ends with what it said last.
-    """
-    _check_timeout(timeout_s)
-    _check_device(device)
-    with tempfile.TemporaryDirectory(prefix="scenewright-") as temporary:
-        target = Path(temporary) / "frame.npz"
-        files = [str(locate(ref)) for ref in _files(scene)]
-        setup = {"kind": "scene", "engine": scene.render.engine, "device": device, "threads": None, "files": files}
-        request = {"scene": scene.to_json(), "target": str(target), "linear": linear}
-        answer = ask(MODULE, setup, request, timeout_s)
-        if answer["status"] != "ok":
-            raise RenderError(answer["reason"])
-        with np.load(target) as arrays:
-            return Frame(**{name: arrays[name] for name in arrays.files})
-
-
 def _run(
     folder: Path, todo: Sequence[int], options: Options, progress: Progress, outputs: tuple[Output, ...],
     kind: str = "dataset",
@@ -267,94 +198,3 @@ def _has_pictures(folder: Path, index: int, outputs: tuple[Output, ...]) -> bool
         all((folder / path).is_file() for path in (*image_paths(index, form).values(), *extra))
         for form in get_args(DepthFormat)
     )
-
-
-def _check_device(name: str) -> None:
-    if name not in get_args(Device):
-        raise UsageError(f"{name!r} is no device: choose from {', '.join(get_args(Device))}")
-
-
-def _check_timeout(seconds: float) -> None:
-    if not 0 < seconds <= MAX_TIMEOUT_S:
-        raise UsageError(f"an image may take more than 0 and up to {MAX_TIMEOUT_S:,.0f} s, got --timeout {seconds:g}")
-
-
-def _files(scene: Scene) -> Iterable[Any]:
-    refs: list[MeshRef] = [o.mesh for o in scene.objects]
-    yield from (ref for r in refs for ref in (r.file, r.library) if ref is not None)
-    made = [m for o in scene.objects for m in o.materials.values()]
-    made += [m for fixture in scene.fixtures for m in fixture.materials.values()]
-    made += [scene.surface.material] if scene.surface is not None else []
-    yield from (ref for m in made if m.texture is not None for ref in m.texture.maps.values())
-    if isinstance(scene.world.hdri, FileRef):
-        yield scene.world.hdri
-    if scene.backplate is not None:
-        yield scene.backplate.image
-
-
-# --- the worker's side -----------------------------------------------------------------------------------------------
-
-
-def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    if setup["kind"] == "scene":
-        for path in setup["files"]:
-            remember(Path(path))
-        engine = engine_for(setup["engine"], setup["device"], setup["threads"])
-        return lambda request: _guard(lambda: _render_scene(engine, request))
-    twins = setup["kind"] == "twins"
-    folder = Path(setup["folder"]).parent if twins else Path(setup["folder"])
-    info = read_info(folder)
-    recipe = recipe_from_dict(info.recipe, None)
-    if (folder / "assets").is_dir():
-        add_folder(folder / "assets")
-    engine = engine_for(recipe.render.engine, setup["device"], setup["threads"])
-
-    def handle(request: dict[str, Any]) -> dict[str, Any]:
-        def make() -> dict[str, Any]:
-            index = request["index"]
-            outcome = (
-                produce_twin(info, index, folder, engine) if twins else produce(recipe, info, index, folder, engine)
-            )
-            return {"status": outcome.status, "reason": outcome.reason}
-
-        return {"index": request["index"], **_guard(make), "rss": _resident()}
-
-    return handle
-
-
-def _resident() -> int:
-    """Bytes of memory that this process holds, once the C library has given back the freed blocks that it keeps.
-
-    glibc keeps them in pieces between images of different size: at 640×640 that had grown to a third of a worker.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None  # glibc alone has it
-    if trim is not None:
-        trim(0)
-    return int(psutil.Process().memory_info().rss)
-
-
-def _render_scene(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
-    scene = Scene.from_json(request["scene"])
-    frame, _ = photograph(scene, meshes_of(scene), engine, linear=request["linear"])
-    arrays = {name: value for name, value in vars(frame).items() if value is not None}
-    np.savez(request["target"], **arrays)
-    return {"status": "ok"}
-
-
-def _guard(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Deliberate errors become answers; a dataset that cannot be written ends the run. Anything else is a crash.
-
-    Whether another try may help: Blender's troubles pass, what else is refused depends on (recipe, seed, index) alone.
-    """
-    try:
-        return work()
-    except DatasetError as e:
-        return {"status": "fatal", "reason": str(e)}
-    except RenderError as e:
-        return {"status": "failed", "reason": str(e)}
-    except ScenewrightError as e:
-        return {"status": "impossible", "reason": str(e)}
-
-
-if __name__ == "__main__":
-    serve(_start)

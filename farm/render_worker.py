@@ -1,0 +1,94 @@
+"""What runs inside a render process: `python -m scenewright.farm.render_worker`.
+
+The parent hands it image indices; the worker writes each finished image to the dataset itself, so the records are the
+only progress there is, and killing anything at any time loses nothing else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from ..assets.files import add_folder, remember
+from ..datasets.records import read_info
+from ..errors import DatasetError, RenderError, ScenewrightError
+from ..pipeline import Engine, engine_for, photograph, produce, produce_twin
+from ..render.worker import serve
+from ..scenes.build import meshes_of
+from ..scenes.load import recipe_from_dict
+from ..scenes.scene import Scene
+
+__all__ = ["MODULE"]
+
+MODULE = "scenewright.farm.render_worker"
+
+
+def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    if setup["kind"] == "scene":
+        for path in setup["files"]:
+            remember(Path(path))
+        engine = engine_for(setup["engine"], setup["device"], setup["threads"])
+        return lambda request: _guard(lambda: _render_scene(engine, request))
+    twins = setup["kind"] == "twins"
+    folder = Path(setup["folder"]).parent if twins else Path(setup["folder"])
+    info = read_info(folder)
+    recipe = recipe_from_dict(info.recipe, None)
+    if (folder / "assets").is_dir():
+        add_folder(folder / "assets")
+    engine = engine_for(recipe.render.engine, setup["device"], setup["threads"])
+
+    def handle(request: dict[str, Any]) -> dict[str, Any]:
+        def make() -> dict[str, Any]:
+            index = request["index"]
+            outcome = (
+                produce_twin(info, index, folder, engine) if twins else produce(recipe, info, index, folder, engine)
+            )
+            return {"status": outcome.status, "reason": outcome.reason}
+
+        return {"index": request["index"], **_guard(make), "rss": _resident()}
+
+    return handle
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds, once the C library has given back the freed blocks that it keeps.
+
+    glibc keeps them in pieces between images of different size: at 640×640 that had grown to a third of a worker.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None  # glibc alone has it
+    if trim is not None:
+        trim(0)
+    return int(psutil.Process().memory_info().rss)
+
+
+def _render_scene(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    scene = Scene.from_json(request["scene"])
+    frame, _ = photograph(scene, meshes_of(scene), engine, linear=request["linear"])
+    arrays = {name: value for name, value in vars(frame).items() if value is not None}
+    np.savez(request["target"], **arrays)
+    return {"status": "ok"}
+
+
+def _guard(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Deliberate errors become answers; a dataset that cannot be written ends the run. Anything else is a crash.
+
+    Whether another try may help: Blender's troubles pass, what else is refused depends on (recipe, seed, index) alone.
+    """
+    try:
+        return work()
+    except DatasetError as e:
+        return {"status": "fatal", "reason": str(e)}
+    except RenderError as e:
+        return {"status": "failed", "reason": str(e)}
+    except ScenewrightError as e:
+        return {"status": "impossible", "reason": str(e)}
+
+
+if __name__ == "__main__":
+    serve(_start)

@@ -21,7 +21,18 @@ from .coco import write_coco
 from .coco_keypoints import write_keypoints
 from .files import TEMPORARY, sweep
 from .panoptic import write_panoptic
-from .records import TWINS, Counts, DatasetInfo, indices, iter_records, quarantined, read_info, record_dicts, write_info
+from .records import (
+    TWINS,
+    WORKERS,
+    Counts,
+    DatasetInfo,
+    indices,
+    iter_records,
+    quarantined,
+    read_info,
+    record_dicts,
+    write_info,
+)
 
 __all__ = ["check_versions", "difference", "export", "lock", "open_dataset", "strangers"]
 
@@ -132,7 +143,7 @@ def _held(file: TextIO, path: Path) -> bool:
 def strangers(folder: Path) -> list[str]:
     """What no run of ours has left; one that was killed early leaves its assets and unfinished files."""
     names = (p.name for p in folder.iterdir())
-    return sorted(n for n in names if n not in (".lock", "assets") and not fnmatch(n, TEMPORARY))
+    return sorted(n for n in names if n not in (".lock", "assets", WORKERS) and not fnmatch(n, TEMPORARY))
 
 
 def _old_info(folder: Path) -> DatasetInfo | None:

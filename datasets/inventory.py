@@ -21,7 +21,7 @@ from .coco import coco_path
 from .coco_keypoints import keypoints_path
 from .files import TEMPORARY, inside
 from .panoptic import panoptic_path
-from .records import TWINS, DatasetInfo, indices
+from .records import TWINS, WORKERS, DatasetInfo, indices
 from .splits import SPLITS
 
 __all__ = ["Finding", "assets_folder", "derived_paths", "inventory", "is_twins"]
@@ -57,7 +57,7 @@ def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
     maps = map_names(info.outputs if info else MAPS)
     twins = {TWINS} if info is None or (info.defect_categories and not is_twins(folder)) else set()
     for path in sorted(folder.iterdir()):
-        if path.name not in {*TOP, *maps, *twins} and not _left(path):
+        if path.name not in {*TOP, WORKERS, *maps, *twins} and not _left(path):
             yield Finding("warning", path.name, "a foreign file at the top of the dataset: move it elsewhere")
     for place in (folder, *(folder / name for name in sorted({*TOP, *maps})), *sorted(folder.glob("quarantine/*/"))):
         for path in sorted(place.glob(TEMPORARY)) if place.is_dir() else ():

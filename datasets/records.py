@@ -13,6 +13,7 @@ complete, and everything else in the folder can be derived from the records.
     annotations/               COCO, derived from the records
     quarantine/000017/         an image whose two label engines disagree; never exported
     twins/                     a dataset of its own, of the same scenes without defects, under the same indices
+    workers/                   no part of the dataset: signs of life of the processes that work on it (farm/beats.py)
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from .skim import skim
 
 __all__ = [
     "TWINS",
+    "WORKERS",
     "Counts",
     "DatasetInfo",
     "DepthFormat",
@@ -64,6 +66,8 @@ __all__ = [
 
 #: The folder below a dataset that holds the sound twins of its images.
 TWINS = "twins"
+#: The folder for what processes that work on a dataset say of themselves; no part of it, and never read with it.
+WORKERS = "workers"
 
 
 def _below(path: str) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from scenewright.datasets.records import WORKERS
+
 RECIPE = """\
 name: t
 objects:
@@ -53,6 +55,6 @@ def workers(pid: int | None = None) -> list[psutil.Process]:
 
 
 def content(folder: Path) -> dict[str, str]:
-    """Path → hash of every file below a folder."""
-    found = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    """Path → hash of every file of a dataset: all below its folder but what processes have said of themselves."""
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file() and WORKERS not in p.relative_to(folder).parts)
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}

@@ -1,0 +1,125 @@
+"""A sign of life of every process that supervises workers: what it does, and how long its images took.
+
+::
+
+    workers/<host>-<pid>-<8 hex digits of the start>.json    Beat
+
+These files are about the work, not about the dataset: the only ones with clocks in them, in fields that say so. No
+reader of datasets needs them, and deleting them at any time costs no more than the figures of `scenewright status`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..datasets.records import WORKERS, DatasetInfo
+from .times import Times
+
+__all__ = ["Beat", "Busy", "Seen", "heartbeats", "history", "settings_key"]
+
+#: So many files, the newest ones, say how long images take; a dataset made of many shards has many more.
+HISTORY_FILES = 64
+MAX_BYTES = 1 << 20
+
+
+class Busy(BaseModel):
+    """An image that a worker makes: since when, and for how many seconds when this was written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    since_utc: datetime
+    seconds: float
+
+
+class Beat(BaseModel):
+    """What a supervising process says of itself. Unknown fields are passed over: other versions may say more.
+
+    `slots` workers work side by side on `device`; `gpus` are those of its machine, whether or not it uses them.
+    `settings` names what else the time for an image depends on. `alive_s` is how long it has been running, by a clock
+    that nobody sets, as the seconds of `busy` are. `counts` are of tries, by what became of them (`Outcome.status`, or
+    "crashed"), and `busy_s` is the time that workers have spent on all of these; `times` are of images that were
+    finished. `ended_utc` is None while it runs, and for ever if it was killed.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    schema_version: Literal[1] = 1
+    host: str
+    pid: int
+    slots: int
+    device: str
+    gpus: tuple[str, ...] = ()
+    settings: str
+    interval_s: float
+    started_utc: datetime
+    updated_utc: datetime
+    ended_utc: datetime | None = None
+    alive_s: float
+    busy: tuple[Busy, ...] = ()
+    counts: dict[str, int] = {}
+    busy_s: float = 0.0
+    times: Times = Times()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A heartbeat as it lies in the store, which says itself when it was written, in seconds since 1970."""
+
+    name: str
+    modified_s: float
+    beat: Beat
+
+
+def settings_key(info: DatasetInfo, kind: str = "dataset", threads: int | None = None) -> str:
+    """What the time for an image depends on, beside its device: work of one key has a common history.
+
+    `kind` is what is made, "dataset" or "twins" for instance; `threads` are those of a worker, None for all.
+    """
+    engine, preset = (str(info.settings.get(name, "?")) for name in ("engine", "preset"))
+    width, height = info.size
+    return f"{kind} {engine} {preset} {width}x{height}" + (f" {threads} threads" if threads else "")
+
+
+def heartbeats(place: Path) -> list[Seen]:
+    """All heartbeats of a dataset that can be read, by name; torn and foreign files are passed over."""
+    folder = place / WORKERS
+    found = (_read(folder, name, modified_s) for name, modified_s in sorted(_listed(folder)))
+    return [seen for seen in found if seen is not None]
+
+
+def history(place: Path, settings: str) -> dict[str, Times]:
+    """How long images took by the newest heartbeats of these settings, by device."""
+    folder = place / WORKERS
+    newest = sorted(_listed(folder), key=lambda found: found[1])[-HISTORY_FILES:]
+    known: dict[str, Times] = {}
+    for name, modified_s in newest:
+        seen = _read(folder, name, modified_s)
+        if seen is not None and seen.beat.settings == settings:
+            known[seen.beat.device] = known.get(seen.beat.device, Times()) + seen.beat.times
+    return known
+
+
+def _listed(folder: Path) -> Iterator[tuple[str, float]]:
+    """Name and modification time of the files that may be heartbeats."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".json") and entry.name[0] != ".":
+                with contextlib.suppress(FileNotFoundError):  # deleted since
+                    yield entry.name, entry.stat().st_mtime
+
+
+def _read(folder: Path, name: str, modified_s: float) -> Seen | None:
+    try:
+        with (folder / name).open("rb") as file:
+            return Seen(name, modified_s, Beat.model_validate_json(file.read(MAX_BYTES)))
+    except (OSError, ValidationError):
+        return None

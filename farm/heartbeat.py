@@ -1,0 +1,161 @@
+"""What a supervising process writes about itself while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from queue import Full, Queue
+from threading import Thread
+from types import TracebackType
+
+from ..datasets.files import write_bytes_atomic
+from ..datasets.records import WORKERS
+from .beats import Beat, Busy, history
+from .times import Times, time_limit
+
+__all__ = ["INTERVAL_S", "Heartbeat"]
+
+INTERVAL_S = 15.0
+#: How long `close` waits for a store that does not answer.
+PATIENCE_S = 5.0
+GPUS = Path("/proc/driver/nvidia/gpus")
+
+
+def _note(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+class Heartbeat:
+    """Writes a `Beat` every `interval_s` seconds, from a thread of its own: a store that hangs holds nobody up.
+
+    What cannot be written is left out, and `note` is told once. Use it in one thread, and as a context.
+
+    Args:
+        place: the dataset's folder.
+        slots: how many workers work side by side.
+        device: what they work on; `on` changes it once they have said what "auto" is.
+        settings: see `settings_key`.
+    """
+
+    def __init__(
+        self, place: Path, slots: int, device: str, settings: str, interval_s: float = INTERVAL_S,
+        note: Callable[[str], None] = _note,
+    ) -> None:  # fmt: skip
+        self._slots, self._device, self._settings, self._interval_s = slots, device, settings, interval_s
+        self._started, self._started_utc = time.monotonic(), datetime.now(UTC)
+        self._gpus = _gpus()
+        self._busy: dict[int, tuple[float, datetime]] = {}
+        self._counts: Counter[str] = Counter()
+        self._busy_s = 0.0
+        self._times = Times()
+        self._history: dict[str, Times] = {}
+        self._place, self._note, self._noted = place, note, False
+        self.name = _name(self._started_utc)
+        self._outbox: Queue[bytes | None] = Queue(maxsize=1)
+        self._thread = Thread(target=self._serve, daemon=True, name="heartbeat")
+        self._thread.start()
+        self._due = self._started
+        self.beat()
+
+    def __enter__(self) -> Heartbeat:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def on(self, device: str) -> None:
+        """What the workers say that they work on."""
+        self._device = device
+
+    def began(self, index: int) -> None:
+        """A worker has got this image."""
+        self._busy[index] = time.monotonic(), datetime.now(UTC)
+
+    def ended(self, index: int, status: str, seconds: float) -> None:
+        """It is finished, or it will be begun anew ("crashed"), after that time."""
+        self._busy.pop(index, None)
+        self._counts[status] += 1
+        self._busy_s += seconds
+        if status in ("ok", "quarantined"):
+            self._times += Times.of([seconds])
+
+    def limit(self, ceiling_s: float, tries: int = 0) -> float:
+        """`time_limit` by what this process and earlier ones of the same settings and device have seen."""
+        return time_limit(self._history.get(self._device, Times()) + self._times, ceiling_s, tries)
+
+    def beat(self) -> None:
+        """Write when it is time to; call it as often as you like."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + self._interval_s
+        with contextlib.suppress(Full):  # the store is slow: the next one will tell more
+            self._outbox.put_nowait(self._content(None))
+
+    def close(self) -> None:
+        """Write for the last time, that it has ended; may be called twice."""
+        if not self._thread.is_alive():
+            return
+        with contextlib.suppress(Full):
+            self._outbox.put(self._content(datetime.now(UTC)), timeout=PATIENCE_S)
+            self._outbox.put(None, timeout=PATIENCE_S)
+            self._thread.join(PATIENCE_S)
+
+    def _content(self, ended: datetime | None) -> bytes:
+        now = time.monotonic()
+        busy = [Busy(index=i, since_utc=utc, seconds=round(now - t, 3)) for i, (t, utc) in self._busy.items()]
+        beat = Beat(
+            host=socket.gethostname(), pid=os.getpid(), slots=self._slots, device=self._device, gpus=self._gpus,
+            settings=self._settings, interval_s=self._interval_s, started_utc=self._started_utc,
+            updated_utc=datetime.now(UTC), ended_utc=ended, alive_s=round(now - self._started, 3), busy=tuple(busy),
+            counts=dict(self._counts), busy_s=round(self._busy_s, 3), times=self._times,
+        )  # fmt: skip
+        return beat.model_dump_json().encode() + b"\n"
+
+    def _serve(self) -> None:
+        """The thread: writes what it is given, and after the first time reads what earlier processes have left."""
+        first = True
+        while (data := self._outbox.get()) is not None:
+            self._try("write", partial(write_bytes_atomic, self._place / WORKERS / self.name, data))
+            if first:
+                self._try("read", self._learn)
+            first = False
+
+    def _learn(self) -> None:
+        self._history = history(self._place, self._settings)
+
+    def _try(self, what: str, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception as error:  # whatever a store may raise: a heartbeat ends no run
+            if not self._noted:
+                self._noted = True
+                self._note(
+                    f"cannot {what} {self._place / WORKERS / self.name} ({error}): the run goes on, status knows less"
+                )
+
+
+def _name(started: datetime) -> str:
+    host = re.sub(r"[^A-Za-z0-9.-]", "_", socket.gethostname())[:100]
+    return f"{host}-{os.getpid()}-{int(started.timestamp() * 1e6) & 0xFFFFFFFF:08x}.json"
+
+
+def _gpus() -> tuple[str, ...]:
+    """Names of this machine's NVIDIA GPUs, as its driver lists them."""
+    names = []
+    for path in sorted(GPUS.glob("*/information")):
+        with contextlib.suppress(OSError):
+            found = re.search(r"^Model:\s*(.+?)\s*$", path.read_text(errors="replace"), re.MULTILINE)
+            names += [found[1]] if found else []
+    return tuple(names)

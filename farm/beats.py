@@ -2,7 +2,7 @@
 
 ::
 
-    workers/<host>-<pid>-<8 hex digits of the start>.json    Beat
+    workers/<host>-<pid>-<8 hex digits of start and settings>.json    Beat
 
 These files are about the work, not about the dataset: the only ones with clocks in them, in fields that say so. No
 reader of datasets needs them, and deleting them at any time costs no more than the figures of `scenewright status`.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,10 +24,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..datasets.records import WORKERS, DatasetInfo
 from .times import Times
 
-__all__ = ["Beat", "Busy", "Seen", "heartbeats", "history", "settings_key"]
+__all__ = ["Beat", "Busy", "Seen", "heartbeats", "history", "read_beat", "settings_key"]
 
 #: So many files, the newest ones, say how long images take; a dataset made of many shards has many more.
-HISTORY_FILES = 64
+HISTORY_FILES = 32
 MAX_BYTES = 1 << 20
 
 
@@ -47,7 +48,8 @@ class Beat(BaseModel):
     `settings` names what else the time for an image depends on. `alive_s` is how long it has been running, by a clock
     that nobody sets, as the seconds of `busy` are. `counts` are of tries, by what became of them (`Outcome.status`, or
     "crashed"), and `busy_s` is the time that workers have spent on all of these; `times` are of images that were
-    finished. `ended_utc` is None while it runs, and for ever if it was killed.
+    finished. `ended_utc` is None while it runs, and for ever if it was killed. A process that has ended and begins
+    again, with the next shard, goes on in the same file: all but `busy` adds up.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -68,6 +70,17 @@ class Beat(BaseModel):
     counts: dict[str, int] = {}
     busy_s: float = 0.0
     times: Times = Times()
+
+    def after(self, earlier: Beat) -> Beat:
+        """This one, with what the same process did before it."""
+        more = {
+            "started_utc": earlier.started_utc,
+            "alive_s": round(earlier.alive_s + self.alive_s, 3),
+            "counts": dict(Counter(earlier.counts) + Counter(self.counts)),
+            "busy_s": round(earlier.busy_s + self.busy_s, 3),
+            "times": earlier.times + self.times,
+        }
+        return self.model_copy(update=more)
 
 
 @dataclass(frozen=True)
@@ -92,8 +105,8 @@ def settings_key(info: DatasetInfo, kind: str = "dataset", threads: int | None =
 def heartbeats(place: Path) -> list[Seen]:
     """All heartbeats of a dataset that can be read, by name; torn and foreign files are passed over."""
     folder = place / WORKERS
-    found = (_read(folder, name, modified_s) for name, modified_s in sorted(_listed(folder)))
-    return [seen for seen in found if seen is not None]
+    found = ((name, modified_s, read_beat(folder / name)) for name, modified_s in sorted(_listed(folder)))
+    return [Seen(name, modified_s, beat) for name, modified_s, beat in found if beat is not None]
 
 
 def history(place: Path, settings: str) -> dict[str, Times]:
@@ -101,11 +114,20 @@ def history(place: Path, settings: str) -> dict[str, Times]:
     folder = place / WORKERS
     newest = sorted(_listed(folder), key=lambda found: found[1])[-HISTORY_FILES:]
     known: dict[str, Times] = {}
-    for name, modified_s in newest:
-        seen = _read(folder, name, modified_s)
-        if seen is not None and seen.beat.settings == settings:
-            known[seen.beat.device] = known.get(seen.beat.device, Times()) + seen.beat.times
+    for name, _ in newest:
+        beat = read_beat(folder / name)
+        if beat is not None and beat.settings == settings:
+            known[beat.device] = known.get(beat.device, Times()) + beat.times
     return known
+
+
+def read_beat(path: Path) -> Beat | None:
+    """What a file says, None where it is not there or is no heartbeat."""
+    try:
+        with path.open("rb") as file:
+            return Beat.model_validate_json(file.read(MAX_BYTES))
+    except (OSError, ValidationError):
+        return None
 
 
 def _listed(folder: Path) -> Iterator[tuple[str, float]]:
@@ -115,11 +137,3 @@ def _listed(folder: Path) -> Iterator[tuple[str, float]]:
             if entry.name.endswith(".json") and entry.name[0] != ".":
                 with contextlib.suppress(FileNotFoundError):  # deleted since
                     yield entry.name, entry.stat().st_mtime
-
-
-def _read(folder: Path, name: str, modified_s: float) -> Seen | None:
-    try:
-        with (folder / name).open("rb") as file:
-            return Seen(name, modified_s, Beat.model_validate_json(file.read(MAX_BYTES)))
-    except (OSError, ValidationError):
-        return None

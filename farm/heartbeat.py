@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,10 +18,12 @@ from queue import Full, Queue
 from threading import Thread
 from types import TracebackType
 
+import psutil
+
 from ..datasets.files import write_bytes_atomic
 from ..datasets.records import WORKERS
-from .beats import Beat, Busy, history
-from .times import Times, time_limit
+from .beats import Beat, Busy, history, read_beat
+from .times import LEAST_IMAGES, Times, time_limit
 
 __all__ = ["INTERVAL_S", "Heartbeat"]
 
@@ -37,7 +40,8 @@ def _note(message: str) -> None:
 class Heartbeat:
     """Writes a `Beat` every `interval_s` seconds, from a thread of its own: a store that hangs holds nobody up.
 
-    What cannot be written is left out, and `note` is told once. Use it in one thread, and as a context.
+    What cannot be written is left out, and `note` is told once. Use it in one thread, and as a context; one after the
+    other in a process go on in one file, so that a process that makes a thousand shards leaves no thousand files.
 
     Args:
         place: the dataset's folder.
@@ -59,12 +63,17 @@ class Heartbeat:
         self._times = Times()
         self._history: dict[str, Times] = {}
         self._place, self._note, self._noted = place, note, False
-        self.name = _name(self._started_utc)
-        self._outbox: Queue[bytes | None] = Queue(maxsize=1)
+        self.name = _name(device, settings)
+        self._earlier: Beat | None = None
+        self._outbox: Queue[Beat | None] = Queue(maxsize=1)
         self._thread = Thread(target=self._serve, daemon=True, name="heartbeat")
         self._thread.start()
         self._due = self._started
         self.beat()
+
+    @property
+    def _path(self) -> Path:
+        return self._place / WORKERS / self.name
 
     def __enter__(self) -> Heartbeat:
         return self
@@ -112,28 +121,39 @@ class Heartbeat:
             self._outbox.put(None, timeout=PATIENCE_S)
             self._thread.join(PATIENCE_S)
 
-    def _content(self, ended: datetime | None) -> bytes:
+    def _content(self, ended: datetime | None) -> Beat:
         now = time.monotonic()
         busy = [Busy(index=i, since_utc=utc, seconds=round(now - t, 3)) for i, (t, utc) in self._busy.items()]
-        beat = Beat(
+        return Beat(
             host=socket.gethostname(), pid=os.getpid(), slots=self._slots, device=self._device, gpus=self._gpus,
             settings=self._settings, interval_s=self._interval_s, started_utc=self._started_utc,
             updated_utc=datetime.now(UTC), ended_utc=ended, alive_s=round(now - self._started, 3), busy=tuple(busy),
             counts=dict(self._counts), busy_s=round(self._busy_s, 3), times=self._times,
         )  # fmt: skip
-        return beat.model_dump_json().encode() + b"\n"
 
     def _serve(self) -> None:
-        """The thread: writes what it is given, and after the first time reads what earlier processes have left."""
-        first = True
-        while (data := self._outbox.get()) is not None:
-            self._try("write", partial(write_bytes_atomic, self._place / WORKERS / self.name, data))
-            if first:
+        """The thread: writes what it is given, and after the first time reads how long images take."""
+        self._try("read", self._resume)
+        learnt = False
+        while (beat := self._outbox.get()) is not None:
+            self._try("write", partial(self._write, beat))
+            if not learnt:
                 self._try("read", self._learn)
-            first = False
+            learnt = True
+
+    def _resume(self) -> None:
+        self._earlier = read_beat(self._path)
+
+    def _write(self, beat: Beat) -> None:
+        whole = beat if self._earlier is None else beat.after(self._earlier)
+        write_bytes_atomic(self._path, whole.model_dump_json().encode() + b"\n")
 
     def _learn(self) -> None:
-        self._history = history(self._place, self._settings)
+        mine = self._earlier
+        if mine is not None and mine.times.count >= LEAST_IMAGES:
+            self._history = {mine.device: mine.times}  # enough, and a listing for every shard would be much
+        else:
+            self._history = history(self._place, self._settings)
 
     def _try(self, what: str, step: Callable[[], object]) -> None:
         try:
@@ -141,14 +161,14 @@ class Heartbeat:
         except Exception as error:  # whatever a store may raise: a heartbeat ends no run
             if not self._noted:
                 self._noted = True
-                self._note(
-                    f"cannot {what} {self._place / WORKERS / self.name} ({error}): the run goes on, status knows less"
-                )
+                self._note(f"cannot {what} {self._path} ({error}): the run goes on, and `status` knows less of it")
 
 
-def _name(started: datetime) -> str:
+def _name(device: str, settings: str) -> str:
+    """The same for everything that a process does with these settings, and for nothing else."""
     host = re.sub(r"[^A-Za-z0-9.-]", "_", socket.gethostname())[:100]
-    return f"{host}-{os.getpid()}-{int(started.timestamp() * 1e6) & 0xFFFFFFFF:08x}.json"
+    told = f"{psutil.Process().create_time()} {device} {settings}"
+    return f"{host}-{os.getpid()}-{zlib.crc32(told.encode()):08x}.json"
 
 
 def _gpus() -> tuple[str, ...]:

@@ -66,6 +66,22 @@ def test_a_living_heartbeat_is_written_at_once_and_then_at_intervals(tmp_path: P
     often.close()  # a second time does nothing
 
 
+def test_a_process_goes_on_in_its_file(tmp_path: Path) -> None:
+    """Shard after shard in one process leaves one file, which tells of all of them; other settings have another."""
+    for shard in range(3):
+        with Heartbeat(tmp_path, 1, "cpu", "s") as alive:
+            for index in range(LEAST_IMAGES):
+                alive.ended(index, "ok", 10.0 + shard)
+    with Heartbeat(tmp_path, 1, "cpu", "t"):
+        pass
+    beats = {seen.beat.settings: seen.beat for seen in heartbeats(tmp_path)}
+    assert len(heartbeats(tmp_path)) == 2 and beats["s"].ended_utc is not None
+    assert beats["s"].counts == {"ok": 3 * LEAST_IMAGES} and beats["s"].times.longest_s == 12.0
+    assert beats["s"].busy_s == 33.0 * LEAST_IMAGES and beats["t"].counts == {}
+    with Heartbeat(tmp_path, 1, "cpu", "s") as alive:
+        assert soon(lambda: alive.limit(1800) == pytest.approx(120, rel=0.05))
+
+
 def test_torn_and_foreign_files_are_passed_over(tmp_path: Path) -> None:
     """Whatever lies in the folder, the heartbeats in it are read."""
     with Heartbeat(tmp_path, 1, "cpu", "s"):

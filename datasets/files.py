@@ -1,60 +1,150 @@
-"""Writing files so that a crash leaves the old one or the new one, and reading only what lies inside the dataset."""
+"""Writing files so that a crash leaves the old one or the new one, and reading only what lies inside the dataset.
+
+All of it for a folder of this machine and for one in a bucket alike (`place.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from ..assets import atomic
 from ..assets.atomic import TEMPORARY
 from ..errors import DatasetError
+from . import objects
+from .place import Place
 
-__all__ = ["TEMPORARY", "atomic_file", "first_difference", "inside", "read_bytes", "sweep", "write_bytes_atomic"]
+__all__ = [
+    "TEMPORARY", "atomic_file", "create", "exists", "first_difference", "inside", "read_bytes", "read_each", "remove",
+    "sweep", "write_bytes_atomic",
+]  # fmt: skip
+
+#: Objects of a bucket that are read at once; each waits for 20 to 100 ms.
+PARALLEL = 32
 
 
 @contextmanager
-def atomic_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
-    """`assets.atomic.atomic_file` for files of a dataset: DatasetError where the disk or the folder refuses."""
+def atomic_file(path: Place, buffering: int = -1) -> Iterator[BinaryIO]:
+    """A file to write to, of any size, that appears under `path` complete, or never.
+
+    Raises:
+        DatasetError: the disk or the store refuses.
+    """
+    with _writing(path):
+        if isinstance(path, Path):
+            with atomic.atomic_file(path, buffering) as file:
+                yield file
+        else:
+            with objects.stream(path, buffering) as file:
+                yield file
+
+
+def write_bytes_atomic(path: Place, data: bytes) -> None:
+    """Put `data` under `path`, whole or not at all, in place of what is there; DatasetError as `atomic_file`."""
+    if isinstance(path, Path):
+        with atomic_file(path) as file:
+            file.write(data)
+        return
+    with _writing(path):
+        objects.put(path, data)
+
+
+def create(path: Place, data: bytes) -> bool:
+    """Put `data` under `path`, whole or not at all, where nothing is; False when something is there, which stays.
+
+    Of all who try at once, on this machine or another, one succeeds. DatasetError as `atomic_file`.
+    """
+    with _writing(path):
+        return atomic.create_file(path, data) if isinstance(path, Path) else objects.create(path, data)
+
+
+@contextmanager
+def _writing(path: Place) -> Iterator[None]:
     try:
-        with atomic.atomic_file(path, buffering) as file:
-            yield file
+        yield
     except OSError as error:
+        remedy = (
+            "Free space, or make the folder writable, and run the same command again"
+            if isinstance(path, Path)
+            else "Check that the bucket is there, that these credentials may write to it, and the connection; then run "
+            "the same command again"
+        )
         raise DatasetError(
-            f"cannot write {path}: {error.strerror or error}. Free space, or make the folder writable, and run the "
-            "same command again: finished images are kept"
+            f"cannot write {path}: {error.strerror or error}. {remedy}: finished images are kept"
         ) from error
 
 
-def write_bytes_atomic(path: Path, data: bytes) -> None:
-    """Put `data` under `path`, whole or not at all; see `atomic_file`."""
-    with atomic_file(path) as file:
-        file.write(data)
+def exists(path: Place) -> bool:
+    """Whether there is a file under `path`: one request on a bucket."""
+    if isinstance(path, Path):
+        return path.is_file()
+    with _reading(path):
+        return objects.exists(path)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Place) -> bytes:
     """The content of a regular file; DatasetError says what is wrong with it otherwise."""
+    with _reading(path):
+        return path.read_bytes() if isinstance(path, Path) else objects.read(path)
+
+
+@contextmanager
+def _reading(path: Place) -> Iterator[None]:
     try:
-        return path.read_bytes()
+        yield
     except FileNotFoundError as error:
         raise DatasetError(f"{path} is missing: restore it, or run the same generate command again") from error
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def inside(folder: Path, relative: str) -> Path:
+def read_each(paths: Iterable[Place]) -> Iterator[tuple[Place, bytes]]:
+    """Files with their content, in their order; those in a bucket are read ahead, many at once. As `read_bytes`."""
+    rest = iter(paths)
+    first = next(rest, None)
+    if first is None:
+        return
+    if isinstance(first, Path):
+        yield from ((path, read_bytes(path)) for path in chain((first,), rest))
+        return
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        ahead = deque((path, pool.submit(read_bytes, path)) for path in islice(chain((first,), rest), 2 * PARALLEL))
+        try:
+            while ahead:
+                path, data = ahead.popleft()
+                yield path, data.result()
+                ahead.extend((path, pool.submit(read_bytes, path)) for path in islice(rest, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def remove(path: Place) -> None:
+    """Remove a file, if it is there; DatasetError when that cannot be done."""
+    with _writing(path):
+        path.unlink(missing_ok=True) if isinstance(path, Path) else objects.delete(path)
+
+
+def inside(folder: Place, relative: str) -> Place:
     """`folder / relative`, refused when that leaves the folder, by `..`, an absolute path or a symbolic link."""
     pure = PurePosixPath(relative)
-    path = folder / pure
     climbs = pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative
-    if climbs or not path.resolve().is_relative_to(folder.resolve()):
+    if climbs or (isinstance(folder, Path) and not (folder / pure).resolve().is_relative_to(folder.resolve())):
         raise DatasetError(f"{relative!r} leads out of the dataset {folder}: files must lie inside it")
-    return path
+    return folder / pure if isinstance(folder, Path) else folder / pure.as_posix()
 
 
-def sweep(folder: Path) -> int:
-    """Remove what interrupted writes left in `folder` and its direct subfolders; only while nobody writes there."""
+def sweep(folder: Place) -> int:
+    """Remove what interrupted writes left in `folder` and its direct subfolders; only while nobody writes there.
+
+    In a bucket nothing is ever left.
+    """
+    if not isinstance(folder, Path):
+        return 0
     left = [p for place in (folder, *folder.glob("*/"), *folder.glob("quarantine/*/")) for p in place.glob(TEMPORARY)]
     for path in left:
         path.unlink(missing_ok=True)

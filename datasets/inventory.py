@@ -19,8 +19,9 @@ from ..errors import ScenewrightError
 from ..scenes.outputs import MAPS, Output, map_names
 from .coco import coco_path
 from .coco_keypoints import keypoints_path
-from .files import TEMPORARY, inside
+from .files import TEMPORARY, inside, read_bytes
 from .panoptic import panoptic_path
+from .place import Place
 from .records import TWINS, WORKERS, DatasetInfo, indices
 from .splits import SPLITS
 
@@ -145,6 +146,8 @@ def _named(info: DatasetInfo, held: Set[str]) -> Iterator[Finding]:
             yield Finding("error", "assets", f"{message}, or run the same generate command again")
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Place) -> str:
+    if not isinstance(path, Path):
+        return hashlib.sha256(read_bytes(path)).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

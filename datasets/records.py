@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -34,7 +33,9 @@ from ..scenes.license import License
 from ..scenes.outputs import MapName, Output, map_names
 from ..scenes.scene import Scene, Transparency, digest
 from .derived import Derivation, Derived
-from .files import read_bytes, write_bytes_atomic
+from .files import create, exists, read_bytes, read_each, write_bytes_atomic
+from .listing import names, numbered
+from .place import Place
 from .skim import skim
 
 __all__ = [
@@ -186,12 +187,12 @@ class DatasetInfo(Stored):
     counts: Counts
 
 
-def record_path(folder: Path, index: int) -> Path:
+def record_path(folder: Place, index: int) -> Place:
     """Where the record of an image lies."""
     return folder / "records" / f"{index:06d}.json"
 
 
-def quarantine_folder(folder: Path, index: int) -> Path:
+def quarantine_folder(folder: Place, index: int) -> Place:
     """Where a quarantined image lies, with its record, its scene and the ids of both engines."""
     return folder / "quarantine" / f"{index:06d}"
 
@@ -226,16 +227,17 @@ def recipe_digest(recipe: dict[str, Any]) -> str:
     return digest({key: value for key, value in recipe.items() if key != "libraries"})
 
 
-def write_record(folder: Path, record: Record) -> Path:
-    """Write an image's record, atomically; its pictures must be there already."""
+def write_record(folder: Place, record: Record) -> bool:
+    """Write an image's record, whole or not at all; its pictures must be there already.
+
+    False when the image has one already, which stays as it is: another worker was first.
+    """
     if record.status != "ok":
         raise DatasetError(f"image {record.index} is {record.status}: records/ holds complete images only")
-    path = record_path(folder, record.index)
-    write_bytes_atomic(path, record.model_dump_json().encode() + b"\n")
-    return path
+    return create(record_path(folder, record.index), record.model_dump_json().encode() + b"\n")
 
 
-def write_quarantine(folder: Path, record: Record, pictures: dict[str, bytes]) -> Path:
+def write_quarantine(folder: Place, record: Record, pictures: dict[str, bytes]) -> Place:
     """Put an image aside: its pictures (file name → bytes), its scene, and last its record. Gives the record's path."""
     if record.status != "quarantined" or not record.reason:
         raise DatasetError(f"image {record.index} is put in quarantine without a reason: say what is wrong with it")
@@ -247,39 +249,43 @@ def write_quarantine(folder: Path, record: Record, pictures: dict[str, bytes]) -
     return place / "record.json"
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Place) -> Record:
     """The record in a file; DatasetError names the field that is wrong."""
+    return _parsed(read_bytes(path), path)
+
+
+def _parsed(data: bytes, path: Place) -> Record:
     try:
-        return Record.model_validate_json(read_bytes(path))
+        return Record.model_validate_json(data)
     except ValidationError as error:
         raise DatasetError(
             f"{path} is no record: {_first(error)}. Restore it, or delete it and render again"
         ) from error
 
 
-def indices(folder: Path) -> list[int]:
+def indices(folder: Place) -> list[int]:
     """Indices of the images that have a record, ascending."""
-    stems = (p.stem for p in (folder / "records").glob("*.json"))
-    return sorted(int(stem) for stem in stems if stem.isdecimal() and stem == f"{int(stem):06d}")
+    return numbered(folder / "records", ".json")
 
 
-def quarantined(folder: Path) -> list[int]:
+def quarantined(folder: Place) -> list[int]:
     """Indices of the images in quarantine, ascending."""
-    names = (p.parent.name for p in (folder / "quarantine").glob("*/record.json"))
-    return sorted(int(name) for name in names if name.isdecimal())
+    aside = folder / "quarantine"
+    return sorted(int(name) for name in names(aside) if name.isdecimal() and exists(aside / name / "record.json"))
 
 
-def iter_records(folder: Path) -> Iterator[Record]:
+def iter_records(folder: Place) -> Iterator[Record]:
     """All records, by index."""
-    return (read_record(record_path(folder, index)) for index in indices(folder))
+    paths = (record_path(folder, index) for index in indices(folder))
+    return (_parsed(data, path) for path, data in read_each(paths))
 
 
-def record_dicts(folder: Path, chosen: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
+def record_dicts(folder: Place, chosen: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
     """All records by index, or those chosen, as plain dicts: not checked and parsed no deeper than `skim` does."""
-    for index in indices(folder) if chosen is None else chosen:
-        path = record_path(folder, index)
+    paths = (record_path(folder, index) for index in (indices(folder) if chosen is None else chosen))
+    for path, data in read_each(paths):
         try:
-            record = skim(read_bytes(path))
+            record = skim(data)
         except orjson.JSONDecodeError as error:
             raise DatasetError(f"{path} is no JSON: {error}. Delete it and render the image again") from error
         if not isinstance(record, dict):
@@ -287,16 +293,16 @@ def record_dicts(folder: Path, chosen: Iterable[int] | None = None) -> Iterator[
         yield record
 
 
-def write_info(folder: Path, info: DatasetInfo) -> None:
+def write_info(folder: Place, info: DatasetInfo) -> None:
     """Write `dataset.json`, atomically, for people to read: indented."""
     data = orjson.dumps(info.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     write_bytes_atomic(folder / "dataset.json", data)
 
 
-def read_info(folder: Path) -> DatasetInfo:
+def read_info(folder: Place) -> DatasetInfo:
     """What `dataset.json` says; DatasetError when it is not there or names the field that is wrong."""
     path = folder / "dataset.json"
-    if not path.is_file():
+    if not exists(path):
         raise DatasetError(f"{folder} is no dataset: it has no dataset.json. Name the folder that `--out` named")
     try:
         return DatasetInfo.model_validate_json(read_bytes(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,7 +43,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the command line, in the order of the help text."""
-    for command in (generate, twins):
+    for command in (generate, twins, status):
         app.command()(command)
 
 
@@ -130,6 +131,37 @@ def twins(
     if not result.complete:
         _say_what_is_missing(result, there + result.missing)
         raise typer.Exit(PARTIAL if there else NOTHING)
+
+
+def status(
+    dataset: Annotated[str, typer.Argument(metavar="PLACE", help="A dataset: its folder, or where it is in a bucket.")],
+    price: Annotated[float | None, typer.Option(min=0, help="What an hour of a node costs.")] = None,
+    currency: Annotated[str, typer.Option(help="What that is in.")] = "USD",
+    as_json: JsonOption = False,
+    watch: Annotated[
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Look again so often, until all images are there.")
+    ] = None,
+) -> None:
+    """How far a dataset is, who works on it, how fast, what is left and what it costs; also while it is made.
+
+    Exit code 0: all images are there. 3: some are not. 1: none is, and nobody works on it.
+    """
+    from .datasets.place import place
+    from .farm.status import status as look
+    from .farm.status_text import as_json as told
+    from .farm.status_text import as_text
+
+    where = place(dataset)
+    while True:
+        found = look(where, price, currency)
+        print(json.dumps(told(found)) if as_json else as_text(found), flush=True)
+        if found.complete or watch is None:
+            break
+        time.sleep(watch)
+        if not as_json:
+            print()
+    if not found.complete:
+        raise typer.Exit(PARTIAL if found.done or not found.idle else NOTHING)
 
 
 def load(recipe: str, preset: str | None, size: str | None, changes: list[str] | None) -> Any:

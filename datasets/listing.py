@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from .retry import attempt
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["names", "numbered", "walk"]
+__all__ = ["entries", "modified_s", "names", "numbered", "numbered_entries", "walk"]
 
 #: Requests at once: one takes 20 to 100 ms, most of which is waiting.
 PARALLEL = 32
@@ -33,8 +35,36 @@ def numbered(folder: Place, suffix: str) -> list[int]:
     folder is split by their first digits, and the parts are asked for side by side.
     """
     pattern = re.compile(NUMBER + re.escape(suffix))
-    names = _local_names(folder) if isinstance(folder, Path) else _parallel(folder)
+    names = _local_names(folder) if isinstance(folder, Path) else (entry.name for entry in _parallel(folder))
     return sorted(int(match[1]) for name in names if (match := pattern.fullmatch(name)))
+
+
+def numbered_entries(folder: UPath, suffix: str) -> Iterator[tuple[int, Entry]]:
+    """The objects that `numbered` counts, in any order; no more than some thousand of them are held at a time."""
+    pattern = re.compile(NUMBER + re.escape(suffix))
+    return ((int(match[1]), entry) for entry in _parallel(folder) if (match := pattern.fullmatch(entry.name)))
+
+
+def entries(folder: Place) -> Iterator[Entry]:
+    """The files that lie directly in a folder; none where there is no such folder."""
+    if not isinstance(folder, Path):
+        yield from (e for page in _pages(folder, "", "/") for e in page.values() if not e.name.endswith("/"))
+        return
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found:
+        for entry in found:
+            with suppress(FileNotFoundError):  # removed since
+                if entry.is_file():
+                    yield Entry(entry.name, entry.stat().st_size, "", entry.stat().st_mtime)
+
+
+def modified_s(path: Place) -> float:
+    """When the store says that a file was written, in seconds since 1970; OSError where it is not there."""
+    if isinstance(path, Path):
+        return path.stat().st_mtime
+    page, _ = _page(path.parent, path.name, "/")
+    if path.name not in page:
+        raise FileNotFoundError(f"{path} is not there")
+    return page[path.name].modified_s
 
 
 def names(folder: Place) -> list[str]:
@@ -55,14 +85,20 @@ def _local_names(folder: Path) -> Iterator[str]:
         yield from (entry.name for entry in entries)
 
 
-def _parallel(folder: UPath) -> Iterator[str]:
-    """Names of the objects directly in a folder whose first characters are those of a number."""
+def _parallel(folder: UPath) -> Iterator[Entry]:
+    """The objects directly in a folder whose first characters are those of a number."""
     waiting = [""]
     with ThreadPoolExecutor(PARALLEL) as pool:
         while waiting:
-            pages = list(pool.map(lambda prefix: _page(folder, prefix, "/"), waiting))
-            yield from (name for page, more in pages if more is None for name in page)
-            long = [prefix for prefix, (_, more) in zip(waiting, pages, strict=True) if more is not None]
+            long = []
+            for at in range(0, len(waiting), 2 * PARALLEL):  # so that few pages wait to be read
+                some = waiting[at : at + 2 * PARALLEL]
+                pages = pool.map(lambda prefix: _page(folder, prefix, "/"), some)
+                for prefix, (page, more) in zip(some, pages, strict=True):
+                    if more is None:
+                        yield from page.values()
+                    else:
+                        long.append(prefix)
             waiting = [prefix + digit for prefix in long for digit in FOLLOWING]
 
 
@@ -90,7 +126,10 @@ def _s3_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> t
     answer = folder.fs.call_s3(
         "list_objects_v2", Bucket=bucket, Prefix=top + prefix, Delimiter=delimiter, MaxKeys=1000, **more
     )
-    found = [Entry(item["Key"], item["Size"], item["ETag"]) for item in answer.get("Contents", ())]
+    found = [
+        Entry(item["Key"], item["Size"], item["ETag"], item["LastModified"].timestamp())
+        for item in answer.get("Contents", ())
+    ]
     found += [Entry(item["Prefix"], 0) for item in answer.get("CommonPrefixes", ())]
     return _below(top, found), answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
 
@@ -103,7 +142,10 @@ def _gcs_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> 
     answer: dict[str, Any] = folder.fs.call(
         "GET", "b/{}/o", bucket, prefix=top + prefix, maxResults=1000, json_out=True, **more
     )
-    found = [Entry(item["name"], int(item["size"]), item["etag"]) for item in answer.get("items", ())]
+    found = [
+        Entry(item["name"], int(item["size"]), item["etag"], datetime.fromisoformat(item["updated"]).timestamp())
+        for item in answer.get("items", ())
+    ]
     found += [Entry(name, 0) for name in answer.get("prefixes", ())]
     return _below(top, found), answer.get("nextPageToken")
 
@@ -112,7 +154,7 @@ def _whole(folder: UPath, prefix: str, delimiter: str, token: str | None) -> tup
     """All that Azure has, in pages of 5000 that its client asks for."""
     top = f"{folder.path}/"
     found = [
-        Entry(info["name"], int(info["size"] or 0), str(info.get("etag", "")))
+        Entry(info["name"], int(info["size"] or 0), str(info.get("etag", "")), _since_1970(info.get("last_modified")))
         for info in folder.fs.find(folder.path, withdirs=False, detail=True).values()
         if info["name"].startswith(top + prefix)
     ]
@@ -124,7 +166,11 @@ def _whole(folder: UPath, prefix: str, delimiter: str, token: str | None) -> tup
     return _below(top, found), None
 
 
+def _since_1970(when: datetime | None) -> float:
+    return 0.0 if when is None else when.timestamp()
+
+
 def _below(top: str, found: list[Entry]) -> dict[str, Entry]:
     """Entries by their names below `top`; without the placeholder that some tools make for a folder."""
     below = ((entry.name[len(top) :], entry) for entry in found)
-    return {name: Entry(name, entry.size, entry.etag) for name, entry in below if name}
+    return {name: replace(entry, name=name) for name, entry in below if name}

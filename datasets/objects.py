@@ -29,11 +29,19 @@ PRECONDITION_FAILED = 412
 
 @dataclass(frozen=True)
 class Entry:
-    """What a listing says of an object: its name below the folder that was listed, its size in bytes and its ETag."""
+    """What a listing says of an object, or of a file.
+
+    Attributes:
+        name: below the folder that was listed.
+        size: in bytes.
+        etag: of an object, in quotes.
+        modified_s: when the store says that it was written, in seconds since 1970.
+    """
 
     name: str
     size: int
     etag: str = ""
+    modified_s: float = 0.0
 
 
 def create(place: UPath, data: bytes) -> bool:

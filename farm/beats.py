@@ -10,10 +10,9 @@ reader of datasets needs them, and deleting them at any time costs no more than 
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +20,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..datasets.files import read_bytes
+from ..datasets.listing import entries
+from ..datasets.objects import Entry
+from ..datasets.place import Place
 from ..datasets.records import WORKERS, DatasetInfo
+from ..errors import DatasetError
 from .times import Times
 
 __all__ = ["Beat", "Busy", "Seen", "heartbeats", "history", "read_beat", "settings_key"]
@@ -29,6 +33,8 @@ __all__ = ["Beat", "Busy", "Seen", "heartbeats", "history", "read_beat", "settin
 #: So many files, the newest ones, say how long images take; a dataset made of many shards has many more.
 HISTORY_FILES = 32
 MAX_BYTES = 1 << 20
+#: Requests to a bucket at once.
+PARALLEL = 32
 
 
 class Busy(BaseModel):
@@ -102,38 +108,41 @@ def settings_key(info: DatasetInfo, kind: str = "dataset", threads: int | None =
     return f"{kind} {engine} {preset} {width}x{height}" + (f" {threads} threads" if threads else "")
 
 
-def heartbeats(place: Path) -> list[Seen]:
+def heartbeats(place: Place) -> list[Seen]:
     """All heartbeats of a dataset that can be read, by name; torn and foreign files are passed over."""
-    folder = place / WORKERS
-    found = ((name, modified_s, read_beat(folder / name)) for name, modified_s in sorted(_listed(folder)))
-    return [Seen(name, modified_s, beat) for name, modified_s, beat in found if beat is not None]
+    return _read(place, sorted(_listed(place), key=lambda entry: entry.name))
 
 
-def history(place: Path, settings: str) -> dict[str, Times]:
+def history(place: Place, settings: str) -> dict[str, Times]:
     """How long images took by the newest heartbeats of these settings, by device."""
-    folder = place / WORKERS
-    newest = sorted(_listed(folder), key=lambda found: found[1])[-HISTORY_FILES:]
+    newest = sorted(_listed(place), key=lambda entry: entry.modified_s)[-HISTORY_FILES:]
     known: dict[str, Times] = {}
-    for name, _ in newest:
-        beat = read_beat(folder / name)
-        if beat is not None and beat.settings == settings:
-            known[beat.device] = known.get(beat.device, Times()) + beat.times
+    for beat in (seen.beat for seen in _read(place, newest) if seen.beat.settings == settings):
+        known[beat.device] = known.get(beat.device, Times()) + beat.times
     return known
 
 
-def read_beat(path: Path) -> Beat | None:
+def read_beat(path: Place) -> Beat | None:
     """What a file says, None where it is not there or is no heartbeat."""
     try:
-        with path.open("rb") as file:
-            return Beat.model_validate_json(file.read(MAX_BYTES))
-    except (OSError, ValidationError):
+        return Beat.model_validate_json(read_bytes(path))
+    except (DatasetError, ValidationError):
         return None
 
 
-def _listed(folder: Path) -> Iterator[tuple[str, float]]:
-    """Name and modification time of the files that may be heartbeats."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".json") and entry.name[0] != ".":
-                with contextlib.suppress(FileNotFoundError):  # deleted since
-                    yield entry.name, entry.stat().st_mtime
+def _listed(place: Place) -> Iterator[Entry]:
+    """The files that may be heartbeats."""
+    found = entries(place / WORKERS)
+    return (e for e in found if e.name.endswith(".json") and e.name[0] != "." and e.size <= MAX_BYTES)
+
+
+def _read(place: Place, found: Sequence[Entry]) -> list[Seen]:
+    """Those that can be read, in their order; in a bucket many at once."""
+    paths = [place / WORKERS / entry.name for entry in found]
+    if isinstance(place, Path):
+        beats = [read_beat(path) for path in paths]
+    else:
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            beats = list(pool.map(read_beat, paths))
+    pairs = zip(found, beats, strict=True)
+    return [Seen(entry.name, entry.modified_s, beat) for entry, beat in pairs if beat is not None]

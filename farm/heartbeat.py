@@ -21,6 +21,7 @@ from types import TracebackType
 import psutil
 
 from ..datasets.files import write_bytes_atomic
+from ..datasets.place import Place
 from ..datasets.records import WORKERS
 from .beats import Beat, Busy, history, read_beat
 from .times import LEAST_IMAGES, Times, time_limit
@@ -51,7 +52,7 @@ class Heartbeat:
     """
 
     def __init__(
-        self, place: Path, slots: int, device: str, settings: str, interval_s: float = INTERVAL_S,
+        self, place: Place, slots: int, device: str, settings: str, interval_s: float = INTERVAL_S,
         note: Callable[[str], None] = _note,
     ) -> None:  # fmt: skip
         self._slots, self._device, self._settings, self._interval_s = slots, device, settings, interval_s
@@ -72,7 +73,7 @@ class Heartbeat:
         self.beat()
 
     @property
-    def _path(self) -> Path:
+    def _path(self) -> Place:
         return self._place / WORKERS / self.name
 
     def __enter__(self) -> Heartbeat:

@@ -50,12 +50,20 @@ class Busy(BaseModel):
 class Beat(BaseModel):
     """What a supervising process says of itself. Unknown fields are passed over: other versions may say more.
 
-    `slots` workers work side by side on `device`; `gpus` are those of its machine, whether or not it uses them.
-    `settings` names what else the time for an image depends on. `alive_s` is how long it has been running, by a clock
-    that nobody sets, as the seconds of `busy` are. `counts` are of tries, by what became of them (`Outcome.status`, or
-    "crashed"), and `busy_s` is the time that workers have spent on all of these; `times` are of images that were
-    finished. `ended_utc` is None while it runs, and for ever if it was killed. A process that has ended and begins
-    again, with the next shard, goes on in the same file: all but `busy` adds up.
+    A process that has ended and begins again, with the next shard, goes on in the same file: all but `busy` adds up.
+
+    Attributes:
+        slots: workers that work side by side.
+        device: what they work on; `gpus` are those of the machine, whether or not it uses them.
+        settings: what else the time for an image depends on (`settings_key`).
+        interval_s: how often this is written.
+        ended_utc: None while it runs, and for ever if it was killed.
+        alive_s: how long it has been running, by a clock that nobody sets, as all seconds here.
+        counts: of tries, by what became of them (`Outcome.status`, or "crashed").
+        busy_s: what workers have spent on all of these.
+        times: of images that were finished.
+        first_times: of those among them that were a worker's first, which has to fill its caches.
+        starts: workers that have started; `starting_s` is what that took for all of them.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -76,6 +84,9 @@ class Beat(BaseModel):
     counts: dict[str, int] = {}
     busy_s: float = 0.0
     times: Times = Times()
+    first_times: Times = Times()
+    starts: int = 0
+    starting_s: float = 0.0
 
     def after(self, earlier: Beat) -> Beat:
         """This one, with what the same process did before it."""
@@ -85,6 +96,9 @@ class Beat(BaseModel):
             "counts": dict(Counter(earlier.counts) + Counter(self.counts)),
             "busy_s": round(earlier.busy_s + self.busy_s, 3),
             "times": earlier.times + self.times,
+            "first_times": earlier.first_times + self.first_times,
+            "starts": earlier.starts + self.starts,
+            "starting_s": round(earlier.starting_s + self.starting_s, 3),
         }
         return self.model_copy(update=more)
 

@@ -61,7 +61,8 @@ class Heartbeat:
         self._busy: dict[int, tuple[float, datetime]] = {}
         self._counts: Counter[str] = Counter()
         self._busy_s = 0.0
-        self._times = Times()
+        self._times, self._first_times = Times(), Times()
+        self._starts, self._starting_s = 0, 0.0
         self._history: dict[str, Times] = {}
         self._place, self._note, self._noted = place, note, False
         self.name = _name(device, settings)
@@ -88,17 +89,23 @@ class Heartbeat:
         """What the workers say that they work on."""
         self._device = device
 
+    def started(self, seconds: float) -> None:
+        """A worker is ready for its first image, so long after its process was begun."""
+        self._starts += 1
+        self._starting_s += seconds
+
     def began(self, index: int) -> None:
         """A worker has got this image."""
         self._busy[index] = time.monotonic(), datetime.now(UTC)
 
-    def ended(self, index: int, status: str, seconds: float) -> None:
-        """It is finished, or it will be begun anew ("crashed"), after that time."""
+    def ended(self, index: int, status: str, seconds: float, first: bool = False) -> None:
+        """It is finished, or it will be begun anew ("crashed"), after that time; `first` of its worker's images."""
         self._busy.pop(index, None)
         self._counts[status] += 1
         self._busy_s += seconds
         if status in ("ok", "quarantined"):
             self._times += Times.of([seconds])
+            self._first_times += Times.of([seconds] if first else [])
 
     def limit(self, ceiling_s: float, tries: int = 0) -> float:
         """`time_limit` by what this process and earlier ones of the same settings and device have seen."""
@@ -130,6 +137,7 @@ class Heartbeat:
             settings=self._settings, interval_s=self._interval_s, started_utc=self._started_utc,
             updated_utc=datetime.now(UTC), ended_utc=ended, alive_s=round(now - self._started, 3), busy=tuple(busy),
             counts=dict(self._counts), busy_s=round(self._busy_s, 3), times=self._times,
+            first_times=self._first_times, starts=self._starts, starting_s=round(self._starting_s, 3),
         )  # fmt: skip
 
     def _serve(self) -> None:

@@ -65,6 +65,24 @@ class Times(BaseModel):
         middle = SHORTEST_S * 2 ** ((places[at] + 0.5) / PER_OCTAVE)
         return min(float(middle), self.longest_s)
 
+    @property
+    def deviation_s(self) -> float:
+        """Standard deviation of one time, from the buckets' middles; 0 where there are fewer than two."""
+        if self.count < 2:
+            return 0.0
+        counts = np.array(list(self.buckets.values()), dtype=float)
+        middles = SHORTEST_S * 2 ** ((np.array(list(self.buckets)) + 0.5) / PER_OCTAVE)
+        mean = (counts * middles).sum() / counts.sum()
+        return float(np.sqrt((counts * (middles - mean) ** 2).sum() / (counts.sum() - 1)))
+
+    def __sub__(self, part: Times) -> Times:
+        """The times that are not in `part`, all of whose times must be in this one; the longest may be of either."""
+        buckets = Counter(self.buckets) - Counter(part.buckets)
+        total_s = max(0.0, self.total_s - part.total_s) if buckets else 0.0
+        return Times(
+            buckets=dict(sorted(buckets.items())), total_s=total_s, longest_s=self.longest_s if buckets else 0.0
+        )
+
     def __add__(self, other: Times) -> Times:
         buckets = Counter(self.buckets) + Counter(other.buckets)
         return Times(

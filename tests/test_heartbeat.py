@@ -32,14 +32,17 @@ def soon(true: Callable[[], bool]) -> bool:
 def test_a_closed_heartbeat_tells_the_whole_run(tmp_path: Path) -> None:
     """Counts, times and busy seconds of all that ended are in the last write, and that it ended."""
     with Heartbeat(tmp_path, 2, "cpu", "s") as alive:
+        alive.started(1.5)
+        alive.started(2.5)
         for index, (status, seconds) in enumerate([("ok", 2.0), ("ok", 3.0), ("failed", 60.0), ("quarantined", 4.0)]):
             alive.began(index)
-            alive.ended(index, status, seconds)
+            alive.ended(index, status, seconds, first=index == 0)
         alive.began(9)
     (seen,) = heartbeats(tmp_path)
     beat = seen.beat
     assert beat.counts == {"ok": 2, "failed": 1, "quarantined": 1} and beat.busy_s == 69.0
     assert (beat.times.count, beat.times.total_s, beat.times.longest_s) == (3, 9.0, 4.0)
+    assert (beat.starts, beat.starting_s) == (2, 4.0) and beat.first_times == Times.of([2.0])
     assert [b.index for b in beat.busy] == [9] and (beat.slots, beat.device, beat.settings) == (2, "cpu", "s")
     assert beat.ended_utc is not None and beat.started_utc <= beat.ended_utc
     assert seen.name == alive.name and seen.name.startswith(beat.host) and f"-{os.getpid()}-" in seen.name
@@ -140,6 +143,7 @@ def test_quantiles_are_as_exact_as_documented(tmp_path: Path) -> None:
     for share in (0.01, 0.25, 0.5, 0.9, 0.99):
         assert known.quantile(share) == pytest.approx(ordered[int(np.ceil(share * 4000)) - 1], rel=0.045)
     assert known.quantile(1.0) == pytest.approx(times.max(), rel=0.045) and known.longest_s == times.max()
+    assert known.deviation_s == pytest.approx(times.std(ddof=1), rel=0.02)
     assert known.mean_s == pytest.approx(times.mean())
 
 
@@ -150,6 +154,9 @@ def test_histograms_add_up_as_if_counted_together() -> None:
     whole = Times.of(times)
     assert parts.buckets == whole.buckets and parts.longest_s == whole.longest_s
     assert parts.total_s == pytest.approx(whole.total_s)
+    rest = whole - Times.of(times[:7])
+    assert rest.buckets == Times.of(times[7:]).buckets and rest.total_s == pytest.approx(sum(times[7:]))
+    assert (whole - whole).count == 0 and (whole - whole).total_s == 0.0
     assert Times.model_validate_json(whole.model_dump_json()) == whole
 
 

@@ -93,7 +93,7 @@ $(PY):
 lock: | $(PY)
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(PY) -m venv "$$folder/venv"; \
-	"$$folder/venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev,diffusion]'; \
+	"$$folder/venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev,farm,diffusion]'; \
 	{ echo '# Exact versions of everything that `make` installs, torch excepted. Made by: make lock'; \
 	  "$$folder/venv/bin/pip" freeze --exclude-editable | grep -vE '^(torch|triton|nvidia|cuda)'; } \
 	  > "$$folder/constraints.txt"; \

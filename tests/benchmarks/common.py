@@ -1,4 +1,4 @@
-"""What the benchmarks share: CPU seconds by stage, tables, and a standard output that Blender does not write to."""
+"""What the benchmarks share: seconds by stage, tables, and a standard output that Blender does not write to."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ __all__ = ["Stopwatch", "blender_quiet", "size", "table"]
 
 
 class Stopwatch:
-    """CPU seconds of all threads by stage. A stage inside another one is charged to itself, not to the outer one."""
+    """Seconds by stage, of CPU time of all threads where `clock` is not another one.
 
-    def __init__(self) -> None:
+    A stage inside another one is charged to itself, not to the outer one.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
+        self._clock = clock
         self.spent: dict[str, float] = defaultdict(float)
         self._open: list[str] = []
         self._since = 0.0
@@ -46,7 +50,7 @@ class Stopwatch:
         setattr(module, name, timed)
 
     def _charge(self) -> None:
-        now = time.process_time()
+        now = self._clock()
         if self._open:
             self.spent[self._open[-1]] += now - self._since
         self._since = now

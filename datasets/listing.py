@@ -19,7 +19,7 @@ from .retry import attempt
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["entries", "modified_s", "names", "numbered", "numbered_entries", "walk"]
+__all__ = ["entries", "entry", "names", "numbered", "numbered_entries", "walk"]
 
 #: Requests at once: one takes 20 to 100 ms, most of which is waiting.
 PARALLEL = 32
@@ -51,20 +51,21 @@ def entries(folder: Place) -> Iterator[Entry]:
         yield from (e for page in _pages(folder, "", "/") for e in page.values() if not e.name.endswith("/"))
         return
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found:
-        for entry in found:
+        for item in found:
             with suppress(FileNotFoundError):  # removed since
-                if entry.is_file():
-                    yield Entry(entry.name, entry.stat().st_size, "", entry.stat().st_mtime)
+                if item.is_file():
+                    yield Entry(item.name, item.stat().st_size, "", item.stat().st_mtime)
 
 
-def modified_s(path: Place) -> float:
-    """When the store says that a file was written, in seconds since 1970; OSError where it is not there."""
+def entry(path: Place) -> Entry:
+    """What a listing says of one file; OSError where it is not there."""
     if isinstance(path, Path):
-        return path.stat().st_mtime
+        found = path.stat()
+        return Entry(path.name, found.st_size, "", found.st_mtime)
     page, _ = _page(path.parent, path.name, "/")
     if path.name not in page:
         raise FileNotFoundError(f"{path} is not there")
-    return page[path.name].modified_s
+    return page[path.name]
 
 
 def names(folder: Place) -> list[str]:

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from ..datasets.files import remove
-from ..datasets.listing import modified_s
+from ..datasets.listing import entry
 from ..datasets.objects import put
 from ..datasets.place import Place
 from ..datasets.records import WORKERS
@@ -30,7 +30,7 @@ def store_now(place: Place) -> float | None:
             path.touch()
         else:
             put(path, b"")
-        return modified_s(path)
+        return entry(path).modified_s
     except OSError:
         return None
     finally:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .recipe import Recipe
 
-__all__ = ["Place", "place_of"]
+__all__ = ["Place", "group_size", "place_of"]
 
 
 class Place(NamedTuple):
@@ -21,9 +21,17 @@ class Place(NamedTuple):
     view: int
 
 
+def group_size(recipe: Recipe) -> int:
+    """How many images a group has."""
+    return _views(recipe) * recipe.motion.frames
+
+
 def place_of(recipe: Recipe, index: int) -> Place:
     """Where image `index` stands."""
-    views = 1 if recipe.camera.stereo is None else 2
-    rest, view = divmod(index, views)
+    rest, view = divmod(index, _views(recipe))
     group, frame = divmod(rest, recipe.motion.frames)
     return Place(group, frame, view)
+
+
+def _views(recipe: Recipe) -> int:
+    return 1 if recipe.camera.stereo is None else 2

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from .errors import UsageError
+from .farm.stopping import GRACE_S
 from .terminal import Stopped, console, rendering
+
+if TYPE_CHECKING:
+    from .farm.executors import Executor
+    from .farm.generate import Result
+    from .farm.options import Options
+    from .farm.stopping import Stop
 
 __all__ = [
     "NOTHING", "PARTIAL", "Dataset", "DeviceOption", "JsonOption", "RecipeArg", "SeedOption", "SetOption",
@@ -38,6 +48,27 @@ SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Image size 
 SeedOption = Annotated[int, typer.Option(min=0, help="Another seed is another dataset.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, optix, hip, oneapi or metal.")]
 TimeoutOption = Annotated[float, typer.Option(help="Seconds after which one image's render counts as hung.")]
+ExecutorOption = Annotated[str, typer.Option(metavar="local|ray|index", help="Who makes the images, see above.")]
+WorkersOption = Annotated[
+    int, typer.Option(min=1, help="Worker processes on a machine; the cores are divided between them.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads of a worker. Default: its share of the cores, on Ray one.")
+]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option(metavar="GIB", help="A worker that holds more is replaced. Default: its share of the machine."),
+]
+GraceOption = Annotated[float, typer.Option(min=0, help="Seconds that SIGTERM leaves to images in the making.")]
+RayOption = Annotated[
+    str,
+    typer.Option(metavar="ADDRESS", help="auto: the cluster that this machine is in; local: one in this process."),
+]
+PerGpuOption = Annotated[int, typer.Option(min=0, help="On Ray: workers that share a GPU; 0 renders on CPUs.")]
+ShardOption = Annotated[
+    int | None, typer.Option(min=0, help="Number of the share, from 0. Default: what the job array says.")
+]
+ShardsOption = Annotated[int | None, typer.Option(min=1, help="How many shares there are. Default: likewise.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -54,44 +85,139 @@ def generate(
     preset: PresetOption = None,
     size: SizeOption = None,
     seed: SeedOption = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Render processes; the cores are divided between them.")] = 1,
+    executor: ExecutorOption = "local",
+    workers: WorkersOption = 1,
     device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    memory: MemoryOption = None,
     timeout: TimeoutOption = 1800.0,
+    grace: GraceOption = GRACE_S,
+    ray: RayOption = "auto",
+    per_gpu: PerGpuOption = 0,
+    shard: ShardOption = None,
+    shards: ShardsOption = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try images again that were put aside because they failed.")
+    ] = False,
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Render a labelled dataset, or the images that are still missing in it."""
+    """Render a labelled dataset, or the images that are still missing in it.
+
+    \b
+    --executor local  worker processes on this machine
+    --executor ray    on a Ray cluster (--ray), as many as it has room for
+    --executor index  one share by its number (--shard of --shards), for job
+                      arrays; run all of them, in any order, at any time
+
+    \b
+    Exit code 0: all images are there. 3: some are not; the same command goes
+    on, and says what was put aside. 1: none could be made. 130: interrupted.
+    SIGTERM finishes the images in the making first, for --grace seconds.
+    """
     from .farm.generate import generate as run
-    from .farm.options import Options
 
     loaded = load(recipe, preset, size, set_)
-    options = Options(workers=workers, device=device, timeout_s=timeout)
-    try:
-        with rendering(count) as (begin, advance):
-            result = run(loaded, count, out, seed=seed, options=options, progress=advance, begin=begin)
-    except Stopped:
-        raise Stopped(": finished images are kept, the same command goes on from here") from None
+    who = _executor(executor, ray, per_gpu, threads, shard, shards)
+    options = _options(workers, device, threads, memory, timeout, grace)
+    with going_on(options.stop, "images"), rendering(count) as (begin, advance):
+        result = run(
+            loaded, count, out, seed=seed, options=options, progress=advance, begin=begin, executor=who, retry=retry
+        )
     counts = result.info.counts
     if as_json:
         failed = {str(i): reason for i, reason in sorted(result.failed.items())}
         told = {"rendered": result.rendered, "failed": failed, "impossible": result.impossible}
         print(json.dumps({**counts.model_dump(), **told}))
     else:
-        print(f"{out}: {counts.images} images ({result.rendered} new), {counts.annotations} annotations")
+        images, annotations = len(result.present), counts.annotations
+        more = f", {annotations} annotations" if images == counts.images else ""
+        print(f"{out}: {images} images ({result.rendered} new){more}")
+    _end(result, options.stop)
+
+
+def _options(
+    workers: int, device: str, threads: int | None, memory: float | None, timeout: float, grace: float
+) -> Options:
+    from .farm.options import Options
+    from .farm.stopping import Stop
+
+    return Options(
+        workers=workers, device=device, threads=threads, memory_gib=memory, timeout_s=timeout, stop=Stop(grace)
+    )
+
+
+def _executor(
+    name: str, ray: str, per_gpu: int, threads: int | None, shard: int | None, shards: int | None
+) -> Executor:
+    """Who makes the images; for a share, its number comes from the scheduler's environment where none is given.
+
+    Raises:
+        UsageError: there is no such executor, or no number.
+    """
+    from .farm.executors import Index, Local
+    from .farm.on_ray import Ray
+    from .farm.share_number import share_number
+
+    if name == "index":
+        return Index(*share_number(os.environ, shard, shards))
+    if shard is not None or shards is not None:
+        raise UsageError(f"--shard and --shards go with --executor index, not {name}")
+    if name == "ray":
+        return Ray(ray, per_gpu, threads or 1)
+    if name != "local":
+        raise UsageError(f"{name!r} is no executor: choose local, ray or index")
+    return Local()
+
+
+@contextmanager
+def going_on(stop: Stop, what: str) -> Iterator[None]:
+    """SIGTERM asks the run to end in order; Ctrl-C, or a second SIGTERM, ends it at once. Both say how to go on.
+
+    Raises:
+        Stopped: it was ended at once.
+    """
+
+    def once(*_: object) -> None:
+        if stop.requested:
+            raise Stopped
+        stop.request()
+        console.print(f"SIGTERM: {what} in the making are finished first, for {stop.grace_s:g} s")
+
+    before = signal.signal(signal.SIGTERM, once)
+    try:
+        yield
+    except Stopped:
+        raise Stopped(f": finished {what} are kept, the same command goes on from here") from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(result: Result, stop: Stop) -> None:
+    """Say what is missing and what helps, and end with the exit code for it."""
+    if stop.requested and result.unfinished:
+        raise Stopped(
+            f": {result.unfinished} are left to make; finished images are kept, the same command goes on from here"
+        )
     if not result.complete:
-        _say_what_is_missing(result, count)
-        raise typer.Exit(NOTHING if result.missing == count else PARTIAL)
+        _say_what_is_missing(result)
+        raise typer.Exit(NOTHING if result.missing == result.asked else PARTIAL)
 
 
-def _say_what_is_missing(result: Any, count: int) -> None:
+def _say_what_is_missing(result: Result) -> None:
     """How many images are there, and for each kind of those that are not, what helps."""
-    console.print(f"{count - result.missing} of {count} images are there")
-    _say("failed", sorted({*result.failed} - {*result.impossible}), "run the same command to try again")
+    console.print(f"{result.asked - result.missing} of {result.asked} images are there")
+    failed, doubtful = sorted({*result.failed} - {*result.impossible}), result.quarantined
+    place = f"{result.folder}/quarantine/{min(failed, default=0):06d}"
+    remedy = f"what is known is in {place}; `scenewright rerender {result.folder} {min(failed, default=0)}` shows one"
+    _say("failed", failed, f"{remedy}; the same command with --retry tries them again")
     remedy = "change the recipe, or a value of it with --set, and choose another --out"
     _say("cannot be made", result.impossible, f"they fail the same way every time: {remedy}")
-    place = f"{result.folder}/quarantine/{min(result.quarantined, default=0):06d}"
+    place = f"{result.folder}/quarantine/{min(doubtful, default=0):06d}"
     remedy = f"look at record.json and both id images in {place}, and report it"
-    _say("quarantined", result.quarantined, f"{remedy}; the same versions on the same device render the same again")
+    _say("quarantined", doubtful, f"{remedy}; the same versions on the same device render the same again")
+    if result.unfinished:
+        console.print(f"{result.unfinished} are left to make: run the same command again")
 
 
 def _say(what: str, images: Sequence[int], remedy: str) -> None:
@@ -102,11 +228,19 @@ def _say(what: str, images: Sequence[int], remedy: str) -> None:
 
 def twins(
     dataset: Dataset,
-    workers: Annotated[int, typer.Option(min=1, help="Render processes; the cores are divided between them.")] = 1,
+    executor: ExecutorOption = "local",
+    workers: WorkersOption = 1,
     device: Annotated[
         str, typer.Option(help="As in generate; auto: what the image's record names, no other.")
     ] = "auto",
+    threads: ThreadsOption = None,
+    memory: MemoryOption = None,
     timeout: TimeoutOption = 1800.0,
+    grace: GraceOption = GRACE_S,
+    ray: RayOption = "auto",
+    per_gpu: PerGpuOption = 0,
+    shard: ShardOption = None,
+    shards: ShardsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Render the images that show defects once more, without them, into the dataset's folder twins/.
@@ -114,23 +248,18 @@ def twins(
     The same scene, device and noise: a pair differs by the defect and the light that it throws. Stopped, it goes on.
     """
     from .farm.generate import add_twins
-    from .farm.options import Options
 
-    options = Options(workers=workers, device=device, timeout_s=timeout)
-    try:
-        with rendering(0) as (begin, advance):
-            result = add_twins(dataset, options, advance, begin)
-    except Stopped:
-        raise Stopped(": finished twins are kept, the same command goes on from here") from None
+    who = _executor(executor, ray, per_gpu, threads, shard, shards)
+    options = _options(workers, device, threads, memory, timeout, grace)
+    with going_on(options.stop, "twins"), rendering(0) as (begin, advance):
+        result = add_twins(dataset, options, advance, begin, who)
     there = len(result.present)
     if as_json:
         failed = {str(i): reason for i, reason in sorted(result.failed.items())}
         print(json.dumps({"twins": there, "rendered": result.rendered, "failed": failed}))
     else:
         print(f"{result.folder}: {there} twins ({result.rendered} new)")
-    if not result.complete:
-        _say_what_is_missing(result, there + result.missing)
-        raise typer.Exit(PARTIAL if there else NOTHING)
+    _end(result, options.stop)
 
 
 def status(

@@ -135,7 +135,7 @@ def refine(
         "freedom": {"background": background, "objects": objects, "band_px": band_px},
     }, [*(prompt or ()), *_prompts(prompt_file)])  # fmt: skip
     with going_on(), rendering(0, "refining") as (begin, advance):
-        result = run(dataset, out, asked, plan, Options(workers, timeout, count), advance, begin, tell_model)
+        result = run(dataset, out, asked, plan, Options(workers, timeout, count=count), advance, begin, tell_model)
     _tell_refined(result, as_json)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -41,7 +41,6 @@ from .render.labels import InstanceLabel, Verification, compare, label
 from .render.maps import maps
 from .render.panoptic import from_colors, stuff_labels
 from .render.sensor import develop, needs_linear
-from .render.supervisor import Outcome
 from .scenes.build import meshes_of
 from .scenes.ids import join_ids
 from .scenes.load import load as load_recipe
@@ -60,6 +59,19 @@ DECISIVE = (
     "albumentations", "bpy", "embreex", "manifold3d", "mujoco", "numpy", "opencv-python-headless", "python-fcl",
     "scipy", "shapely", "trimesh",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image, and why.
+
+    `status` is "ok"; "quarantined", where the labels are in doubt; "failed" after crashes, hangs or trouble of the
+    renderer; or "impossible" after any other error, which the same (recipe, seed, index) meets every time.
+    """
+
+    index: int
+    status: str
+    reason: str | None = None
 
 
 class Engine(Protocol):
@@ -111,13 +123,19 @@ def predict(scene: Scene) -> tuple[InstanceLabel, ...]:
     return label(scene, meshes, rays.ids, rays)
 
 
-def produce(recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine: Engine) -> Outcome:
+def produce(
+    recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine: Engine,
+    sampled: Callable[[Scene], object] = lambda _: None,
+) -> Outcome:  # fmt: skip
     """Make image `index` of a dataset and write it, record last. A pure function of (recipe, seed, index).
+
+    `sampled` is told the scene before it is rendered.
 
     Raises:
         ScenewrightError: the scene cannot be drawn, rendered or written; nothing that counts as an image is left then.
     """
     scene = sample(recipe, index, info.seed)
+    sampled(scene)
     meshes, twins = meshes_of(scene), recipe.defects is not None and recipe.defects.twins
     frame, sound = engine.pair(scene, meshes, needs_linear(scene), twins)
     if sound is not None:
@@ -126,10 +144,13 @@ def produce(recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine:
     return store(scene, meshes, frame, info, folder, engine.device, replays)
 
 
-def produce_twin(info: DatasetInfo, index: int, folder: Path, engine: Engine) -> Outcome:
+def produce_twin(
+    info: DatasetInfo, index: int, folder: Path, engine: Engine, sampled: Callable[[Scene], object] = lambda _: None
+) -> Outcome:
     """Make the sound twin of a finished image that shows defects and has none, from its record.
 
-    It goes into the dataset `folder / TWINS`, under the same index.
+    The twin goes into the dataset `folder / TWINS`, under the same index. `sampled` is told the scene before it is
+    rendered.
 
     Raises:
         DatasetError: another device made the image, which rounds otherwise: a pair would differ all over.
@@ -141,6 +162,7 @@ def produce_twin(info: DatasetInfo, index: int, folder: Path, engine: Engine) ->
             f"two would differ all over: leave --device out, on a machine with {record.device}, or generate anew here"
         )
     twin = record.scene.twin
+    sampled(twin)
     return _store_twin(twin, engine.render(twin, meshes_of(twin), needs_linear(twin)), info, folder, engine)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
@@ -34,11 +34,15 @@ from .records import (
     write_info,
 )
 
-__all__ = ["check_versions", "difference", "export", "lock", "open_dataset", "strangers"]
+__all__ = ["check_versions", "difference", "export", "lock", "open_dataset", "strangers", "together"]
 
 
-def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: dict[str, str]) -> DatasetInfo:
+def open_dataset(
+    folder: Path, recipe: Recipe, seed: int, count: int, versions: dict[str, str], alone: bool = True
+) -> DatasetInfo:
     """Create the dataset, or continue it when the same recipe, seed and versions made it. Call with `lock` held.
+
+    Who is not `alone`, but `together` with others, leaves unfinished files where they are: somebody may write them.
 
     Raises:
         DatasetError: the folder holds something else, or a dataset of another recipe, seed, setting or version.
@@ -55,7 +59,7 @@ def open_dataset(folder: Path, recipe: Recipe, seed: int, count: int, versions: 
         raise DatasetError(
             f"{folder} is not empty and holds no dataset ({', '.join(foreign[:3])}): choose another --out"
         )
-    for place in (folder, folder / TWINS):
+    for place in (folder, folder / TWINS) if alone else ():
         sweep(place)
     for ref in chain(*recipe.files.values(), recipe.libraries.values()):
         copy_into(ref, folder / "assets")
@@ -123,6 +127,30 @@ def lock(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
+            (folder / ".lock").unlink(missing_ok=True)
+
+
+@contextmanager
+def together(folder: Path) -> Iterator[None]:
+    """Hold the folder beside others that do the same, and keep out whoever wants it alone. The last one takes the lock.
+
+    A file system without locks is no error here: images are committed one by one, whoever else writes.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    except OSError as e:
+        raise DatasetError(f"cannot write to {folder}: {e.strerror or e}. Choose another --out") from e
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DatasetError(f"a run that wants {folder} for itself is writing to it: wait for it") from None
+        except OSError:
+            pass
+        yield
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             (folder / ".lock").unlink(missing_ok=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,11 @@ from ..datasets.derived_folder import accept_model
 from ..datasets.records import DatasetInfo
 from ..diffusion.card import ModelCard
 from ..errors import UsageError
-from ..render.supervisor import Limits, Outcome, Supervisor
+from ..pipeline import Outcome
 from ..render.worker import TIMEOUT_S, Worker
+from .job import Job
+from .stopping import Stop
+from .supervisor import Limits, Supervisor
 
 __all__ = ["Crew", "Options"]
 
@@ -28,10 +31,12 @@ class Options:
     Attributes:
         workers: processes that work side by side, each with the model; GPUs are dealt out to them in turn.
         timeout_s: a worker from which nothing comes for so long counts as hung, and its images are tried again.
+        stop: requested, the run ends early but in order.
     """
 
     workers: int = 1
     timeout_s: float = TIMEOUT_S
+    stop: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -40,12 +45,13 @@ class Options:
             raise UsageError(f"an image may take more than 0 s and up to a week, got --timeout {self.timeout_s:g}")
 
 
-class Crew:
+class Crew(Job):
     """Workers of one module that load the same model.
 
     Args:
         module: what they run; its first answer has the model's `card`.
-        setup: what they are told; each gets its `number` besides, and `workers`, how many were asked for.
+        setup: what they are told; each gets its `number` besides, by which GPUs are dealt out, and `workers`, how many
+            were asked for.
         folder, info: the dataset. `info` names the model once a worker has loaded it.
         loaded: told the card of the first worker that has loaded its model.
     """
@@ -58,13 +64,15 @@ class Crew:
         self._module, self._setup, self._options, self._folder = module, setup, options, folder
         self._loaded = loaded
         self._more: dict[str, Any] = {}
-        self._workers: dict[int, Worker] = {}
+        self._finished: Callable[[int], Outcome | None] = lambda _: None
+        self._progress: Callable[[Outcome], None] = lambda _: None
+        self._partial: Callable[[dict[str, Any]], None] = lambda _: None
 
     def run(
         self, todo: Sequence[int], finished: Callable[[int], Outcome | None], progress: Callable[[Outcome], None],
         partial: Callable[[dict[str, Any]], None] = lambda _: None, **more: Any,
     ) -> dict[int, Outcome]:  # fmt: skip
-        """Have all of `todo` done; the arguments are those of a `Supervisor`, and `more` goes into the setup.
+        """Have all of `todo` done; `finished`, `progress` and `partial` are as in `Job`, `more` goes into the setup.
 
         Gives what could not be done.
 
@@ -74,17 +82,29 @@ class Crew:
         """
         # Not as many as there is work left for: their share of the cores decides pixels, also when a run goes on.
         self._more = {"workers": self._options.workers, **more}
+        self._finished, self._progress, self._partial = finished, progress, partial
         limits = Limits(self._options.workers, self._options.timeout_s, UNLIMITED)
-        return Supervisor(self._start, todo, limits, finished, progress, self._greet, partial).run()
+        return Supervisor(self, todo, limits, self._options.stop).run()
 
-    def _start(self) -> Worker:
-        """A worker in the first place that none holds: its number decides which GPU it uses."""
-        number = next(k for k in range(self._options.workers) if k not in self._workers or self._workers[k].ended)
-        self._workers[number] = Worker(self._module, {**self._setup, **self._more, "number": number})
-        return self._workers[number]
+    def start(self, number: int) -> Worker:
+        """A worker that loads the model; its number decides which GPU it uses."""
+        return Worker(self._module, {**self._setup, **self._more, "number": number})
 
-    def _greet(self, answer: dict[str, Any]) -> None:
+    def greet(self, answer: dict[str, Any]) -> None:
+        """What the worker has loaded: it has to be what the dataset was begun with."""
         card = ModelCard.model_validate(answer["card"])
         self.info = accept_model(self._folder, self.info, card)
         loaded, self._loaded = self._loaded, lambda _: None
         loaded(card)
+
+    def finished(self, index: int) -> Outcome | None:
+        """As the run in progress was told."""
+        return self._finished(index)
+
+    def progress(self, outcome: Outcome) -> None:
+        """As the run in progress was told."""
+        self._progress(outcome)
+
+    def partial(self, answer: dict[str, Any]) -> None:
+        """As the run in progress was told."""
+        self._partial(answer)

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
 
+from ..datasets.failures import Failure, drop_failures, failures
 from ..datasets.files import sweep
-from ..datasets.folder import check_versions, export, lock, open_dataset
-from ..datasets.records import (
-    TWINS,
-    DatasetInfo,
-    DepthFormat,
-    image_paths,
-    indices,
-    map_paths,
-    quarantine_folder,
-    quarantined,
-    read_info,
-    read_record,
-    record_path,
-)
+from ..datasets.folder import check_versions, export, lock, open_dataset, together
+from ..datasets.presence import present
+from ..datasets.records import TWINS, DatasetInfo, indices, quarantined, read_info, read_record, record_path
 from ..errors import DatasetError, UsageError
-from ..pipeline import backend, versions
-from ..render.supervisor import Limits, Outcome, Supervisor
-from ..render.worker import Worker
-from ..scenes.outputs import Output
+from ..pipeline import Outcome, backend, versions
 from ..scenes.recipe import Recipe
+from .executors import Executor, Local
 from .options import Options
-from .render_worker import MODULE
+from .shard import Shard
 
 __all__ = ["Options", "Result", "add_twins", "generate"]
 
@@ -42,18 +29,22 @@ class Result:
     """What a run did: the dataset's state, and which of the images that it was asked for are not there.
 
     Attributes:
+        asked: how many images it was asked for.
         rendered: images that this run has made.
-        failed: index → reason of each image that could not be made.
+        failed: index → reason of each image that could not be made, by this run or before it; they are put aside.
         impossible: those of `failed` that fail the same way every time, with this recipe and seed.
-        quarantined: images put aside, by this run or before it.
+        quarantined: images whose labels are in doubt, put aside by this run or before it.
+        unfinished: how many images it did not get to, because it was stopped.
     """
 
     info: DatasetInfo
     folder: Path
+    asked: int
     rendered: int
     failed: dict[int, str] = field(default_factory=dict)
     impossible: tuple[int, ...] = ()
     quarantined: tuple[int, ...] = ()
+    unfinished: int = 0
 
     @property
     def present(self) -> list[int]:
@@ -63,7 +54,7 @@ class Result:
     @property
     def missing(self) -> int:
         """How many images that this run was asked for are not there."""
-        return len(self.failed) + len(self.quarantined)
+        return len(self.failed) + len(self.quarantined) + self.unfinished
 
     @property
     def complete(self) -> bool:
@@ -77,16 +68,19 @@ Progress = Callable[[Outcome], None]
 def generate(
     recipe: Recipe, count: int, out: str | Path, seed: int = 0, options: Options | None = None,
     progress: Progress | None = None, order: Sequence[int] | None = None, begin: Callable[[int], None] | None = None,
+    executor: Executor | None = None, retry: bool = False,
 ) -> Result:  # fmt: skip
     """Make images 0 … count − 1 of a dataset in the folder `out`, or those that are still missing there.
 
     `begin` is told how many images there are to make, and then `progress` of every one as it ends; `order` renders the
-    indices in another order, with the same result. An image in quarantine is left there; when its folder is deleted it
-    is rendered again, and by the same versions on the same device it comes out the same.
+    indices in another order, with the same result. `executor` says who makes them, this machine unless told otherwise.
+
+    An image that was put aside is left there, unless `retry` tries those that failed once more. One whose labels are in
+    doubt is rendered again when its folder is deleted; the same versions on the same device make the same of it.
 
     Raises:
         DatasetError: the folder is not this dataset's, or cannot be written.
-        RenderError: workers do not start.
+        RenderError: workers do not start, or a machine cannot make any image.
     """
     if not 1 <= count <= MAX_IMAGES:
         raise UsageError(f"a dataset has 1 to {MAX_IMAGES:,} images, got --count {count}")
@@ -94,34 +88,63 @@ def generate(
         raise UsageError(f"the seed must be between 0 and {MAX_SEED}, got {seed}")
     if order is not None and sorted(order) != list(range(count)):
         raise UsageError(f"order must name each of 0 … {count - 1} once, got {len(order)} indices that do not")
-    folder, options = Path(out), options or Options()
-    with lock(folder):
-        info = open_dataset(folder, recipe, seed, count, versions())
-        done = {i for i in indices(folder) if _has_pictures(folder, i, info.outputs)} | set(quarantined(folder))
-        todo = [i for i in (order if order is not None else range(count)) if i not in done]
+    folder, options, executor = Path(out), options or Options(), executor or Local()
+    with lock(folder) if executor.alone else together(folder):
+        info = open_dataset(folder, recipe, seed, count, versions(), executor.alone)
+        mine = executor.mine(order if order is not None else range(count))
+        if retry:
+            drop_failures(folder, mine)
+        todo = _left(mine, folder, info)
         if begin is not None:
             begin(len(todo))
         try:
-            lost = _run(folder, todo, options, progress or (lambda _: None), info.outputs)
+            executor.run(
+                Shard(str(folder.absolute()), "dataset", tuple(todo), info.outputs, options), progress or _deaf
+            )
         finally:
-            for place in (folder, folder / TWINS):
-                sweep(place)  # what a worker was writing when it was stopped
-        info = export(folder, info)
-    return _result(info, folder, todo, lost, [i for i in quarantined(folder) if i < count])
+            if executor.alone:
+                _tidy(folder)
+        if not options.stop.requested and (executor.alone or not _left(range(count), folder, info)):
+            info = export(folder, info)
+    return _result(info, folder, todo, mine)
 
 
-def _result(
-    info: DatasetInfo, folder: Path, todo: Sequence[int], lost: dict[int, Outcome], aside: Sequence[int]
-) -> Result:
-    rendered = len(todo) - len(lost) - len(set(aside) & set(todo))
-    failed = {i: outcome.reason or "" for i, outcome in sorted(lost.items())}
-    impossible = tuple(i for i in failed if lost[i].status == "impossible")
-    return Result(info, folder, rendered, failed, impossible, tuple(aside))
+def _deaf(_: Outcome) -> None:
+    """For those who do not want to know."""
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a worker was writing when it was stopped."""
+    for place in (folder, folder / TWINS):
+        sweep(place)
+
+
+def _left(asked: Iterable[int], folder: Path, info: DatasetInfo) -> list[int]:
+    """Which images are neither there nor put aside."""
+    done = present(folder, info) | set(quarantined(folder)) | failures(folder).keys()
+    return [i for i in asked if i not in done]
+
+
+def _result(info: DatasetInfo, folder: Path, todo: Sequence[int], asked: Iterable[int]) -> Result:
+    """What is there now of what was asked for."""
+    wanted = set(asked)
+    there, doubtful = present(folder, info), set(quarantined(folder))
+    failed: dict[int, Failure] = {i: f for i, f in failures(folder).items() if i in wanted - there}
+    return Result(
+        info=info,
+        folder=folder,
+        asked=len(wanted),
+        rendered=len(there & set(todo)),
+        failed={i: f.reason for i, f in failed.items()},
+        impossible=tuple(i for i, f in failed.items() if f.status == "impossible"),
+        quarantined=tuple(sorted(doubtful & wanted - there)),
+        unfinished=len(wanted - there - doubtful - failed.keys()),
+    )
 
 
 def add_twins(
     out: str | Path, options: Options | None = None, progress: Progress | None = None,
-    begin: Callable[[int], None] | None = None,
+    begin: Callable[[int], None] | None = None, executor: Executor | None = None,
 ) -> Result:  # fmt: skip
     """Render the sound twin of every image in the dataset `out` that shows defects and has none yet.
 
@@ -134,67 +157,29 @@ def add_twins(
             another device made an image.
         RenderError: workers do not start.
     """
-    folder, options = Path(out), options or Options()
+    folder, options, executor = Path(out), options or Options(), executor or Local()
     info = read_info(folder)
     if info.derived is not None:
         raise DatasetError(f"{folder} holds no renders: add the twins to {info.derived.source.folder}, seen from there")
     if not info.defect_categories:
         raise DatasetError(f"the recipe of {folder} has no defects, so all its images are sound: nothing has a twin")
-    with lock(folder):
+    with lock(folder) if executor.alone else together(folder):
         check_versions(info.versions, versions(), folder)
         records = (read_record(record_path(folder, i)) for i in indices(folder))
         having = {r.index: backend(r) for r in records if any(o.defects for o in r.scene.objects)}
         place = folder / TWINS
-        done = {i for i in indices(place) if _has_pictures(place, i, info.outputs)} | set(quarantined(place))
-        todo = [i for i in having if i not in done]
+        mine = executor.mine(list(having))
+        todo = _left(mine, place, info)
         devices = {i: having[i] if options.device == "auto" else options.device for i in todo}
         if begin is not None:
             begin(len(todo))
-        lost: dict[int, Outcome] = {}
         try:
             for device in sorted(set(devices.values())):
-                some, there = [i for i in todo if devices[i] == device], replace(options, device=device)
-                lost |= _run(place, some, there, progress or (lambda _: None), info.outputs, "twins")
+                some, there = tuple(i for i in todo if devices[i] == device), replace(options, device=device)
+                executor.run(Shard(str(place.absolute()), "twins", some, info.outputs, there), progress or _deaf)
         finally:
-            sweep(place)
-        info = export(folder, info)
-    return _result(info, place, todo, lost, [i for i in quarantined(place) if i in having])
-
-
-def _run(
-    folder: Path, todo: Sequence[int], options: Options, progress: Progress, outputs: tuple[Output, ...],
-    kind: str = "dataset",
-) -> dict[int, Outcome]:  # fmt: skip
-    """Render all of `todo` into `folder`, as images of a "dataset" or as "twins" of the one above the folder.
-
-    Gives those, by index, that failed or are impossible.
-    """
-    setup = {
-        "kind": kind,
-        "folder": str(folder.absolute()),
-        "device": options.device,
-        "threads": options.threads(len(todo)),
-    }
-    limits = Limits(options.workers, options.timeout_s, options.recycle_images)
-    return Supervisor(
-        lambda: Worker(MODULE, setup), todo, limits, lambda index: _outcome(folder, index, outputs), progress
-    ).run()
-
-
-def _outcome(folder: Path, index: int, outputs: tuple[Output, ...]) -> Outcome | None:
-    """What a worker has finished of an image; None when it did not get so far."""
-    aside = quarantine_folder(folder, index) / "record.json"
-    if aside.is_file():
-        return Outcome(index, "quarantined", read_record(aside).reason)
-    if record_path(folder, index).is_file() and _has_pictures(folder, index, outputs):
-        return Outcome(index, "ok")
-    return None
-
-
-def _has_pictures(folder: Path, index: int, outputs: tuple[Output, ...]) -> bool:
-    """Whether the pictures of a recorded image are still there; one that somebody deleted is rendered again."""
-    extra = map_paths(index, outputs).values()
-    return any(
-        all((folder / path).is_file() for path in (*image_paths(index, form).values(), *extra))
-        for form in get_args(DepthFormat)
-    )
+            if executor.alone:
+                sweep(place)
+        if not options.stop.requested and (executor.alone or not _left(having, place, info)):
+            info = export(folder, info)
+    return _result(info, place, todo, mine)

@@ -23,7 +23,7 @@ from ..diffusion.load import Request
 from ..diffusion.paint_plan import PaintPlan
 from ..diffusion.placing import Placing
 from ..errors import DatasetError
-from ..render.supervisor import Outcome
+from ..pipeline import Outcome
 from .crew import Crew, Options
 from .painting_plan import Ask, planned
 

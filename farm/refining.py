@@ -21,7 +21,7 @@ from ..diffusion.card import ModelCard, checked_license
 from ..diffusion.load import Request
 from ..diffusion.plan import Plan
 from ..errors import UsageError
-from ..render.supervisor import Outcome
+from ..pipeline import Outcome
 from . import crew
 
 __all__ = ["MODULE", "REQUEST", "Options", "Result", "refine"]

@@ -19,6 +19,8 @@ from types import MappingProxyType
 
 import psutil
 
+from .machine import usable_cores
+
 __all__ = ["ESSENTIAL", "Blender", "Check", "blender", "checks", "main"]
 
 #: Shared library → its package in Debian/Ubuntu and in Fedora: what `import bpy` links to beyond the C and C++ runtime.
@@ -187,8 +189,7 @@ def _memory() -> Check:
 
 
 def _cores() -> Check:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Check("cores", True, f"{usable} usable")
+    return Check("cores", True, f"{usable_cores()} usable")
 
 
 def _scratch() -> Check:

@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 
 from ..errors import RenderError, ScenewrightError
 from .scratch import Scratch
@@ -47,8 +49,8 @@ class Worker:
     The child's temporary folder belongs to the parent, which removes it in `stop`, however the child has ended.
     """
 
-    def __init__(self, module: str, setup: Mapping[str, Any]) -> None:
-        """Start `python -m module` and hand it `setup` as its first line."""
+    def __init__(self, module: str, setup: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> None:
+        """Start `python -m module` and hand it `setup` as its first line; `environment` adds to this process's own."""
         self._partial = b""
         with contextlib.ExitStack() as undo:
             self._scratch = Scratch()
@@ -57,7 +59,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", module],  # -P: a psutil.py in the user's folder is not ours to import
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
-                env={**os.environ, **COLOR_CACHE_OFF, "TMPDIR": str(self._scratch.path)},
+                env={**os.environ, **COLOR_CACHE_OFF, **(environment or {}), "TMPDIR": str(self.scratch)},
                 start_new_session=True,  # Ctrl-C is for the parent, which then stops its workers itself
             )  # fmt: skip
             undo.callback(self.stop, busy=True)
@@ -70,9 +72,26 @@ class Worker:
         return self._process.poll() is not None
 
     @property
+    def was_killed(self) -> bool:
+        """Whether somebody ended the child by SIGKILL or SIGTERM."""
+        return self._process.poll() in (-signal.SIGKILL, -signal.SIGTERM)
+
+    @property
     def pid(self) -> int:
         """The child's process id."""
         return self._process.pid
+
+    @property
+    def scratch(self) -> Path:
+        """The child's temporary folder."""
+        return self._scratch.path
+
+    def resident(self) -> int:
+        """Bytes of memory that the child holds, 0 when it is gone."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     def fileno(self) -> int:
         """What becomes readable when an answer, or the end, is there."""
@@ -117,14 +136,18 @@ class Worker:
             self._process.stdin.close()
         if not busy:
             self._wait(IDLE_GRACE_S)
+        self.end()
+        self._process.stdout.close()
+        self._log.close()
+        self._scratch.close()
+
+    def end(self) -> None:
+        """End the process, whatever it does: by SIGTERM, then by SIGKILL."""
         if self._process.poll() is None:
             self._process.terminate()
             if not self._wait(GRACE_S):
                 self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
-        self._log.close()
-        self._scratch.close()
 
     def post_mortem(self) -> str:
         """How the child ended, and the last lines it wrote; a child that closed its pipe and lives on is killed."""
@@ -137,10 +160,14 @@ class Worker:
 
     def with_tail(self, message: str) -> str:
         """The message, and below it the last lines that the child wrote."""
+        tail = self.log().decode(errors="replace")
+        return "\n  ".join([message, *tail.strip().splitlines()[-LOG_TAIL_LINES:]])
+
+    def log(self) -> bytes:
+        """The end of what the child has written, 64 KiB at most."""
         log = self._log.fileno()
         # pread, since seeking would move the place where a living child writes next.
-        tail = os.pread(log, LOG_TAIL_BYTES, max(0, os.fstat(log).st_size - LOG_TAIL_BYTES))
-        return "\n  ".join([message, *tail.decode(errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]])
+        return os.pread(log, LOG_TAIL_BYTES, max(0, os.fstat(log).st_size - LOG_TAIL_BYTES))
 
     def _wait(self, seconds: float) -> bool:
         """Whether the child ends in that time."""

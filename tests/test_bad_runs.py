@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import scenewright as sw
+from scenewright.datasets.failures import read_failure
 from scenewright.datasets.records import indices, read_info
 from scenewright.errors import DatasetError
 from scenewright.pipeline import engine_for, produce
@@ -121,7 +122,7 @@ def test_a_run_without_an_image_has_failed(run: Run, recipe: Path, tmp_path: Pat
     assert ended.code == 1 and "0 of 2 images are there 2 cannot be made (0, 1): they fail" in ended.err
 
 
-#: Read by every Python that starts: a worker dies whenever it makes image 1.
+#: Read by every Python that starts: a worker dies whenever it makes image 1 of a dataset with seed 0.
 DIE = """
 import os, sys
 if "scenewright.farm.render_worker" in sys.orig_argv:
@@ -131,18 +132,26 @@ if "scenewright.farm.render_worker" in sys.orig_argv:
 """
 
 
-def test_a_crash_is_worth_another_try(
+def test_an_image_that_crashes_is_put_aside(
     run: Run, recipe: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An image that killed its workers is said to be worth the same command, and that makes it."""
+    """An image that killed its workers is put aside and left there, until --retry makes it."""
     arguments = ("generate", recipe, "--out", tmp_path / "d", "--count", COUNT)
     with monkeypatch.context() as crash:
         (tmp_path / "sitecustomize.py").write_text(DIE)
         crash.setenv("PYTHONPATH", str(tmp_path))
         ended = run(*arguments)
-    assert ended.code == 3 and "1 failed (1): run the same command to try again" in ended.err
+    place = tmp_path / "d/quarantine/000001"
+    assert ended.code == 3 and f"1 failed (1): what is known is in {place}" in ended.err and "--retry" in ended.err
     assert "image 1 failed: tried 3 times" in ended.err and "every time" not in ended.err
-    assert run(*arguments).code == 0 and content(tmp_path / "d") == content(made)
+    told = read_failure(tmp_path / "d", 1)
+    assert (told.status, len(told.reasons)) == ("failed", 3) and "exit code 9" in told.reason
+    assert told.command == f"scenewright rerender {tmp_path / 'd'} 1"
+    again = run(*arguments)
+    assert again.code == 3 and "1 failed (1)" in again.err and "(0 new)" in again.out
+    assert run(*arguments, "--retry").code == 0
+    (tmp_path / "d/quarantine").rmdir()
+    assert content(tmp_path / "d") == content(made)
 
 
 def test_a_terminated_run_ends_as_an_interrupted_one(recipe: Path, made: Path, tmp_path: Path) -> None:
@@ -157,7 +166,8 @@ def test_a_terminated_run_ends_as_an_interrupted_one(recipe: Path, made: Path, t
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in err
-    assert "interrupted: finished images are kept, the same command goes on from here" in err
+    assert "SIGTERM: images in the making are finished first, for 20 s" in err
+    assert "are left to make; finished images are kept, the same command goes on from here" in err
     psutil.wait_procs(its_workers, timeout=5)
     assert its_workers and not any(w.is_running() for w in its_workers)
     assert len(indices(out)) < 5000 and not list(out.rglob("*.tmp")) and not (out / ".lock").exists()

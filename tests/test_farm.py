@@ -248,9 +248,9 @@ def test_options_that_cannot_be_meant(options: dict[str, Any], said: str) -> Non
 
 def test_cores_are_divided_between_the_workers_that_there_are() -> None:
     """One image is rendered on all cores, however many workers were allowed."""
-    assert sw.Options(workers=8).threads(1) is None
-    assert sw.Options(workers=1).threads(100) is None
-    assert sw.Options(workers=4096).threads(4096) == 1
+    assert sw.Options(workers=8).threads_each(1) is None
+    assert sw.Options(workers=1).threads_each(100) is None
+    assert sw.Options(workers=4096).threads_each(4096) == 1
 
 
 def test_the_dataset_says_what_is_odd_about_its_meshes(tmp_path: Path) -> None:

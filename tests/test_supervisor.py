@@ -16,9 +16,13 @@ import psutil
 import pytest
 
 from scenewright.errors import RenderError
-from scenewright.render import supervisor, worker
+from scenewright.farm import supervisor
+from scenewright.farm.job import CANARY, Failure, Job
+from scenewright.farm.stopping import Stop
+from scenewright.farm.supervisor import Limits, Supervisor
+from scenewright.pipeline import Outcome
+from scenewright.render import worker
 from scenewright.render.scratch import Scratch
-from scenewright.render.supervisor import Limits, Outcome, Supervisor
 from scenewright.render.worker import Worker, ask
 
 #: A worker that writes `done-<index>` and answers, unless `acts` in its setup names something else for an index.
@@ -46,6 +50,20 @@ def start(setup):
         with (folder / "tries").open("a") as file:
             file.write(f"{index} ")
         first = (folder / "tries").read_text().split().count(str(index)) == 1
+        if index == -1:
+            if act == "die":
+                sys.exit("even the simplest")
+            return {"index": -1, "status": "failed" if act == "fail" else "ok", "reason": "the GPU is lost"}
+        if act == "fail":
+            Path(tempfile.gettempdir(), f"scene-{index}.json").write_text(f"scene {index}")
+            return {"index": index, "status": "failed", "reason": "Blender failed"}
+        if act == "kill" or act == "kill once" and first:
+            os.kill(os.getpid(), 9)
+        if act == "eat" and first:
+            held = b"x" * (400 << 20)
+            time.sleep(600)
+        if act == "slow":
+            time.sleep(1.5)
         if act == "refuse":
             return {"index": index, "status": "impossible", "reason": "no room"}
         if act == "die":
@@ -76,6 +94,38 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "IDLE_GRACE_S", 5.0)
 
 
+class Fake(Job):
+    """Three images by default; remembers what it was told."""
+
+    def __init__(self, folder: Path, canary: bool = False, **acts: str) -> None:
+        self.folder, self.canary = folder, canary
+        self.setup: dict[str, Any] = {
+            "folder": str(folder),
+            "acts": {name.strip("_"): act for name, act in acts.items()},
+        }
+        self.told: list[Outcome] = []
+        self.given_up: list[Failure] = []
+        self.begun: list[int] = []
+        self.numbers: list[int] = []
+
+    def start(self, number: int) -> Worker:
+        self.numbers.append(number)
+        return Worker("fake_worker", self.setup)
+
+    def finished(self, index: int) -> Outcome | None:
+        return Outcome(index, "ok") if (self.folder / f"done-{index}").exists() else None
+
+    def progress(self, outcome: Outcome) -> None:
+        self.told.append(outcome)
+
+    def began(self, index: int) -> None:
+        self.begun.append(index)
+
+    def aside(self, failure: Failure) -> Outcome:
+        self.given_up.append(failure)
+        return failure.outcome
+
+
 Run = Callable[..., tuple[dict[int, Outcome], list[Outcome]]]
 
 
@@ -83,16 +133,12 @@ Run = Callable[..., tuple[dict[int, Outcome], list[Outcome]]]
 def run(tmp_path: Path) -> Run:
     """Three images by default; gives those that were lost and what `progress` was told."""
 
-    def call(count: int = 3, workers: int = 1, timeout_s: float = 60, recycle: int = 400, **acts: str) -> Any:
-        setup = {"folder": str(tmp_path), "acts": {name.strip("_"): act for name, act in acts.items()}}
-        told: list[Outcome] = []
-
-        def finished(index: int) -> Outcome | None:
-            return Outcome(index, "ok") if (tmp_path / f"done-{index}").exists() else None
-
-        limits = Limits(workers, timeout_s, recycle)
-        start = lambda: Worker("fake_worker", setup)  # noqa: E731
-        return Supervisor(start, range(count), limits, finished, told.append).run(), told
+    def call(
+        count: int = 3, workers: int = 1, timeout_s: float = 60, recycle: int = 400, memory: int | None = None,
+        job: Fake | None = None, stop: Stop | None = None, **acts: str,
+    ) -> Any:  # fmt: skip
+        job = job or Fake(tmp_path, False, **acts)
+        return Supervisor(job, range(count), Limits(workers, timeout_s, recycle, memory), stop).run(), job.told
 
     return call
 
@@ -123,6 +169,82 @@ def test_an_image_that_kills_is_given_up(run: Run, tmp_path: Path) -> None:
     assert failed[1].status == "failed" and failed[1].reason is not None and "no luck" in failed[1].reason
     assert failed[1].reason.startswith("tried 3 times: the worker process ended with exit code 1\n")
     assert tries(tmp_path)["1"] == 3
+
+
+def test_a_failing_image_is_given_up_when_the_canary_lives(run: Run, tmp_path: Path) -> None:
+    """Three failures make a suspect; a machine that makes the canary proves it guilty, with its scene and its log."""
+    job = Fake(tmp_path, canary=True, _1="fail")
+    failed, told = run(job=job)
+    assert failed == {1: Outcome(1, "failed", "tried 3 times: Blender failed")}
+    assert sorted(o.index for o in told) == [0, 1, 2] and tries(tmp_path)["-1"] == 1
+    (failure,) = job.given_up
+    assert failure.reasons == ("Blender failed",) * 3 and failure.scene == b"scene 1"
+    assert CANARY not in job.begun
+
+
+@pytest.mark.parametrize("how", ["fail", "die"])
+def test_a_sick_machine_blames_no_image(how: str, run: Run, tmp_path: Path) -> None:
+    """A machine that cannot even make the canary ends the run, and puts nothing aside."""
+    job = Fake(tmp_path, canary=True, _1="fail")
+    job.setup["acts"]["-1"] = how
+    with pytest.raises(RenderError, match=r"(?s)cannot make any image: image 1 failed 3 times.*\n.*doctor"):
+        run(job=job)
+    assert not job.given_up
+
+
+def test_the_last_image_is_tried_too(run: Run, tmp_path: Path) -> None:
+    """Where the suspect is the last image, a worker is still opened for the canary."""
+    job = Fake(tmp_path, canary=True, _0="die")
+    failed, _ = run(count=1, job=job)
+    assert failed.keys() == {0} and len(job.given_up) == 1
+    assert b"no luck with 0" in job.given_up[0].log
+
+
+def test_kills_from_outside_are_not_the_images_fault(run: Run, tmp_path: Path) -> None:
+    """Somebody who kills workers costs time; only after ten such deaths of one image is it given up."""
+    failed, _ = run(_1="kill", _2="kill once")
+    assert failed.keys() == {1} and tries(tmp_path) == {"0": 1, "1": 10, "2": 2}
+
+
+def test_a_worker_that_eats_memory_is_replaced(run: Run, tmp_path: Path) -> None:
+    """A worker that holds more than it may is killed within seconds, and its image made by another one."""
+    began = time.monotonic()
+    failed, _ = run(memory=300 << 20, _1="eat")
+    assert not failed and tries(tmp_path) == {"0": 1, "1": 2, "2": 1} and time.monotonic() - began < 30
+
+
+def test_a_stop_lets_images_in_the_making_end(run: Run, tmp_path: Path) -> None:
+    """Asked to stop, a run begins nothing more, finishes what it has begun, and leaves no process."""
+    stop = Stop(20)
+
+    class Stopping(Fake):
+        def began(self, index: int) -> None:
+            super().began(index)
+            stop.request()
+
+    job = Stopping(tmp_path, _0="slow")
+    failed, told = run(count=5, job=job, stop=stop)
+    assert not failed and [o.index for o in told] == [0] == job.begun
+
+
+def test_a_stop_waits_no_longer_than_its_grace(run: Run, tmp_path: Path) -> None:
+    """An image that does not end within the grace is left to the next run."""
+    stop = Stop(0.5)
+
+    class Stopping(Fake):
+        def began(self, index: int) -> None:
+            stop.request()
+
+    began = time.monotonic()
+    failed, told = run(job=Stopping(tmp_path, _0="hang"), stop=stop)
+    assert not failed and not told and time.monotonic() - began < 10
+
+
+def test_places_of_workers_are_used_again(run: Run, tmp_path: Path) -> None:
+    """A worker that replaces another gets its number, so that GPUs are shared out evenly for ever."""
+    job = Fake(tmp_path, _1="die")
+    run(count=6, workers=2, recycle=2, job=job)
+    assert set(job.numbers) == {0, 1} and len(job.numbers) > 3
 
 
 def test_an_image_that_is_refused_is_not_tried_again(run: Run, tmp_path: Path) -> None:
@@ -165,14 +287,15 @@ def test_an_interrupted_start_leaves_no_process(tmp_path: Path) -> None:
     """Workers that were opened before an interruption are ended with it."""
     opened: list[Worker] = []
 
-    def start() -> Worker:
-        if opened:
-            raise KeyboardInterrupt
-        opened.append(Worker("fake_worker", {"folder": str(tmp_path)}))
-        return opened[0]
+    class Interrupted(Fake):
+        def start(self, number: int) -> Worker:
+            if opened:
+                raise KeyboardInterrupt
+            opened.append(super().start(number))
+            return opened[0]
 
     with pytest.raises(KeyboardInterrupt):
-        Supervisor(start, range(4), Limits(2, 60, 400), lambda _: None, lambda _: None).run()
+        Supervisor(Interrupted(tmp_path), range(4), Limits(2, 60, 400)).run()
     assert not psutil.pid_exists(opened[0].pid)
 
 

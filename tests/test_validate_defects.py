@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from scenewright.datasets.png import decode_ids
 from scenewright.datasets.records import TWINS, iter_records, read_info, record_path
 from scenewright.datasets.validate import validate
 from scenewright.errors import DatasetError
-from scenewright.farm import generate as farm
+from scenewright.farm.executors import Local
 from scenewright.farm.generate import add_twins, generate
 from scenewright.farm.options import Options
-from scenewright.pipeline import Outcome, produce_twin
+from scenewright.farm.shard import Shard
+from scenewright.pipeline import produce_twin
 from scenewright.render.flat import FlatEngine
 from scenewright.render.rle import encode_mask
 
@@ -166,20 +167,19 @@ def test_a_twin_of_another_device_is_found(folder: Path) -> None:
     assert "rendered on optix: NVIDIA L4 and its image on none" in found.message
 
 
-def test_twins_are_rendered_on_the_devices_of_their_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twins_are_rendered_on_the_devices_of_their_images(folder: Path) -> None:
     """Unless one is named, each twin is asked of the device that its image's record names."""
     first, *others = [r.index for r in iter_records(folder) if r.defects]
     on(folder, first, "optix: NVIDIA L4")
     shutil.rmtree(folder / TWINS)
     asked: list[tuple[str, list[int]]] = []
 
-    def run(_: Path, todo: Sequence[int], options: Options, *__: object) -> dict[int, Outcome]:
-        asked.append((options.device, [*todo]))
-        return {}
+    class Asked(Local):
+        def run(self, shard: Shard, progress: object) -> None:
+            asked.append((shard.options.device, [*shard.indices]))
 
-    monkeypatch.setattr(farm, "_run", run)
-    add_twins(folder)
-    add_twins(folder, Options(device="cuda"))
+    add_twins(folder, executor=Asked())
+    add_twins(folder, Options(device="cuda"), executor=Asked())
     assert asked == [("cpu", others), ("optix", [first]), ("cuda", [first, *others])]
 
 

@@ -1,0 +1,77 @@
+"""Who makes the images of a run. All of them call `render_shard`, and leave no state but the dataset's records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..errors import UsageError
+from ..pipeline import Outcome
+from .shard import Shard, render_shard
+
+__all__ = ["Executor", "Index", "Local"]
+
+
+class Executor(Protocol):
+    """Takes all images of a run that are not there yet, and ends when each one is, or is put aside.
+
+    Attributes:
+        alone: whether this run is the only one that writes to its dataset.
+    """
+
+    @property
+    def alone(self) -> bool:
+        """See above."""
+
+    def mine(self, indices: Sequence[int]) -> list[int]:
+        """Which of a dataset's images this run is asked for."""
+
+    def run(self, shard: Shard, progress: Callable[[Outcome], None]) -> None:
+        """Make the images; `progress` is told of each one as it ends.
+
+        Raises:
+            ScenewrightError: what `render_shard` raises.
+        """
+
+
+@dataclass(frozen=True)
+class Local:
+    """Worker processes on this machine."""
+
+    alone: bool = True
+
+    def mine(self, indices: Sequence[int]) -> list[int]:
+        """All of them."""
+        return list(indices)
+
+    def run(self, shard: Shard, progress: Callable[[Outcome], None]) -> None:
+        """Make the images here."""
+        render_shard(shard, progress)
+
+
+@dataclass(frozen=True)
+class Index:
+    """One share of the images by its number, on this machine; for whatever can count: a job array, an indexed job.
+
+    Image `i` belongs to share `i % of`, whatever is there already, so that every share can be run again by itself.
+    Whichever share finds the dataset complete at its end writes the annotations.
+    """
+
+    number: int
+    of: int
+    alone: bool = False
+
+    def __post_init__(self) -> None:
+        if self.of < 1 or not 0 <= self.number < self.of:
+            raise UsageError(
+                f"shares are numbered from 0 to one below their count: got --shard {self.number} --shards {self.of}"
+            )
+
+    def mine(self, indices: Sequence[int]) -> list[int]:
+        """Those of this share."""
+        return [i for i in indices if i % self.of == self.number]
+
+    def run(self, shard: Shard, progress: Callable[[Outcome], None]) -> None:
+        """Make the images here."""
+        render_shard(shard, progress)

@@ -1,0 +1,208 @@
+"""A run on a Ray cluster, or on one that lives inside this process.
+
+Ray moves shards to nodes, and again when a node is lost; what is finished only the dataset knows. So tasks keep no
+state, nothing is an actor, and a driver that dies costs the images that were in the making.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import DatasetError, RenderError, ScenewrightError, UsageError
+from ..pipeline import Outcome, versions
+from .shard import Shard, render_shard
+from .stopping import Stop
+
+__all__ = ["Ray"]
+
+#: A Ray process is replaced after so many shards.
+MAX_CALLS = 50
+#: So often a shard may come back from machines that cannot make any image, before the run gives up.
+MAX_SICK = 5
+#: What a machine that has proved unable waits before it hands a shard back, so that it does not eat the whole queue.
+SICK_PAUSE_S = 20.0
+MAX_SHARD = 64
+POLL_S = 1.0
+#: Shards per slot in flight: one runs and one waits where it will run.
+WINDOW = 2
+
+
+@dataclass(frozen=True)
+class Ray:
+    """Shards as stateless Ray tasks.
+
+    Attributes:
+        address: "local" embeds a cluster in this process, which listens on loopback only; "auto" finds the cluster that
+            this machine belongs to; else the address of its head, as `ray start` prints it.
+        per_gpu: shards that share a GPU; 0 renders on CPUs.
+        cpus: cores of a shard.
+        shard_images: images of a shard; None: as many as give every slot four shards, 64 at most.
+    """
+
+    address: str = "auto"
+    per_gpu: int = 0
+    cpus: int = 1
+    shard_images: int | None = None
+    alone: bool = True
+
+    def __post_init__(self) -> None:
+        if self.per_gpu < 0 or self.cpus < 1 or (self.shard_images is not None and self.shard_images < 1):
+            raise UsageError(
+                f"a shard has an image and a core at least: got cpus={self.cpus}, per_gpu={self.per_gpu}, "
+                f"shard_images={self.shard_images}"
+            )
+
+    def mine(self, indices: Sequence[int]) -> list[int]:
+        """All of them."""
+        return list(indices)
+
+    def run(self, shard: Shard, progress: Callable[[Outcome], None]) -> None:
+        """Have the images made on the cluster.
+
+        Raises:
+            UsageError: Ray is not installed.
+            RenderError: there is no cluster, or its machines cannot make images.
+            DatasetError: they cannot write the dataset.
+        """
+        if not shard.indices:
+            return
+        with _cluster(self.address) as ray:
+            _Run(ray, self, shard, progress).run()
+
+    def resources(self) -> dict[str, float]:
+        """What one task asks Ray for."""
+        return {"num_cpus": self.cpus, "num_gpus": 1 / self.per_gpu if self.per_gpu else 0}
+
+    def slots(self, total: dict[str, float]) -> int:
+        """How many tasks a cluster of these resources runs at once."""
+        by_cpu = int(total.get("CPU", 0) // self.cpus)
+        return min(by_cpu, int(total.get("GPU", 0) * self.per_gpu)) if self.per_gpu else by_cpu
+
+
+@dataclass
+class _Piece:
+    """Some images of a shard, and how often machines that cannot make any have handed it back."""
+
+    indices: tuple[int, ...]
+    sick: int = 0
+
+
+@dataclass
+class _Run:
+    """One run: a bounded number of tasks in flight, until nothing is left to hand out."""
+
+    ray: Any
+    plan: Ray
+    shard: Shard
+    progress: Callable[[Outcome], None]
+    sick: dict[str, str] = field(default_factory=dict)
+    flying: dict[Any, _Piece] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Submit, wait, and submit again.
+
+        Raises:
+            RenderError, DatasetError: machine after machine hands back the same images.
+        """
+        waiting, stop = deque(self._pieces()), self.shard.options.stop
+        task = self.ray.remote(_make).options(max_retries=-1, max_calls=MAX_CALLS, **self.plan.resources())
+        while waiting or self.flying:
+            if stop.requested:
+                waiting.clear()
+            if stop.over:
+                break
+            while waiting and len(self.flying) < self._window():
+                piece = waiting.popleft()
+                options = replace(self.shard.options, workers=1, threads=self._threads(), stop=Stop())
+                work = replace(self.shard, indices=piece.indices, options=options)
+                self.flying[task.remote(work, versions(), tuple(self.sick))] = piece
+            done, _ = self.ray.wait(list(self.flying), num_returns=1, timeout=POLL_S)
+            for ref in done:
+                self._landed(self.ray.get(ref), self.flying.pop(ref), waiting)
+        for ref in self.flying:
+            self.ray.cancel(ref, force=True)
+
+    def _threads(self) -> int:
+        return self.shard.options.threads or self.plan.cpus
+
+    def _pieces(self) -> Iterator[_Piece]:
+        indices = self.shard.indices
+        size = self.plan.shard_images or max(1, min(MAX_SHARD, len(indices) // (4 * max(1, self._slots()))))
+        return (_Piece(indices[at : at + size]) for at in range(0, len(indices), size))
+
+    def _slots(self) -> int:
+        return self.plan.slots(self.ray.cluster_resources())
+
+    def _window(self) -> int:
+        """A cluster that grows is noticed here; one without a single slot gets a task all the same: it may scale up."""
+        return max(1, WINDOW * self._slots())
+
+    def _landed(self, answer: dict[str, Any], piece: _Piece, waiting: deque[_Piece]) -> None:
+        for index, status, reason in answer["outcomes"]:
+            self.progress(Outcome(index, status, reason))
+        if (trouble := answer.get("trouble")) is None:
+            return
+        self.sick[answer["node"]] = trouble
+        piece.sick += 1
+        if piece.sick > MAX_SICK:
+            kind: type[ScenewrightError] = DatasetError if answer["kind"] == "DatasetError" else RenderError
+            raise kind(f"{piece.sick} machines in a row could not make images {piece.indices[:5]} …: {trouble}")
+        waiting.append(piece)
+
+
+def _make(shard: Shard, theirs: dict[str, str], sick: Sequence[str]) -> dict[str, Any]:
+    """The task: a shard on this node. Errors are answers, since to Ray an exception is a reason to try again."""
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()
+    outcomes: list[tuple[int, str, str | None]] = []
+    answer: dict[str, Any] = {"outcomes": outcomes, "node": node}
+    if node in sick:
+        time.sleep(SICK_PAUSE_S)
+    try:
+        _check_versions(theirs)
+        render_shard(shard, lambda o: outcomes.append((o.index, o.status, o.reason)))
+    except ScenewrightError as e:
+        return {**answer, "trouble": str(e), "kind": type(e).__name__}
+    return answer
+
+
+def _check_versions(theirs: dict[str, str]) -> None:
+    ours = versions()
+    if changed := [name for name in theirs if theirs[name] != ours.get(name)]:
+        wanted = ", ".join(f"{name} {theirs[name]} instead of {ours.get(name)}" for name in changed)
+        raise RenderError(f"this node needs {wanted}: install on all nodes what the driver has")
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    """Ray, connected; an embedded cluster is shut down at the end, another one left running."""
+    try:
+        import ray
+    except ImportError:
+        raise UsageError("--executor ray needs Ray: pip install 'scenewright[farm]'") from None
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    mine = not ray.is_initialized()
+    if mine:
+        more = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == "local" else {}
+        try:
+            ray.init(
+                address=address, logging_level=logging.WARNING, log_to_driver=False, configure_logging=True, **more
+            )
+        except ConnectionError as e:
+            raise RenderError(
+                f"no Ray cluster answers at {address!r}: {e}. Start one with `ray start --head`, or use --ray local"
+            ) from e
+    try:
+        yield ray
+    finally:
+        if mine:
+            ray.shutdown()

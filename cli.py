@@ -256,7 +256,7 @@ def main() -> NoReturn:
         console.print(f"[red]error:[/] {escape(str(e))}", soft_wrap=True)
         sys.exit(e.exit_code)
     except Stopped as e:
-        console.print(f"interrupted{e}")
+        console.print(f"interrupted{e}", soft_wrap=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(1)

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,10 +16,14 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from ..errors import DatasetError
-from .files import read_bytes, write_bytes_atomic
+from .files import exists, read_bytes, remove, write_bytes_atomic
+from .listing import names
+from .place import Place
 from .records import Stored, quarantine_folder
 
 __all__ = ["Failure", "drop_failures", "failures", "read_failure", "write_failure"]
+
+FILES = ("failure.json", "scene.json", "log.txt")
 
 
 class Failure(Stored):
@@ -45,7 +48,7 @@ class Failure(Stored):
         return tries + self.reasons[-1]
 
 
-def write_failure(folder: Path, failure: Failure, scene: bytes | None, log: bytes) -> None:
+def write_failure(folder: Place, failure: Failure, scene: bytes | None, log: bytes) -> None:
     """Put an image aside: its scene if there is one, the log, and last `failure.json`."""
     place = quarantine_folder(folder, failure.index)
     if scene is not None:
@@ -54,7 +57,7 @@ def write_failure(folder: Path, failure: Failure, scene: bytes | None, log: byte
     write_bytes_atomic(place / "failure.json", failure.model_dump_json(indent=2).encode() + b"\n")
 
 
-def read_failure(folder: Path, index: int) -> Failure:
+def read_failure(folder: Place, index: int) -> Failure:
     """Why image `index` is not there.
 
     Raises:
@@ -67,13 +70,18 @@ def read_failure(folder: Path, index: int) -> Failure:
         raise DatasetError(f"{path} is damaged: {error.errors()[0]['msg']}. Delete it, and run again") from error
 
 
-def failures(folder: Path) -> dict[int, Failure]:
+def failures(folder: Place) -> dict[int, Failure]:
     """Every image that was put aside because it could not be made, by index."""
-    names = (p.parent.name for p in (folder / "quarantine").glob("*/failure.json"))
-    return {i: read_failure(folder, i) for i in sorted(int(name) for name in names if name.isdecimal())}
+    aside = folder / "quarantine"
+    found = sorted(int(name) for name in names(aside) if name.isdecimal())
+    return {i: read_failure(folder, i) for i in found if exists(aside / f"{i:06d}" / "failure.json")}
 
 
-def drop_failures(folder: Path, chosen: Iterable[int]) -> None:
+def drop_failures(folder: Place, chosen: Iterable[int]) -> None:
     """Forget that these images could not be made, so that they are tried again."""
     for index in failures(folder).keys() & set(chosen):
-        shutil.rmtree(quarantine_folder(folder, index))
+        place = quarantine_folder(folder, index)
+        for name in FILES:  # the one that counts first
+            remove(place / name)
+        if isinstance(place, Path):
+            place.rmdir()

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..datasets.failures import Failure, drop_failures, failures
 from ..datasets.files import sweep
 from ..datasets.folder import check_versions, export, lock, open_dataset, together
+from ..datasets.place import Place
 from ..datasets.presence import present
 from ..datasets.records import TWINS, DatasetInfo, indices, quarantined, read_info, read_record, record_path
 from ..errors import DatasetError, UsageError
@@ -98,9 +99,7 @@ def generate(
         if begin is not None:
             begin(len(todo))
         try:
-            executor.run(
-                Shard(str(folder.absolute()), "dataset", tuple(todo), info.outputs, options), progress or _deaf
-            )
+            executor.run(Shard(_address(folder), "dataset", tuple(todo), info, options), progress or _deaf)
         finally:
             if executor.alone:
                 _tidy(folder)
@@ -113,13 +112,18 @@ def _deaf(_: Outcome) -> None:
     """For those who do not want to know."""
 
 
+def _address(folder: Place) -> str:
+    """The folder as other processes and machines find it."""
+    return str(folder.absolute() if isinstance(folder, Path) else folder)
+
+
 def _tidy(folder: Path) -> None:
     """Remove what a worker was writing when it was stopped."""
     for place in (folder, folder / TWINS):
         sweep(place)
 
 
-def _left(asked: Iterable[int], folder: Path, info: DatasetInfo) -> list[int]:
+def _left(asked: Iterable[int], folder: Place, info: DatasetInfo) -> list[int]:
     """Which images are neither there nor put aside."""
     done = present(folder, info) | set(quarantined(folder)) | failures(folder).keys()
     return [i for i in asked if i not in done]
@@ -176,7 +180,7 @@ def add_twins(
         try:
             for device in sorted(set(devices.values())):
                 some, there = tuple(i for i in todo if devices[i] == device), replace(options, device=device)
-                executor.run(Shard(str(place.absolute()), "twins", some, info.outputs, there), progress or _deaf)
+                executor.run(Shard(_address(place), "twins", some, info, there), progress or _deaf)
         finally:
             if executor.alone:
                 sweep(place)

@@ -67,15 +67,15 @@ class Job:
     def partial(self, answer: dict[str, Any]) -> None:
         """An answer that is not the last one to a request. The time for the request begins anew then."""
 
-    def limit_s(self) -> float | None:
-        """Seconds that an image may take, where more is known than what the run was told."""
-        return None
+    def limit_s(self, ceiling_s: float, tries: int) -> float:
+        """Seconds that an image may take which has failed so many times; the run was told a ceiling."""
+        return ceiling_s
 
     def began(self, index: int) -> None:
         """A worker was handed an image."""
 
-    def ended(self, outcome: Outcome, seconds: float) -> None:
-        """An image ended so long after it was begun for the last time."""
+    def ended(self, index: int, status: str, seconds: float) -> None:
+        """An image ended, with the status of an `Outcome` or as "crashed", so long after it was begun."""
 
     def beat(self) -> None:
         """Time passes: called about every second, and more often while things happen."""

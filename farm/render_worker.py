@@ -22,7 +22,7 @@ from ..datasets.records import read_info
 from ..errors import DatasetError, RenderError, ScenewrightError
 from ..pipeline import Engine, engine_for, photograph, produce, produce_twin
 from ..render.labels import compare
-from ..render.worker import serve
+from ..render.worker import Handler, serve
 from ..scenes.build import meshes_of
 from ..scenes.ids import join_ids
 from ..scenes.load import recipe_from_dict
@@ -38,7 +38,7 @@ MODULE = "scenewright.farm.render_worker"
 BOX = {"name": "canary", "objects": {"count": 1, "assets": [{"category": "box", "shape": "box"}]}}
 
 
-def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _start(setup: dict[str, Any]) -> Handler | tuple[Handler, dict[str, Any]]:
     if setup["kind"] == "scene":
         for path in setup["files"]:
             remember(Path(path))
@@ -66,7 +66,7 @@ def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
         return {"index": index, **_guard(make), "rss": _resident()}
 
-    return handle
+    return handle, {"device": engine.device}
 
 
 def _leave(scene: Scene) -> None:

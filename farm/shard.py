@@ -7,26 +7,22 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal
 
 from ..datasets import failures
-from ..datasets.records import (
-    DepthFormat,
-    image_paths,
-    map_paths,
-    quarantine_folder,
-    read_record,
-    record_path,
-)
+from ..datasets.files import exists
+from ..datasets.place import place
+from ..datasets.records import DatasetInfo, image_paths, map_paths, quarantine_folder, read_record, record_path
 from ..pipeline import Outcome, versions
 from ..render.worker import Worker
-from ..scenes.outputs import Output
+from .beats import settings_key
+from .heartbeat import Heartbeat
 from .job import Failure, Job
 from .options import Options
 from .render_worker import MODULE
 from .supervisor import Limits, Supervisor
 
-__all__ = ["Shard", "has_pictures", "render_shard"]
+__all__ = ["Shard", "render_shard"]
 
 
 @dataclass(frozen=True)
@@ -37,14 +33,14 @@ class Shard:
         place: folder or address of the dataset.
         kind: "dataset", or "twins" of the dataset above the folder.
         indices: which images, in the order in which they are begun.
-        outputs: what the recipe asks for beside pictures.
+        info: what the dataset is made from.
         options: how to go about it.
     """
 
     place: str
     kind: Literal["dataset", "twins"]
     indices: tuple[int, ...]
-    outputs: tuple[Output, ...]
+    info: DatasetInfo
     options: Options
 
 
@@ -55,13 +51,13 @@ def render_shard(shard: Shard, progress: Callable[[Outcome], None]) -> None:
         DatasetError: it cannot be written.
         RenderError: workers do not start, or this machine cannot make any image.
     """
-    job = _Renders(shard, progress)
-    todo = [i for i in shard.indices if job.finished(i) is None]
-    options = shard.options
-    limits = Limits(
-        options.processes(len(todo)), options.timeout_s, options.recycle_images, options.memory_bytes(len(todo))
-    )
-    Supervisor(job, todo, limits, options.stop).run()
+    options, many = shard.options, len(shard.indices)
+    if not many:
+        return
+    limits = Limits(options.processes(many), options.timeout_s, options.recycle_images, options.memory_bytes(many))
+    settings = settings_key(shard.info, shard.kind, options.threads_each(many))
+    with Heartbeat(Path(shard.place), limits.workers, options.device, settings) as heartbeat:
+        Supervisor(_Renders(shard, progress, heartbeat), shard.indices, limits, options.stop).run()
 
 
 class _Renders(Job):
@@ -69,26 +65,32 @@ class _Renders(Job):
 
     canary = True
 
-    def __init__(self, shard: Shard, progress: Callable[[Outcome], None]) -> None:
-        self._shard, self._folder, self._told = shard, Path(shard.place), progress
+    def __init__(self, shard: Shard, progress: Callable[[Outcome], None], heartbeat: Heartbeat) -> None:
+        self._shard, self._folder, self._told = shard, place(shard.place), progress
         self._setup = {
             "kind": shard.kind, "folder": shard.place, "device": shard.options.device,
             "threads": shard.options.threads_each(len(shard.indices)),
         }  # fmt: skip
+        self.began, self.ended, self.beat = heartbeat.began, heartbeat.ended, heartbeat.beat  # type: ignore[method-assign]
+        self.limit_s = heartbeat.limit  # type: ignore[method-assign]
+        self._on = heartbeat.on
 
     def start(self, number: int) -> Worker:
         return Worker(MODULE, self._setup)
 
+    def greet(self, answer: dict[str, Any]) -> None:
+        self._on(answer["device"])
+
     def finished(self, index: int) -> Outcome | None:
-        """What a worker has finished of an image, or put aside; None when it did not get so far."""
-        aside = quarantine_folder(self._folder, index)
-        if (aside / "record.json").is_file():
-            return Outcome(index, "quarantined", read_record(aside / "record.json").reason)
-        if (aside / "failure.json").is_file():
-            failure = failures.read_failure(self._folder, index)
-            return Outcome(index, failure.status, failure.reason)
-        there = record_path(self._folder, index).is_file() and has_pictures(self._folder, index, self._shard.outputs)
-        return Outcome(index, "ok") if there else None
+        """What a worker has finished of an image; None when it did not get so far."""
+        aside = quarantine_folder(self._folder, index) / "record.json"
+        if exists(aside):
+            return Outcome(index, "quarantined", read_record(aside).reason)
+        if not exists(record_path(self._folder, index)):
+            return None
+        info = self._shard.info
+        pictures = (*image_paths(index, info.depth_format).values(), *map_paths(index, info.outputs).values())
+        return Outcome(index, "ok") if all(exists(self._folder / path) for path in pictures) else None
 
     def progress(self, outcome: Outcome) -> None:
         self._told(outcome)
@@ -105,12 +107,3 @@ class _Renders(Job):
         )
         failures.write_failure(self._folder, told, failure.scene, failure.log)
         return failure.outcome
-
-
-def has_pictures(folder: Path, index: int, outputs: tuple[Output, ...]) -> bool:
-    """Whether the pictures of a recorded image are still there; one that somebody deleted is rendered again."""
-    extra = map_paths(index, outputs).values()
-    return any(
-        all((folder / path).is_file() for path in (*image_paths(index, form).values(), *extra))
-        for form in get_args(DepthFormat)
-    )

@@ -170,7 +170,7 @@ class Supervisor:
             self._crashed(slot, reason, from_outside=slot.worker.was_killed)
             return
         if answer.get("partial"):
-            slot.deadline = time.monotonic() + self._limit_s()
+            slot.deadline = time.monotonic() + self._limit_s(slot.index)
             self._job.partial(answer)
             return
         if slot.index is None:
@@ -180,9 +180,10 @@ class Supervisor:
         if slot in self._slots:
             self._next(slot, int(answer.get("rss", 0)))
 
-    def _limit_s(self) -> float:
-        known = self._job.limit_s()
-        return self._limits.timeout_s if known is None else min(known, self._limits.timeout_s)
+    def _limit_s(self, index: int | None) -> float:
+        if index is None or index == CANARY:
+            return max(self._limits.timeout_s, START_S)
+        return self._job.limit_s(self._limits.timeout_s, len(self._tries[index].failures))
 
     def _ready(self, slot: _Slot, answer: dict[str, Any]) -> None:
         if answer.get("status") == "fatal":
@@ -195,14 +196,16 @@ class Supervisor:
         status, reason = answer["status"], answer.get("reason")
         if status == "fatal":
             raise _error(answer, DatasetError)
+        if index != CANARY:
+            self._job.ended(index, status, time.monotonic() - slot.began)
         if index == CANARY:
             self._acquit(status, str(reason))
         elif status == "failed":
             self._failed(slot, index, str(reason), alive=True)
         elif status == "impossible":
-            self._tell(slot, self._job.aside(self._evidence(slot, index, status, (str(reason),))))
+            self._tell(self._job.aside(self._evidence(slot, index, status, (str(reason),))))
         else:
-            self._tell(slot, Outcome(index, status, reason))
+            self._tell(Outcome(index, status, reason))
         slot.index, slot.served = None, slot.served + 1
 
     def _acquit(self, status: str, reason: str) -> None:
@@ -215,16 +218,15 @@ class Supervisor:
                 f"simplest scene: {reason}\nrun `scenewright doctor` here, or go on with the same command elsewhere"
             )
         for failure in suspects:
-            self._tell(None, self._job.aside(failure))
+            self._tell(self._job.aside(failure))
 
     def _evidence(self, slot: _Slot, index: int, status: str, reasons: tuple[str, ...]) -> Failure:
         worker = slot.worker
         return Failure(index, status, reasons, worker.log(), read_scene(worker.scratch, index))
 
-    def _tell(self, slot: _Slot | None, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome) -> None:
         if outcome.status not in ("ok", "quarantined"):
             self._lost[outcome.index] = outcome
-        self._job.ended(outcome, 0.0 if slot is None else time.monotonic() - slot.began)
         self._job.progress(outcome)
 
     def _next(self, slot: _Slot, rss: int) -> None:
@@ -236,7 +238,7 @@ class Supervisor:
             return
         slot.index = CANARY if trial else self._waiting.popleft()
         slot.began = time.monotonic()
-        slot.deadline = slot.began + (max(self._limits.timeout_s, START_S) if trial else self._limit_s())
+        slot.deadline = slot.began + self._limit_s(slot.index)
         if not trial:
             self._job.began(slot.index)
         slot.worker.send({"index": slot.index})
@@ -244,6 +246,8 @@ class Supervisor:
     def _crashed(self, slot: _Slot, reason: str, from_outside: bool = False) -> None:
         """A worker that has died or must go; its image is made again by another one, unless it is finished."""
         index = slot.index
+        if index is not None and index != CANARY:
+            self._job.ended(index, "crashed", time.monotonic() - slot.began)
         if index is None:
             self._close(slot)
             self._failed_start(reason)
@@ -253,7 +257,7 @@ class Supervisor:
                 self._acquit("failed", reason)
         elif (outcome := self._finished(slot, index)) is not None:
             self._close(slot)
-            self._tell(slot, outcome)
+            self._tell(outcome)
         else:
             self._failed(slot, index, reason, from_outside=from_outside)
 
@@ -273,7 +277,7 @@ class Supervisor:
         elif self._job.canary:
             self._suspects.append(failure)
         else:
-            self._tell(slot, self._job.aside(failure))
+            self._tell(self._job.aside(failure))
 
     def _failed_start(self, reason: str) -> None:
         """The first worker must start; later ones may fail now and then, on a machine that is short of something."""

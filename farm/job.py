@@ -71,11 +71,17 @@ class Job:
         """Seconds that an image may take which has failed so many times; the run was told a ceiling."""
         return ceiling_s
 
+    def started(self, seconds: float) -> None:
+        """A worker is ready, so long after it was opened."""
+
     def began(self, index: int) -> None:
         """A worker was handed an image."""
 
-    def ended(self, index: int, status: str, seconds: float) -> None:
-        """An image ended, with the status of an `Outcome` or as "crashed", so long after it was begun."""
+    def ended(self, index: int, status: str, seconds: float, first: bool = False) -> None:
+        """An image ended, with the status of an `Outcome` or as "crashed", so long after it was begun.
+
+        `first`: it was the first one of its worker.
+        """
 
     def beat(self) -> None:
         """Time passes: called about every second, and more often while things happen."""

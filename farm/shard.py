@@ -6,7 +6,6 @@ import shlex
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from ..datasets import failures
@@ -56,7 +55,7 @@ def render_shard(shard: Shard, progress: Callable[[Outcome], None]) -> None:
         return
     limits = Limits(options.processes(many), options.timeout_s, options.recycle_images, options.memory_bytes(many))
     settings = settings_key(shard.info, shard.kind, options.threads_each(many))
-    with Heartbeat(Path(shard.place), limits.workers, options.device, settings) as heartbeat:
+    with Heartbeat(place(shard.place), limits.workers, options.device, settings) as heartbeat:
         Supervisor(_Renders(shard, progress, heartbeat), shard.indices, limits, options.stop).run()
 
 
@@ -72,7 +71,7 @@ class _Renders(Job):
             "threads": shard.options.threads_each(len(shard.indices)),
         }  # fmt: skip
         self.began, self.ended, self.beat = heartbeat.began, heartbeat.ended, heartbeat.beat  # type: ignore[method-assign]
-        self.limit_s = heartbeat.limit  # type: ignore[method-assign]
+        self.limit_s, self.started = heartbeat.limit, heartbeat.started  # type: ignore[method-assign]
         self._on = heartbeat.on
 
     def start(self, number: int) -> Worker:

@@ -189,6 +189,7 @@ class Supervisor:
         if answer.get("status") == "fatal":
             raise _error(answer, RenderError)
         self._job.greet(answer)
+        self._job.started(time.monotonic() - slot.began)
         slot.ready = self._started_once = True
         self._failed_starts = 0
 
@@ -197,7 +198,7 @@ class Supervisor:
         if status == "fatal":
             raise _error(answer, DatasetError)
         if index != CANARY:
-            self._job.ended(index, status, time.monotonic() - slot.began)
+            self._job.ended(index, status, time.monotonic() - slot.began, slot.served == 0)
         if index == CANARY:
             self._acquit(status, str(reason))
         elif status == "failed":
@@ -247,7 +248,7 @@ class Supervisor:
         """A worker that has died or must go; its image is made again by another one, unless it is finished."""
         index = slot.index
         if index is not None and index != CANARY:
-            self._job.ended(index, "crashed", time.monotonic() - slot.began)
+            self._job.ended(index, "crashed", time.monotonic() - slot.began, slot.served == 0)
         if index is None:
             self._close(slot)
             self._failed_start(reason)

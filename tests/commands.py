@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+import typer
 
+from scenewright.cli import app
 from scenewright.datasets.records import WORKERS
 
 RECIPE = """\
@@ -58,3 +61,9 @@ def content(folder: Path) -> dict[str, str]:
     """Path → hash of every file of a dataset: all below its folder but what processes have said of themselves."""
     found = (p for p in sorted(folder.rglob("*")) if p.is_file() and WORKERS not in p.relative_to(folder).parts)
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
+
+
+def parsed(arguments: Sequence[str]) -> dict[str, Any]:
+    """What the command line makes of these arguments; fails as it would."""
+    command = typer.main.get_command(app).commands[arguments[0]]  # type: ignore[attr-defined]  # a group
+    return dict(command.make_context(arguments[0], list(arguments[1:])).params)

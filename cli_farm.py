@@ -69,6 +69,8 @@ ShardOption = Annotated[
     int | None, typer.Option(min=0, help="Number of the share, from 0. Default: what the job array says.")
 ]
 ShardsOption = Annotated[int | None, typer.Option(min=1, help="How many shares there are. Default: likewise.")]
+PriceOption = Annotated[float | None, typer.Option(min=0, help="What an hour of a node costs.")]
+CurrencyOption = Annotated[str, typer.Option(help="What that is in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -99,6 +101,15 @@ def generate(
     retry: Annotated[
         bool, typer.Option("--retry", help="Try images again that were put aside because they failed.")
     ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Make a pilot, and say what the rest will take.")] = False,
+    pilot: Annotated[
+        int | None, typer.Option(min=1, help="Images of the pilot. Default: 8, and two for each worker at least.")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, help="Machines like this one that shall make the rest. Default: 1.")
+    ] = None,
+    price: PriceOption = None,
+    currency: CurrencyOption = "USD",
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -114,12 +125,20 @@ def generate(
     Exit code 0: all images are there. 3: some are not; the same command goes
     on, and says what was put aside. 1: none could be made. 130: interrupted.
     SIGTERM finishes the images in the making first, for --grace seconds.
+
+    --plan makes some of the images, which stay in the dataset, and says what
+    the others will take on --nodes machines with --workers each.
     """
     from .farm.generate import generate as run
 
+    if not plan and (pilot is not None or nodes is not None or price is not None):
+        raise UsageError("--pilot, --nodes and --price go with --plan: what a run costs, `scenewright status` tells")
     loaded = load(recipe, preset, size, set_)
     who = _executor(executor, ray, per_gpu, threads, shard, shards)
     options = _options(workers, device, threads, memory, timeout, grace)
+    if plan:
+        _plan((loaded, count, out, seed, options, who), pilot, nodes or 1, price, currency, as_json)
+        return
     with going_on(options.stop, "images"), rendering(count) as (begin, advance):
         result = run(
             loaded, count, out, seed=seed, options=options, progress=advance, begin=begin, executor=who, retry=retry
@@ -134,6 +153,25 @@ def generate(
         more = f", {annotations} annotations" if images == counts.images else ""
         print(f"{out}: {images} images ({result.rendered} new){more}")
     _end(result, options.stop)
+
+
+def _plan(
+    run: tuple[Any, int, Any, int, Options, Executor], images: int | None, nodes: int, price: float | None,
+    currency: str, as_json: bool,
+) -> None:  # fmt: skip
+    from .farm.forecast import Farm, forecast
+    from .farm.forecast_text import as_json as told
+    from .farm.forecast_text import as_text
+    from .farm.pilot import IMAGES, plan
+
+    count, options = run[1], run[4]
+    with going_on(options.stop, "images"), rendering(count, "pilot") as (begin, advance):
+        _, shown, left = plan(*run, images or IMAGES, advance, lambda todo: begin(todo, todo))
+    if options.stop.requested:
+        raise Stopped(": the pilot's finished images are kept")
+    farm = Farm(nodes, options.workers, options.recycle_images)
+    found = forecast(shown, count, left, farm, price, currency)
+    print(json.dumps(told(found)) if as_json else as_text(found))
 
 
 def _options(
@@ -264,8 +302,8 @@ def twins(
 
 def status(
     dataset: Annotated[str, typer.Argument(metavar="PLACE", help="A dataset: its folder, or where it is in a bucket.")],
-    price: Annotated[float | None, typer.Option(min=0, help="What an hour of a node costs.")] = None,
-    currency: Annotated[str, typer.Option(help="What that is in.")] = "USD",
+    price: PriceOption = None,
+    currency: CurrencyOption = "USD",
     as_json: JsonOption = False,
     watch: Annotated[
         float | None, typer.Option(min=0.1, metavar="SECONDS", help="Look again so often, until all images are there.")

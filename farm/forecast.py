@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..errors import UsageError
+from ..errors import RenderError, UsageError
 from .heartbeat import INTERVAL_S
 from .times import Times
 
@@ -153,10 +153,12 @@ def forecast(
     """What is left to make takes, on a farm whose slots work side by side as those of the pilot did.
 
     Raises:
-        UsageError: the pilot has shown nothing.
+        RenderError: the pilot has shown nothing.
     """
     if not shown.sizes or not (shown.later_times.count or shown.first_times.count):
-        raise UsageError("the pilot made no image: nothing can be said of the others. Look at what it said went wrong")
+        raise RenderError(
+            "the pilot shows no image and what it took, so nothing can be said of the others: see above why"
+        )
     each = left / farm.slots if left > farm.slots else float(left > 0)
     starts = math.ceil(each / farm.recycle_images)
     starting = starts * shown.start_s + shown.overhead_s

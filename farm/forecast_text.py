@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .forecast import Forecast, Span
-from .status_text import duration
+from .status_text import duration, money
 
 __all__ = ["as_json", "as_text", "size"]
 
@@ -42,8 +42,8 @@ def _lines(found: Forecast) -> Iterator[str]:
         yield f"  {'':12} {100 * found.start_share:.1f} % of it before the first images and after the last one"
         yield f"  {'node-hours':12} {_spread(found.node_hours, lambda v: f'{v:.3g}')}"
     if found.cost is not None:
-        told = _spread(found.cost, lambda v: f"{v:,.2f}")
-        yield f"  {'cost':12} {told} {found.currency}, at {found.price:g} {found.currency} for an hour of a node"
+        told = f"{_spread(found.cost, money)} {found.currency}"
+        yield f"  {'cost':12} {told}, at {found.price:g} {found.currency} for an hour of a node"
     yield f"  {'bytes':12} {_spread(found.bytes, size)} in all, {size(found.disk_bytes)} on a disk with 4 KiB blocks"
     yield f"  {'objects':12} {found.objects:,} in all"
     if found.left:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .status import Cost, Rate, Status, Work, Worker
 
-__all__ = ["as_json", "as_text", "duration"]
+__all__ = ["as_json", "as_text", "duration", "money"]
 
 #: Processes and reasons that are named; more are counted.
 NAMED = 12
@@ -44,6 +44,11 @@ def duration(seconds: float) -> str:
         if count or parts:
             parts.append(f"{count} {unit}")
     return " ".join(p for p in parts[:2] if p[0] != "0")
+
+
+def money(amount: float) -> str:
+    """Two digits after the point, and of less than one three that say something."""
+    return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.3g}"
 
 
 def _lines(found: Status) -> Iterator[str]:
@@ -109,9 +114,9 @@ def _cost(cost: Cost) -> Iterator[str]:
     yield f"  {'node-hours':12} {cost.node_hours:.3g} on {_count(cost.nodes, 'node')}{left}"
     if cost.so_far is None:
         return
-    parts = [f"{cost.so_far:.2f} {cost.currency} so far"]
-    parts += [] if cost.per_image is None else [f"{cost.per_image:.3g} an image"]
-    parts += [] if cost.to_the_end is None else [f"{cost.to_the_end:.2f} more to the end"]
+    parts = [f"{money(cost.so_far)} {cost.currency} so far"]
+    parts += [] if cost.per_image is None else [f"{money(cost.per_image)} an image"]
+    parts += [] if cost.to_the_end is None else [f"{money(cost.to_the_end)} more to the end"]
     yield f"  {'cost':12} {', '.join(parts)}, at {cost.price:g} {cost.currency} for an hour of a node"
 
 

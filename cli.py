@@ -181,7 +181,7 @@ def rerender(
 
     Exit code 1 when the pixels differ, unless --device asked for another device than made them.
     """
-    from .assets.files import add_folder
+    from .datasets.asset_store import use_assets
     from .datasets.contact import write_picture
     from .datasets.inventory import assets_folder
     from .farm.one_scene import render_scene
@@ -189,8 +189,7 @@ def rerender(
 
     target = out or Path(f"rerender-{index:06d}.png")
     _check_picture(target)
-    if (assets := assets_folder(dataset)).is_dir():
-        add_folder(assets)
+    use_assets(assets_folder(dataset))
     elsewhere = False
 
     def render(scene: Any, recorded: str) -> Any:

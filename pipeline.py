@@ -14,10 +14,13 @@ import numpy.typing as npt
 
 from . import __version__
 from .assets.mesh import Mesh
+from .datasets.commit import commit
 from .datasets.depth import encode_depth
-from .datasets.files import write_bytes_atomic
+from .datasets.files import exists, remove
 from .datasets.maps import encode as encode_map
+from .datasets.place import Place
 from .datasets.png import encode_ids, encode_rgb, pixels_sha256
+from .datasets.presence import is_there
 from .datasets.records import (
     TWINS,
     DatasetInfo,
@@ -30,7 +33,6 @@ from .datasets.records import (
     record_path,
     scene_sha256,
     write_quarantine,
-    write_record,
 )
 from .datasets.splits import split_group, split_of
 from .errors import DatasetError
@@ -124,16 +126,18 @@ def predict(scene: Scene) -> tuple[InstanceLabel, ...]:
 
 
 def produce(
-    recipe: Recipe, info: DatasetInfo, index: int, folder: Path, engine: Engine,
+    recipe: Recipe, info: DatasetInfo, index: int, folder: Place, engine: Engine,
     sampled: Callable[[Scene], object] = lambda _: None,
 ) -> Outcome:  # fmt: skip
     """Make image `index` of a dataset and write it, record last. A pure function of (recipe, seed, index).
 
-    `sampled` is told the scene before it is rendered.
+    `sampled` is told the scene before it is rendered. An image that another worker has finished is left as it is.
 
     Raises:
         ScenewrightError: the scene cannot be drawn, rendered or written; nothing that counts as an image is left then.
     """
+    if _finished(folder, index, info):
+        return Outcome(index, "ok")
     scene = sample(recipe, index, info.seed)
     sampled(scene)
     meshes, twins = meshes_of(scene), recipe.defects is not None and recipe.defects.twins
@@ -145,7 +149,7 @@ def produce(
 
 
 def produce_twin(
-    info: DatasetInfo, index: int, folder: Path, engine: Engine, sampled: Callable[[Scene], object] = lambda _: None
+    info: DatasetInfo, index: int, folder: Place, engine: Engine, sampled: Callable[[Scene], object] = lambda _: None
 ) -> Outcome:
     """Make the sound twin of a finished image that shows defects and has none, from its record.
 
@@ -155,6 +159,8 @@ def produce_twin(
     Raises:
         DatasetError: another device made the image, which rounds otherwise: a pair would differ all over.
     """
+    if _finished(folder / TWINS, index, info):
+        return Outcome(index, "ok")
     record = read_record(record_path(folder, index))
     if record.device != engine.device:
         raise DatasetError(
@@ -166,7 +172,20 @@ def produce_twin(
     return _store_twin(twin, engine.render(twin, meshes_of(twin), needs_linear(twin)), info, folder, engine)
 
 
-def _store_twin(twin: Scene, frame: Frame, info: DatasetInfo, folder: Path, engine: Engine) -> Outcome:
+def _finished(folder: Place, index: int, info: DatasetInfo) -> bool:
+    """Whether an image is there, with all its pictures. Where somebody has deleted one, its record goes too.
+
+    A record would say that the image is complete while it is being made again.
+    """
+    if not exists(record_path(folder, index)):
+        return False
+    if is_there(folder, index, info):
+        return True
+    remove(record_path(folder, index))
+    return False
+
+
+def _store_twin(twin: Scene, frame: Frame, info: DatasetInfo, folder: Place, engine: Engine) -> Outcome:
     frame, replays = _developed(frame, twin, engine)
     return store(twin, meshes_of(twin), frame, info, folder / TWINS, engine.device, replays)
 
@@ -190,10 +209,13 @@ def _developed(
 
 
 def store(
-    scene: Scene, meshes: Mapping[int, Mesh], frame: Frame, info: DatasetInfo, folder: Path, device: str,
+    scene: Scene, meshes: Mapping[int, Mesh], frame: Frame, info: DatasetInfo, folder: Place, device: str,
     replays: tuple[dict[str, Any], ...] = (),
 ) -> Outcome:  # fmt: skip
-    """Label, verify and write a frame that `device` rendered; one whose labels are in doubt goes to quarantine."""
+    """Label, verify and write a frame that `device` rendered; one whose labels are in doubt goes to quarantine.
+
+    How an image is committed, and what becomes of two workers that make the same one, is said in `datasets.commit`.
+    """
     rays = cast(scene, meshes, triangles=any(o.defects for o in scene.objects))
     instances = label(scene, meshes, frame.ids, rays)
     defects = defect_labels(scene, meshes, frame, rays)
@@ -238,11 +260,8 @@ def store(
         files |= {"ids.png": encode_ids(raw), "ids_rays.png": encode_ids(ray_raw)}
         write_quarantine(folder, record, files)
         return Outcome(scene.index, "quarantined", reason)
-    for key, data in pictures.items():
-        write_bytes_atomic(folder / names[key], data)
-    for name, stored in extra.items():
-        write_bytes_atomic(folder / record.maps[name], encode_map(name, stored))
-    write_record(folder, record)
+    files = {names[key]: data for key, data in pictures.items()}
+    commit(folder, record, files | {record.maps[name]: encode_map(name, stored) for name, stored in extra.items()})
     return Outcome(scene.index, "ok")
 
 
@@ -254,7 +273,7 @@ def _disagreement(found: Verification) -> str:
     )
 
 
-def rerender(folder: Path, index: int, render: Callable[[Scene, str], Frame]) -> tuple[Frame, bool]:
+def rerender(folder: Place, index: int, render: Callable[[Scene, str], Frame]) -> tuple[Frame, bool]:
     """Render an image again from its record alone; also tells whether its pixels are those of the stored image.
 
     They are when picture, ids, and every image that the scene's `outputs` ask for have the hashes of the record.
@@ -262,7 +281,7 @@ def rerender(folder: Path, index: int, render: Callable[[Scene, str], Frame]) ->
     `render` gets the scene and the device that the record names, as `farm.render_scene` takes them: "cpu", "optix", …
     """
     path = record_path(folder, index)
-    if not path.is_file():
+    if not exists(path):
         raise DatasetError(f"{folder} has no image {index}: there is no {path.name} in its records")
     record = read_record(path)
     if record.derived is not None:

@@ -19,7 +19,7 @@ from ..errors import AssetError
 from .atomic import atomic_file
 from .material import FileRef
 
-__all__ = ["STORED_NAME", "add_folder", "copy_into", "locate", "remember", "store"]
+__all__ = ["STORED_NAME", "add_folder", "copy_into", "locate", "remember", "store", "stored_name"]
 
 #: The name of a stored file: its hash, and its suffix where that is a plain one.
 STORED_NAME = re.compile(r"([0-9a-f]{64})(\.[a-z0-9]{1,8})?")
@@ -79,8 +79,7 @@ def copy_into(ref: FileRef, folder: Path) -> Path:
     Raises:
         AssetError: the content is not to be found, changes while it is read, or cannot be written.
     """
-    name = f"{ref.sha256}{Path(ref.name).suffix.lower()}"
-    target = folder / (name if STORED_NAME.fullmatch(name) else ref.sha256)
+    target = folder / stored_name(ref)
     if target.is_file() and _digest(target) == ref.sha256:
         return target
     source = locate(ref)
@@ -92,6 +91,12 @@ def copy_into(ref: FileRef, folder: Path) -> Path:
         if hasher.hexdigest() != ref.sha256:
             raise AssetError(f"{source} changed while it was copied: leave it alone during a run, then run again")
     return target
+
+
+def stored_name(ref: FileRef) -> str:
+    """The name under which `copy_into` puts a file."""
+    name = f"{ref.sha256}{Path(ref.name).suffix.lower()}"
+    return name if STORED_NAME.fullmatch(name) else ref.sha256
 
 
 def store(content: bytes, suffix: str, folder: Path) -> Path:

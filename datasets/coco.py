@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..scenes.license import License
+from .place import Place, PlaceT
 from .records import DatasetInfo
 from .splits import SPLITS
 from .stream import CocoFile, damaged
@@ -56,12 +56,12 @@ def annotation_id(index: int, object_id: int) -> int:
     return index * OBJECTS + object_id
 
 
-def coco_path(folder: Path, split: str) -> Path:
+def coco_path(folder: PlaceT, split: str) -> PlaceT:
     """Where the COCO file of a split lies."""
     return folder / "annotations" / f"instances_{split}.json"
 
 
-def write_coco(records: Iterable[Json], info: DatasetInfo, folder: Path) -> dict[str, SplitCounts]:
+def write_coco(records: Iterable[Json], info: DatasetInfo, folder: Place) -> dict[str, SplitCounts]:
     """Write `annotations/instances_<split>.json` below `folder` for every split, atomically, from records by index.
 
     `records` are as `records.record_dicts` gives them. Images without objects are kept. Gives the counts

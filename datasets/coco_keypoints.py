@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,6 +19,7 @@ from ..assets.skeletons import SKELETONS
 from ..errors import DatasetError
 from .coco import annotation_id
 from .files import read_bytes
+from .place import Place, PlaceT
 from .records import DatasetInfo, indices, record_path
 from .splits import SPLITS
 from .stream import CocoFile, damaged
@@ -30,12 +30,12 @@ Json = dict[str, Any]
 HALF = 0.5
 
 
-def keypoints_path(folder: Path, split: str) -> Path:
+def keypoints_path(folder: PlaceT, split: str) -> PlaceT:
     """Where the key point file of a split lies."""
     return folder / "annotations" / f"keypoints_{split}.json"
 
 
-def write_keypoints(folder: Path, info: DatasetInfo, target: Path) -> None:
+def write_keypoints(folder: Place, info: DatasetInfo, target: Place) -> None:
     """Write the key point files of the dataset in `folder` below `target`, atomically.
 
     Raises:
@@ -52,7 +52,7 @@ def write_keypoints(folder: Path, info: DatasetInfo, target: Path) -> None:
             file.finish()
 
 
-def _records(folder: Path) -> Iterator[Json]:
+def _records(folder: Place) -> Iterator[Json]:
     """All records by index, as plain JSON; an error in one names it."""
     for index in indices(folder):
         path = record_path(folder, index)
@@ -64,7 +64,7 @@ def _records(folder: Path) -> Iterator[Json]:
             ) from error
 
 
-def _categories(folder: Path, info: DatasetInfo) -> list[Json]:
+def _categories(folder: Place, info: DatasetInfo) -> list[Json]:
     points: dict[int, dict[str, None]] = {i: {} for i in range(1, len(info.categories) + 1)}
     edges: dict[int, dict[tuple[str, str], None]] = {i: {} for i in points}
     for record in _records(folder):

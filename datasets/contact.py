@@ -5,7 +5,6 @@ from __future__ import annotations
 import colorsys
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ from ..render.defect_labels import DefectLabel
 from ..render.labels import Box, InstanceLabel
 from ..render.rle import decode
 from .files import inside, read_bytes, write_bytes_atomic
+from .place import Place
 from .png import decode_rgb, encode_rgb
 from .records import indices, read_record, record_path
 
@@ -85,7 +85,7 @@ def montage(pictures: Sequence[Picture], columns: int = 4) -> Picture:
 
 
 def contact_sheet(
-    folder: Path, columns: int = 4, limit: int = 12, *, labels: bool = True, max_width: int | None = None
+    folder: Place, columns: int = 4, limit: int = 12, *, labels: bool = True, max_width: int | None = None
 ) -> Picture:
     """The first `limit` images of a dataset on one sheet, with their labels drawn in or without.
 
@@ -105,7 +105,7 @@ def contact_sheet(
     return montage(pictures, columns)
 
 
-def write_picture(path: Path, rgb: Picture) -> None:
+def write_picture(path: Place, rgb: Picture) -> None:
     """Write an (h, w, 3) picture as its suffix says, atomically."""
     if path.suffix.lower() not in WRITABLE:
         raise UsageError(f"pictures are written as {', '.join(WRITABLE)}; got the name {path.name!r}")

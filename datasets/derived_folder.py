@@ -14,17 +14,15 @@ from .derived import Derivation, Source
 from .files import read_bytes, sweep, write_bytes_atomic
 from .folder import difference, export, strangers
 from .inventory import assets_folder, is_twins
+from .place import Place
 from .records import (
     TWINS,
     Counts,
     DatasetInfo,
     Record,
-    image_paths,
     indices,
-    map_paths,
     read_info,
     record_dicts,
-    record_path,
     write_info,
 )
 
@@ -34,7 +32,6 @@ __all__ = [
     "copy_beside",
     "finish",
     "grouped",
-    "is_there",
     "open_derived",
     "summary",
 ]
@@ -119,15 +116,7 @@ def grouped(info: DatasetInfo) -> bool:
     return camera.get("stereo") is not None or motion.get("frames", 1) != 1
 
 
-def is_there(folder: Path, index: int, info: DatasetInfo) -> bool:
-    """Whether an image is finished; one of whose files somebody deleted is made again."""
-    if not record_path(folder, index).is_file():
-        return False
-    paths = (*image_paths(index, info.depth_format).values(), *map_paths(index, info.outputs).values())
-    return all((folder / path).is_file() for path in paths)
-
-
-def copy_beside(record: Record, source: Path, folder: Path) -> None:
+def copy_beside(record: Record, source: Place, folder: Path) -> None:
     """Copy what an image has beside its picture: depth, ids and maps, which `read_image` has checked."""
     for path in (record.depth, record.ids, *record.maps.values()):
         write_bytes_atomic(folder / path, read_bytes(source / path))
@@ -139,7 +128,7 @@ def finish(folder: Path, info: DatasetInfo) -> DatasetInfo:
     return export(folder, info.model_copy(update={"derived": info.derived.model_copy(update=summary(folder))}))
 
 
-def summary(folder: Path) -> dict[str, Any]:
+def summary(folder: Place) -> dict[str, Any]:
     """`outcomes` and `free` of the dataset, from its records.
 
     "untouched" are renders into which nothing was to be painted.

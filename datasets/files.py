@@ -17,11 +17,11 @@ from ..assets import atomic
 from ..assets.atomic import TEMPORARY
 from ..errors import DatasetError
 from . import objects
-from .place import Place
+from .place import Place, PlaceT
 
 __all__ = [
-    "TEMPORARY", "atomic_file", "create", "exists", "first_difference", "inside", "read_bytes", "read_each", "remove",
-    "sweep", "write_bytes_atomic",
+    "TEMPORARY", "atomic_file", "check_creates", "create", "exists", "first_difference", "inside", "read_bytes",
+    "read_each", "remove", "sweep", "write_bytes_atomic",
 ]  # fmt: skip
 
 #: Objects of a bucket that are read at once; each waits for 20 to 100 ms.
@@ -61,6 +61,22 @@ def create(path: Place, data: bytes) -> bool:
     """
     with _writing(path):
         return atomic.create_file(path, data) if isinstance(path, Path) else objects.create(path, data)
+
+
+def check_creates(path: Place) -> None:
+    """DatasetError where the store would overwrite a file that is asked to be created; `path` is one that is there.
+
+    Some stores that speak S3 pass over its condition. The file keeps its content whatever the answer.
+    """
+    if isinstance(path, Path):
+        return
+    with _writing(path):
+        sound = objects.honours_conditions(path)
+    if not sound:
+        raise DatasetError(
+            f"the store of {path} does not honour `If-None-Match: *`: two workers could overwrite each other's images. "
+            "Choose an --out on a store or a version of it that does, or on a shared file system"
+        )
 
 
 @contextmanager
@@ -129,7 +145,7 @@ def remove(path: Place) -> None:
         path.unlink(missing_ok=True) if isinstance(path, Path) else objects.delete(path)
 
 
-def inside(folder: Place, relative: str) -> Place:
+def inside(folder: PlaceT, relative: str) -> PlaceT:
     """`folder / relative`, refused when that leaves the folder, by `..`, an absolute path or a symbolic link."""
     pure = PurePosixPath(relative)
     climbs = pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative
@@ -151,14 +167,23 @@ def sweep(folder: Place) -> int:
     return len(left)
 
 
-def first_difference(a: Path, b: Path) -> int | None:
-    """The first byte in which two files differ, None when they are equal; reads a megabyte at a time."""
+def first_difference(a: Place, b: Path) -> int | None:
+    """The first byte in which two files differ, None when they are equal; neither is held in memory as a whole."""
     at = 0
-    with a.open("rb") as left, b.open("rb") as right:
-        while True:
-            x, y = left.read(1 << 20), right.read(1 << 20)
+    with b.open("rb") as right:
+        for x in chain(_parts(a), (b"",)):
+            y = right.read(len(x) or 1)
             if x != y:
                 return at + next((i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), min(len(x), len(y)))
-            if not x:
-                return None
             at += len(x)
+    return None
+
+
+def _parts(path: Place) -> Iterator[bytes]:
+    with _reading(path):
+        if not isinstance(path, Path):
+            yield from objects.parts(path)
+            return
+        with path.open("rb") as file:
+            while part := file.read(1 << 20):
+                yield part

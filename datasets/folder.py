@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from ..assets.files import add_folder, copy_into
 from ..assets.material import FileRef
 from ..errors import DatasetError
 from ..scenes.load import recipe_sha256
 from ..scenes.notes import mesh_notes
 from ..scenes.recipe import Recipe
+from .asset_store import put_assets, use_assets
 from .coco import write_coco
 from .coco_keypoints import write_keypoints
-from .files import TEMPORARY, sweep
+from .files import TEMPORARY, check_creates, exists, sweep
+from .listing import is_folder, names
 from .panoptic import write_panoptic
+from .place import Place
 from .records import (
     TWINS,
     WORKERS,
     Counts,
     DatasetInfo,
+    create_info,
     indices,
     iter_records,
     quarantined,
@@ -38,7 +41,7 @@ __all__ = ["check_versions", "difference", "export", "lock", "open_dataset", "st
 
 
 def open_dataset(
-    folder: Path, recipe: Recipe, seed: int, count: int, versions: dict[str, str], alone: bool = True
+    folder: Place, recipe: Recipe, seed: int, count: int, versions: dict[str, str], alone: bool = True
 ) -> DatasetInfo:
     """Create the dataset, or continue it when the same recipe, seed and versions made it. Call with `lock` held.
 
@@ -51,7 +54,7 @@ def open_dataset(
     if old := _old_info(folder):
         _same(old, recipe, seed, folder)
         check_versions(old.versions, versions, folder)
-        counts = old.counts.model_copy(update={"requested": max(count, old.counts.requested)})
+        counts = _most(old.counts, counts)
         recipe = _with_libraries(recipe, old, folder)
     elif indices(folder):
         _same_records(folder, recipe, seed, versions)
@@ -59,10 +62,9 @@ def open_dataset(
         raise DatasetError(
             f"{folder} is not empty and holds no dataset ({', '.join(foreign[:3])}): choose another --out"
         )
-    for place in (folder, folder / TWINS) if alone else ():
-        sweep(place)
-    for ref in chain(*recipe.files.values(), recipe.libraries.values()):
-        copy_into(ref, folder / "assets")
+    for part in (folder, folder / TWINS) if alone else ():
+        sweep(part)
+    put_assets(chain(*recipe.files.values(), recipe.libraries.values()), folder / "assets")
     info = DatasetInfo(
         name=recipe.name,
         seed=seed,
@@ -84,25 +86,47 @@ def open_dataset(
         versions=versions,
         counts=counts,
     )
+    return _begun(folder, info, old is None)
+
+
+def _begun(folder: Place, info: DatasetInfo, new: bool) -> DatasetInfo:
+    """Write what `dataset.json` shall say. Of runs that begin at once, where nothing is locked, one creates it."""
+    if new and not create_info(folder, info) and (old := _old_info(folder)):
+        if (old.recipe_sha256, old.seed) != (info.recipe_sha256, info.seed):
+            raise DatasetError(f"another run has begun a dataset in {folder} meanwhile: choose another --out")
+        info = info.model_copy(update={"counts": _most(info.counts, old.counts)})
     write_info(folder, info)
+    check_creates(folder / "dataset.json")
     return info
 
 
-def export(folder: Path, info: DatasetInfo) -> DatasetInfo:
+def _most(counts: Counts, other: Counts) -> Counts:
+    return counts.model_copy(update={"requested": max(counts.requested, other.requested)})
+
+
+def export(folder: Place, info: DatasetInfo) -> DatasetInfo:
     """Write COCO from the records, and the counts into `dataset.json`; the same for its twins, where it has some.
 
     Nobody asks for a number of twins: that of their dataset is 0.
     """
-    if (folder / TWINS / "records").is_dir():
+    if is_folder(folder / TWINS / "records"):
         export(folder / TWINS, info.model_copy(update={"counts": info.counts.model_copy(update={"requested": 0})}))
-    splits = write_coco(record_dicts(folder), info, folder)
+    while True:  # workers of another run may be at the same dataset
+        here = indices(folder)
+        info = _export(folder, info, here)
+        if indices(folder) == here:
+            return info
+
+
+def _export(folder: Place, info: DatasetInfo, here: Sequence[int]) -> DatasetInfo:
+    splits = write_coco(record_dicts(folder, here), info, folder)
     if "keypoints" in info.outputs:
         write_keypoints(folder, info, folder)
     if "panoptic" in info.outputs:
-        write_panoptic(record_dicts(folder), info, folder)
+        write_panoptic(record_dicts(folder, here), info, folder)
     counts = Counts(
         requested=info.counts.requested,
-        images=len(indices(folder)),
+        images=len(here),
         quarantined=len(quarantined(folder)),
         train=splits["train"].images,
         val=splits["val"].images,
@@ -114,8 +138,14 @@ def export(folder: Path, info: DatasetInfo) -> DatasetInfo:
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Hold the folder for one run; it is created when missing. The lock goes with the process, however that ends."""
+def lock(folder: Place) -> Iterator[None]:
+    """Hold the folder for one run; it is created when missing. The lock goes with the process, however that ends.
+
+    A bucket has no locks: runs that share one make some images twice at worst, and each image has one record.
+    """
+    if not isinstance(folder, Path):
+        yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
@@ -131,11 +161,14 @@ def lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def together(folder: Path) -> Iterator[None]:
+def together(folder: Place) -> Iterator[None]:
     """Hold the folder beside others that do the same, and keep out whoever wants it alone. The last one takes the lock.
 
-    A file system without locks is no error here: images are committed one by one, whoever else writes.
+    A file system without locks is no error here, nor a bucket: images are committed one by one, whoever else writes.
     """
+    if not isinstance(folder, Path):
+        yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
@@ -168,15 +201,15 @@ def _held(file: TextIO, path: Path) -> bool:
         ) from e
 
 
-def strangers(folder: Path) -> list[str]:
+def strangers(folder: Place) -> list[str]:
     """What no run of ours has left; one that was killed early leaves its assets and unfinished files."""
     names = (p.name for p in folder.iterdir())
     return sorted(n for n in names if n not in (".lock", "assets", WORKERS) and not fnmatch(n, TEMPORARY))
 
 
-def _old_info(folder: Path) -> DatasetInfo | None:
+def _old_info(folder: Place) -> DatasetInfo | None:
     """What dataset.json says, None when it is lost: then the records tell what the dataset was made from."""
-    if not (folder / "dataset.json").exists():
+    if not exists(folder / "dataset.json"):
         return None
     try:
         return read_info(folder)
@@ -188,17 +221,17 @@ def _old_info(folder: Path) -> DatasetInfo | None:
         ) from None
 
 
-def _with_libraries(recipe: Recipe, old: DatasetInfo, folder: Path) -> Recipe:
+def _with_libraries(recipe: Recipe, old: DatasetInfo, folder: Place) -> Recipe:
     """The recipe with the Blender libraries that the dataset has already: made anew, they would have other bytes."""
-    held = {p.stem for p in (folder / "assets").glob("*.blend")}
+    held = {name.removesuffix(".blend") for name in names(folder / "assets") if name.endswith(".blend")}
     known = {k: FileRef.model_validate(v) for k, v in old.recipe.get("libraries", {}).items()}
     if not known or not all(ref.sha256 in held for ref in known.values()):
         return recipe
-    add_folder(folder / "assets")
+    use_assets(folder / "assets")
     return recipe.model_copy(update={"libraries": known})
 
 
-def _same_records(folder: Path, recipe: Recipe, seed: int, versions: dict[str, str]) -> None:
+def _same_records(folder: Place, recipe: Recipe, seed: int, versions: dict[str, str]) -> None:
     for record in iter_records(folder):
         if record.scene.seed != seed or record.scene.recipe_sha256 != recipe_sha256(recipe):
             raise DatasetError(
@@ -208,7 +241,7 @@ def _same_records(folder: Path, recipe: Recipe, seed: int, versions: dict[str, s
         check_versions(record.versions, versions, folder)
 
 
-def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Path) -> None:
+def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Place) -> None:
     if info.derived is not None:
         raise DatasetError(
             f"{folder} holds what a diffusion model made of renders, and no renders: choose another --out"
@@ -226,7 +259,7 @@ def _same(info: DatasetInfo, recipe: Recipe, seed: int, folder: Path) -> None:
     )
 
 
-def check_versions(old: dict[str, str], new: dict[str, str], folder: Path) -> None:
+def check_versions(old: dict[str, str], new: dict[str, str], folder: Place) -> None:
     """DatasetError where the versions that pixels and labels depend on are not those that made the dataset."""
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     if changed:

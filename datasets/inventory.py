@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,9 +19,10 @@ from ..errors import ScenewrightError
 from ..scenes.outputs import MAPS, Output, map_names
 from .coco import coco_path
 from .coco_keypoints import keypoints_path
-from .files import TEMPORARY, inside, read_bytes
+from .files import TEMPORARY, exists, inside, read_bytes
+from .listing import is_folder, names
 from .panoptic import panoptic_path
-from .place import Place
+from .place import Place, PlaceT
 from .records import TWINS, WORKERS, DatasetInfo, indices
 from .splits import SPLITS
 
@@ -47,55 +48,60 @@ class Finding:
     message: str
 
 
-def derived_paths(outputs: Iterable[Output]) -> list[Path]:
-    """The files below a dataset's folder that are written from all records, in a dataset with these outputs."""
-    extra = [kind for output, kind in DERIVED.items() if output in outputs]
-    return [kind(Path(), split) for kind in (coco_path, *extra) for split in SPLITS]
+def derived_paths(outputs: Iterable[Output]) -> list[str]:
+    """Paths below a dataset's folder of what is written from all records, in a dataset with these outputs."""
+    kinds: list[Callable[[Path, str], Path]] = [coco_path, *(k for output, k in DERIVED.items() if output in outputs)]
+    return [kind(Path(), split).as_posix() for kind in kinds for split in SPLITS]
 
 
-def inventory(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
+def inventory(folder: Place, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every file that should not be there, and every one that should; `info` None: dataset.json cannot be read."""
     maps = map_names(info.outputs if info else MAPS)
     twins = {TWINS} if info is None or (info.defect_categories and not is_twins(folder)) else set()
-    for path in sorted(folder.iterdir()):
-        if path.name not in {*TOP, WORKERS, *maps, *twins} and not _left(path):
-            yield Finding("warning", path.name, "a foreign file at the top of the dataset: move it elsewhere")
-    for place in (folder, *(folder / name for name in sorted({*TOP, *maps})), *sorted(folder.glob("quarantine/*/"))):
-        for path in sorted(place.glob(TEMPORARY)) if place.is_dir() else ():
-            message = "left by an interrupted write: run the same generate command, or delete it"
-            yield Finding("warning", path.relative_to(folder).as_posix(), message)
+    for name in names(folder):
+        if name not in {*TOP, WORKERS, *maps, *twins} and not _left(name):
+            yield Finding("warning", name, "a foreign file at the top of the dataset: move it elsewhere")
+    if isinstance(folder, Path):
+        yield from _temporary(folder, sorted({*TOP, *maps}))
     yield from _numbered(folder, info)
     yield from _annotations(folder, info)
     yield from _assets(folder, info)
 
 
-def is_twins(folder: Path) -> bool:
+def is_twins(folder: Place) -> bool:
     """Whether a folder holds the twins of the dataset above it, and is not a dataset that happens to have that name."""
     place = folder.absolute()  # "." has no name
-    return place.name == TWINS and (place.parent / "dataset.json").is_file()
+    return place.name == TWINS and exists(place.parent / "dataset.json")
 
 
-def assets_folder(dataset: Path) -> Path:
+def assets_folder(dataset: PlaceT) -> PlaceT:
     """Where the files lie that a dataset's scenes name: twins are made of what the dataset above them holds."""
     return (dataset.absolute().parent if is_twins(dataset) else dataset) / "assets"
 
 
-def _left(path: Path) -> bool:
-    return fnmatch(path.name, TEMPORARY)
+def _left(name: str) -> bool:
+    return fnmatch(name, TEMPORARY)
 
 
-def _numbered(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
+def _temporary(folder: Path, parts: Iterable[str]) -> Iterator[Finding]:
+    for place in (folder, *(folder / name for name in parts), *sorted(folder.glob("quarantine/*/"))):
+        for path in sorted(place.glob(TEMPORARY)) if place.is_dir() else ():
+            message = "left by an interrupted write: run the same generate command, or delete it"
+            yield Finding("warning", path.relative_to(folder).as_posix(), message)
+
+
+def _numbered(folder: Place, info: DatasetInfo | None) -> Iterator[Finding]:
     """Folders that hold one file per image."""
     known = {f"{i:06d}" for i in indices(folder)}
     depth = (f".{info.depth_format}",) if info else (".png", ".exr")
     places = {"images": (".png",), "depth": depth, "ids": (".png",), "records": (".json",)}
     places |= dict.fromkeys(map_names(info.outputs if info else ()), (".png",))
     for place, suffixes in places.items():
-        if not (folder / place).is_dir():
+        if not is_folder(folder / place):
             yield Finding("error", place, "the folder is missing: restore it, or run the same generate command again")
             continue
-        for path in sorted(p for p in (folder / place).iterdir() if not _left(p)):
-            name = f"{place}/{path.name}"
+        for file in (n for n in names(folder / place) if not _left(n)):
+            name, path = f"{place}/{file}", PurePosixPath(file)
             if path.suffix not in suffixes or not IMAGE_NAME.fullmatch(path.stem):
                 message = f"a foreign file: {place}/ holds 000000{suffixes[0]}, …; move it elsewhere"
                 yield Finding("error", name, message)
@@ -104,19 +110,19 @@ def _numbered(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
                 yield Finding("error", name, message)
 
 
-def _annotations(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
-    known = {path.name for path in derived_paths(info.outputs if info else DERIVED)}
-    for path in sorted((folder / "annotations").glob("*")):
-        if path.name not in known and not _left(path):
+def _annotations(folder: Place, info: DatasetInfo | None) -> Iterator[Finding]:
+    known = {path.rpartition("/")[2] for path in derived_paths(info.outputs if info else DERIVED)}
+    for name in names(folder / "annotations"):
+        if name not in known and not _left(name):
             message = f"a foreign file: annotations/ holds {', '.join(sorted(known))}; move it elsewhere"
-            yield Finding("warning", f"annotations/{path.name}", message)
+            yield Finding("warning", f"annotations/{name}", message)
 
 
-def _assets(folder: Path, info: DatasetInfo | None) -> Iterator[Finding]:
+def _assets(folder: Place, info: DatasetInfo | None) -> Iterator[Finding]:
     """Every asset must have the content that its name says, and every one that the recipe names must be there."""
     held, assets = set(), assets_folder(folder)
-    for path in sorted(p for p in assets.glob("*") if not _left(p)):
-        name, match = f"assets/{path.name}", STORED_NAME.fullmatch(path.name)
+    for file in (n for n in names(assets) if not _left(n)):
+        name, match = f"assets/{file}", STORED_NAME.fullmatch(file)
         if match is None:
             yield Finding("warning", name, "a foreign file: assets/ holds <sha256><suffix>; move it elsewhere")
             continue

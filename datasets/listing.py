@@ -12,14 +12,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .objects import Entry
+from .objects import Entry, client
 from .place import Place
 from .retry import attempt
 
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["entries", "entry", "names", "numbered", "numbered_entries", "walk"]
+__all__ = ["entries", "entry", "is_folder", "names", "numbered", "numbered_entries", "walk"]
 
 #: Requests at once: one takes 20 to 100 ms, most of which is waiting.
 PARALLEL = 32
@@ -72,7 +72,12 @@ def names(folder: Place) -> list[str]:
     """Names of the files and folders that lie directly in a folder, sorted; none where there is no such folder."""
     if isinstance(folder, Path):
         return sorted(_local_names(folder))
-    return sorted({name.partition("/")[0] for page in _pages(folder, "", "/") for name in page})
+    return sorted(name.removesuffix("/") for page in _pages(folder, "", "/") for name in page)
+
+
+def is_folder(folder: Place) -> bool:
+    """Whether there is such a folder; in a bucket, whether anything lies in it."""
+    return folder.is_dir() if isinstance(folder, Path) else bool(_page(folder, "", "/")[0])
 
 
 def walk(folder: UPath) -> Iterator[Entry]:
@@ -121,10 +126,10 @@ def _page(folder: UPath, prefix: str, delimiter: str, token: str | None = None) 
 
 
 def _s3_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> tuple[dict[str, Entry], str | None]:
-    bucket, key, _ = folder.fs.split_path(folder.path)
+    bucket, key, _ = client(folder).split_path(folder.path)
     top = f"{key}/" if key else ""
     more = {"ContinuationToken": token} if token else {}
-    answer = folder.fs.call_s3(
+    answer = client(folder).call_s3(
         "list_objects_v2", Bucket=bucket, Prefix=top + prefix, Delimiter=delimiter, MaxKeys=1000, **more
     )
     found = [
@@ -136,11 +141,11 @@ def _s3_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> t
 
 
 def _gcs_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> tuple[dict[str, Entry], str | None]:
-    bucket, key, _ = folder.fs.split_path(folder.path)
+    bucket, key, _ = client(folder).split_path(folder.path)
     top = f"{key}/" if key else ""
     more = {"pageToken": token} if token else {}
     more |= {"delimiter": delimiter} if delimiter else {}
-    answer: dict[str, Any] = folder.fs.call(
+    answer: dict[str, Any] = client(folder).call(
         "GET", "b/{}/o", bucket, prefix=top + prefix, maxResults=1000, json_out=True, **more
     )
     found = [
@@ -152,18 +157,16 @@ def _gcs_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> 
 
 
 def _whole(folder: UPath, prefix: str, delimiter: str, token: str | None) -> tuple[dict[str, Entry], str | None]:
-    """All that Azure has, in pages of 5000 that its client asks for."""
+    """All that Azure has, in pages of 5000 that its client asks for one after the other."""
     top = f"{folder.path}/"
     found = [
-        Entry(info["name"], int(info["size"] or 0), str(info.get("etag", "")), _since_1970(info.get("last_modified")))
-        for info in folder.fs.find(folder.path, withdirs=False, detail=True).values()
-        if info["name"].startswith(top + prefix)
+        Entry(name, int(info["size"] or 0), str(info.get("etag", "")), _since_1970(info.get("last_modified")))
+        for name, info in client(folder).find(folder.path, detail=True).items()
+        if name.startswith(top + prefix)
     ]
     if delimiter:
-        found = [f for f in found if delimiter not in f.name[len(top) :]] + [
-            Entry(top + name, 0)
-            for name in {f.name[len(top) :].partition(delimiter)[0] + "/" for f in found if "/" in f.name[len(top) :]}
-        ]
+        folders = {top + f.name[len(top) :].partition("/")[0] + "/" for f in found if "/" in f.name[len(top) :]}
+        found = [f for f in found if "/" not in f.name[len(top) :]] + [Entry(name, 0) for name in folders]
     return _below(top, found), None
 
 

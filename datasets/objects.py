@@ -14,12 +14,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ..assets.atomic import atomic_file
 from .retry import TornWriteError, attempt, status
 
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["Entry", "create", "delete", "exists", "honours_conditions", "put", "read", "stream", "upload"]
+__all__ = [
+    "Entry",
+    "client",
+    "create",
+    "delete",
+    "download",
+    "exists",
+    "honours_conditions",
+    "parts",
+    "put",
+    "read",
+    "stream",
+    "upload",
+]
 
 #: Larger files go up in parts, so that what fails is tried again part by part; S3 takes 10,000 of at most 5 GiB.
 PART_BYTES = 64 << 20
@@ -44,6 +58,13 @@ class Entry:
     modified_s: float = 0.0
 
 
+def client(place: UPath) -> Any:
+    """The client of a bucket; s3fs, which would try again by itself, does not: see `place.OPTIONS`."""
+    fs = place.fs
+    fs.retries = 1
+    return fs
+
+
 def create(place: UPath, data: bytes) -> bool:
     """Put an object where there is none; False when there is one, which stays as it is.
 
@@ -51,7 +72,7 @@ def create(place: UPath, data: bytes) -> bool:
     what is there is compared: our own bytes mean that it was us. A part of our bytes is what a store has torn, and only
     that is replaced, unless somebody has replaced it since.
     """
-    fs, path = place.fs, place.path
+    fs, path = client(place), place.path
     condition: dict[str, Any] = {"mode": "create"}
     again = not _is_s3(place)  # the other clients try again by themselves
 
@@ -81,18 +102,18 @@ def create(place: UPath, data: bytes) -> bool:
 
 def put(place: UPath, data: bytes) -> None:
     """Put an object, in place of any that is there."""
-    attempt(f"write {place}", _put, place.fs, place.path, data, {})
+    attempt(f"write {place}", _put, client(place), place.path, data, {})
 
 
 def read(place: UPath) -> bytes:
     """The content of an object."""
-    data: bytes = attempt(f"read {place}", place.fs.cat_file, place.path)
+    data: bytes = attempt(f"read {place}", client(place).cat_file, place.path)
     return data
 
 
 def exists(place: UPath) -> bool:
     """Whether there is such an object: one request on S3."""
-    fs = place.fs
+    fs = client(place)
     if not _is_s3(place):
         return bool(attempt(f"look for {place}", fs.isfile, place.path))
     bucket, key, _ = fs.split_path(place.path)
@@ -102,10 +123,29 @@ def exists(place: UPath) -> bool:
     return False
 
 
+def parts(place: UPath, size: int | None = None) -> Iterator[bytes]:
+    """The content of an object part by part, and a part at a time in memory; `size` in bytes saves a request."""
+    fs = client(place)
+    size = attempt(f"look for {place}", fs.size, place.path) if size is None else size
+    for start in range(0, size, PART_BYTES):
+        end = min(size, start + PART_BYTES)
+        part: bytes = attempt(f"read {place}", fs.cat_file, place.path, start=start, end=end)
+        if len(part) != end - start:
+            raise OSError(f"{place} has changed while it was read: try again")
+        yield part
+
+
+def download(place: UPath, target: Path, size: int) -> None:
+    """Copy an object of `size` bytes into a file of this machine, which appears when it is whole."""
+    with atomic_file(target) as file:
+        for part in parts(place, size):
+            file.write(part)
+
+
 def delete(place: UPath) -> None:
     """Remove an object, if there is one."""
     with suppress(FileNotFoundError):
-        attempt(f"delete {place}", place.fs.rm_file, place.path)
+        attempt(f"delete {place}", client(place).rm_file, place.path)
 
 
 def honours_conditions(place: UPath) -> bool:
@@ -113,7 +153,7 @@ def honours_conditions(place: UPath) -> bool:
 
     The object must be there. It is asked to be created with the content that it has, so that no answer can hurt.
     """
-    return not attempt(f"create {place}", _created, place.fs, place.path, read(place))
+    return not attempt(f"create {place}", _created, client(place), place.path, read(place))
 
 
 @contextmanager
@@ -133,15 +173,17 @@ def upload(path: Path, place: UPath) -> None:
     elif _is_s3(place):
         _put_parts(path, place)
     else:
-        attempt(f"write {place}", place.fs.put_file, str(path), place.path)
+        attempt(f"write {place}", client(place).put_file, str(path), place.path)
 
 
 def _put_parts(path: Path, place: UPath) -> None:
     """S3's multi-part upload. Nothing is there before the end, and the end names the checksum of every part."""
-    bucket, key, _ = place.fs.split_path(place.path)
+    bucket, key, _ = client(place).split_path(place.path)
 
     def ask(method: str, **options: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = attempt(f"write {place}", place.fs.call_s3, method, Bucket=bucket, Key=key, **options)
+        answer: dict[str, Any] = attempt(
+            f"write {place}", client(place).call_s3, method, Bucket=bucket, Key=key, **options
+        )
         return answer
 
     upload = ask("create_multipart_upload")["UploadId"]

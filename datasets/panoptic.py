@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from ..render.panoptic import segments
 from .coco import SplitCounts, categories, head, image_entry
 from .contact import category_color
+from .place import Place, PlaceT
 from .records import DatasetInfo
 from .splits import SPLITS
 from .stream import CocoFile, damaged
@@ -26,12 +26,12 @@ __all__ = ["panoptic_annotation", "panoptic_head", "panoptic_path", "write_panop
 Json = dict[str, Any]
 
 
-def panoptic_path(folder: Path, split: str) -> Path:
+def panoptic_path(folder: PlaceT, split: str) -> PlaceT:
     """Where the panoptic file of a split lies."""
     return folder / "annotations" / f"panoptic_{split}.json"
 
 
-def write_panoptic(records: Iterable[Json], info: DatasetInfo, folder: Path) -> dict[str, SplitCounts]:
+def write_panoptic(records: Iterable[Json], info: DatasetInfo, folder: Place) -> dict[str, SplitCounts]:
     """Write the panoptic files below `folder` for every split, atomically, from records by index.
 
     `records` are as `records.record_dicts` gives them. `annotations` of the counts are segments.

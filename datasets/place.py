@@ -5,17 +5,19 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..errors import UsageError
 
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["CLIENTS", "Place", "is_url", "place"]
+__all__ = ["CLIENTS", "Place", "PlaceT", "is_url", "place"]
 
 #: A `pathlib.Path`, or for a bucket the same thing of universal_pathlib, whose import a local run does not pay for.
 Place: TypeAlias = "Path | UPath"
+#: For functions that give a place below the one that they are given, of its kind.
+PlaceT = TypeVar("PlaceT", Path, "UPath", "Path | UPath")
 
 #: Protocol → the package that speaks it. Of these the source was read: each sends the condition of a create-if-absent.
 CLIENTS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "abfss": "adlfs"}

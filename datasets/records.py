@@ -35,7 +35,7 @@ from ..scenes.scene import Scene, Transparency, digest
 from .derived import Derivation, Derived
 from .files import create, exists, read_bytes, read_each, write_bytes_atomic
 from .listing import names, numbered
-from .place import Place
+from .place import Place, PlaceT
 from .skim import skim
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "DepthFormat",
     "Hashes",
     "Record",
+    "create_info",
     "image_paths",
     "indices",
     "iter_records",
@@ -187,12 +188,12 @@ class DatasetInfo(Stored):
     counts: Counts
 
 
-def record_path(folder: Place, index: int) -> Place:
+def record_path(folder: PlaceT, index: int) -> PlaceT:
     """Where the record of an image lies."""
     return folder / "records" / f"{index:06d}.json"
 
 
-def quarantine_folder(folder: Place, index: int) -> Place:
+def quarantine_folder(folder: PlaceT, index: int) -> PlaceT:
     """Where a quarantined image lies, with its record, its scene and the ids of both engines."""
     return folder / "quarantine" / f"{index:06d}"
 
@@ -295,8 +296,16 @@ def record_dicts(folder: Place, chosen: Iterable[int] | None = None) -> Iterator
 
 def write_info(folder: Place, info: DatasetInfo) -> None:
     """Write `dataset.json`, atomically, for people to read: indented."""
-    data = orjson.dumps(info.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    write_bytes_atomic(folder / "dataset.json", data)
+    write_bytes_atomic(folder / "dataset.json", _told(info))
+
+
+def create_info(folder: Place, info: DatasetInfo) -> bool:
+    """Write `dataset.json` where there is none; False when another run was faster."""
+    return create(folder / "dataset.json", _told(info))
+
+
+def _told(info: DatasetInfo) -> bytes:
+    return orjson.dumps(info.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def read_info(folder: Place) -> DatasetInfo:

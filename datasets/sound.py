@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError
 from ..scenes.scene import Scene
+from .files import exists
+from .place import Place
 from .records import TWINS, DatasetInfo, Record, indices, read_record, record_dicts, record_path
 from .stored import read_image
 
@@ -29,7 +30,7 @@ class Sound:
         ids: (h, w) ids of objects.
     """
 
-    folder: Path
+    folder: Place
     record: Record
     marred: Record | None
     rgb: npt.NDArray[np.uint8]
@@ -41,13 +42,13 @@ class Sound:
         return self.record.scene
 
 
-def without_twin(dataset: Path, chosen: Iterable[int] | None = None) -> list[int]:
+def without_twin(dataset: Place, chosen: Iterable[int] | None = None) -> list[int]:
     """Indices of images that have defects, seen or not, and no sound twin."""
     twins = set(indices(dataset / TWINS))
     return [r["index"] for r in record_dicts(dataset, chosen) if r["defects"] and r["index"] not in twins]
 
 
-def read_sound(dataset: Path, index: int, info: DatasetInfo) -> Sound:
+def read_sound(dataset: Place, index: int, info: DatasetInfo) -> Sound:
     """The sound picture of an image of a dataset that is stored as `info` says.
 
     Raises:
@@ -56,7 +57,7 @@ def read_sound(dataset: Path, index: int, info: DatasetInfo) -> Sound:
     record, marred, folder = read_record(record_path(dataset, index)), None, dataset
     if record.defects:
         marred, folder = record, dataset / TWINS
-        if not record_path(folder, index).is_file():
+        if not exists(record_path(folder, index)):
             raise DatasetError(f"image {index} has defects and no sound twin: run `scenewright twins {dataset}`")
         record = read_record(record_path(folder, index))
         if record.scene != marred.scene.twin or record.defects:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..render.normals import from_steps
 from .depth import decode_depth
 from .files import inside, read_bytes
 from .maps import decode as decode_map
+from .place import Place
 from .png import decode_ids, decode_rgb, pixels_sha256
 from .records import DatasetInfo, Record
 
@@ -37,7 +37,7 @@ class StoredImage:
     semantic: npt.NDArray[Any] | None
 
 
-def read_image(folder: Path, record: Record, info: DatasetInfo) -> StoredImage:
+def read_image(folder: Place, record: Record, info: DatasetInfo) -> StoredImage:
     """The pictures of an image; DatasetError that names the file where one is missing or not what was recorded."""
     size, hashes = (record.width, record.height), record.hashes
 

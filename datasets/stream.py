@@ -13,6 +13,7 @@ import orjson
 
 from ..errors import DatasetError
 from .files import atomic_file
+from .place import Place
 
 __all__ = ["CocoFile", "damaged"]
 
@@ -29,10 +30,11 @@ class CocoFile:
     appears under its name, complete, when `stack` closes after `finish`. `images` and `annotations` count.
     """
 
-    def __init__(self, stack: ExitStack, path: Path, head: Json) -> None:
+    def __init__(self, stack: ExitStack, path: Place, head: Json) -> None:
         self.images = self.annotations = 0
         self._file = stack.enter_context(atomic_file(path, BUFFER))
-        self._late = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115  # the stack closes it
+        beside = path.parent if isinstance(path, Path) else None
+        self._late = stack.enter_context(tempfile.TemporaryFile(dir=beside))  # noqa: SIM115  # the stack closes it
         self._file.write(orjson.dumps(head)[:-1] + b',\n"images":[')
 
     def add(self, image: Json, annotations: list[Json]) -> None:

@@ -20,10 +20,12 @@ from ..render.rle import decode, encode_ids
 from .coco import write_coco
 from .coco_keypoints import write_keypoints
 from .depth import decode_depth
-from .files import first_difference, inside, read_bytes
+from .files import exists, first_difference, inside, read_bytes
 from .inventory import Finding, derived_paths, inventory
+from .listing import is_folder, names
 from .maps import decode as decode_map
 from .panoptic import write_panoptic
+from .place import Place
 from .png import decode_ids, decode_rgb, pixels_sha256
 from .records import (
     TWINS,
@@ -59,14 +61,14 @@ class _Seen:
     far: list[int] = field(default_factory=list)
 
 
-def validate(folder: Path) -> Iterator[Finding]:
+def validate(folder: Place) -> Iterator[Finding]:
     """Everything that is wrong with the dataset in `folder`, as it is found; nothing for a sound one."""
     info: DatasetInfo | None = None
     try:
         info = read_info(folder)
     except ScenewrightError as error:
         yield Finding("error", "dataset.json", str(error))
-        if not (folder / "records").is_dir():
+        if not is_folder(folder / "records"):
             return
     yield from inventory(folder, info)
     seen, sound = _Seen(), True
@@ -84,7 +86,7 @@ def validate(folder: Path) -> Iterator[Finding]:
             yield Finding("error", "dataset.json", message)
         yield from _coco(folder, info, sound)
         yield from lacking_twins(folder, info)
-    if (folder / TWINS / "records").is_dir():
+    if is_folder(folder / TWINS / "records"):
         yield from (Finding(f.severity, f"{TWINS}/{f.path}", f.message) for f in validate(folder / TWINS))
         yield from twin_findings(folder)
 
@@ -97,7 +99,7 @@ def _guarded(check: Callable[[], Messages]) -> Messages:
         yield str(error)
 
 
-def _record(folder: Path, index: int, info: DatasetInfo | None, seen: _Seen) -> Messages:
+def _record(folder: Place, index: int, info: DatasetInfo | None, seen: _Seen) -> Messages:
     """Everything about one image."""
     record = read_record(record_path(folder, index))
     if record.index != index or record.scene.index != index:
@@ -159,7 +161,7 @@ def _origin(record: Record, info: DatasetInfo | None) -> Messages:
         yield f"is in split {record.split!r}, its hash says {wanted!r}: restore the record"
 
 
-def _picture(folder: Path, record: Record) -> Messages:
+def _picture(folder: Place, record: Record) -> Messages:
     rgb = decode_rgb(read_bytes(inside(folder, record.image)), record.width, record.height)
     if pixels_sha256(rgb) != record.hashes.rgb:
         yield f"{record.image} holds other pixels than were recorded: restore it, or delete the record and render again"
@@ -171,13 +173,13 @@ def _format(record: Record) -> DepthFormat:
     return next((form for form in get_args(DepthFormat) if form == suffix), "png")
 
 
-def _depth(folder: Path, record: Record, form: DepthFormat) -> Messages:
+def _depth(folder: Place, record: Record, form: DepthFormat) -> Messages:
     depth = decode_depth(read_bytes(inside(folder, record.depth)), record.width, record.height, form)
     if pixels_sha256(depth) != record.hashes.depth:
         yield f"{record.depth} holds other pixels than were recorded: restore it, or delete the record and render again"
 
 
-def _maps(folder: Path, record: Record) -> Messages:
+def _maps(folder: Place, record: Record) -> Messages:
     """The images that the scene's outputs ask for."""
     for name, path in record.maps.items():
         stored = decode_map(name, read_bytes(inside(folder, path)), record.width, record.height)
@@ -185,7 +187,7 @@ def _maps(folder: Path, record: Record) -> Messages:
             yield f"{path} holds other pixels than were recorded: restore it, or delete the record and render again"
 
 
-def _labels(folder: Path, record: Record) -> Messages:
+def _labels(folder: Place, record: Record) -> Messages:
     """The id image against its hash, and every label against the id image."""
     ids = decode_ids(read_bytes(inside(folder, record.ids)), record.width, record.height)
     if pixels_sha256(ids) != record.hashes.ids:
@@ -230,21 +232,21 @@ def _rules(item: InstanceLabel, record: Record, ids: npt.NDArray[np.uint16]) -> 
         yield "is visible outside its amodal mask: render the image again"
 
 
-def _quarantine(folder: Path) -> Iterator[Finding]:
+def _quarantine(folder: Place) -> Iterator[Finding]:
     """Images put aside must say why; an interrupted move leaves a folder without a record."""
-    for place in sorted((folder / "quarantine").glob("*/")):
-        name = f"quarantine/{place.name}"
-        for message in _guarded(lambda p=place: _put_aside(p)):  # type: ignore[misc]  # p is bound now
+    for number in names(folder / "quarantine"):
+        name = f"quarantine/{number}"
+        for message in _guarded(lambda n=name: _put_aside(folder / n)):  # type: ignore[misc]  # n is bound now
             yield Finding("warning", name, message)
 
 
-def _put_aside(place: Path) -> Messages:
+def _put_aside(place: Place) -> Messages:
     record = read_record(place / "record.json")
     if record.status != "quarantined" or not record.reason or place.name != f"{record.index:06d}":
         yield f"holds image {record.index}, {record.status}, without a reason to be here: delete it and generate again"
 
 
-def _info(folder: Path, info: DatasetInfo) -> Messages:
+def _info(folder: Place, info: DatasetInfo) -> Messages:
     """What dataset.json says against what the folder holds."""
     if recipe_digest(info.recipe) != info.recipe_sha256:
         yield "its recipe does not have the hash that it names: restore the file"
@@ -264,13 +266,13 @@ def _info(folder: Path, info: DatasetInfo) -> Messages:
     yield from derived_info_messages(folder, info)
 
 
-def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
+def _coco(folder: Place, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
     """COCO files must be, byte for byte, what the records give; that includes ids, categories and counts."""
     paths = derived_paths(info.outputs)
     for path in paths:
-        if not (folder / path).is_file():
+        if not exists(folder / path):
             message = "is missing: run the same generate command again, it is written from the records"
-            yield Finding("error", path.as_posix(), message)
+            yield Finding("error", path, message)
     with tempfile.TemporaryDirectory() as fresh:
         try:
             counts = write_coco(record_dicts(folder), info, Path(fresh))
@@ -289,7 +291,7 @@ def _coco(folder: Path, info: DatasetInfo, sound: bool) -> Iterator[Finding]:
             message = f"counts {said} and {info.counts.annotations} annotations, records give {found} and {annotations}"
             yield Finding("error", "dataset.json", f"{message}: run the same generate command again")
         for path in paths:
-            at = first_difference(folder / path, Path(fresh) / path) if (folder / path).is_file() else None
+            at = first_difference(folder / path, Path(fresh) / path) if exists(folder / path) else None
             if at is not None:
                 message = f"differs from what the records give, from byte {at} on: run the same generate command again"
-                yield Finding("error", path.as_posix(), message)
+                yield Finding("error", path, message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from ..render.defect_labels import DefectLabel, defect_left_out, grade
 from ..render.rle import decode, encode_mask
 from .derived import Variant
 from .inventory import Finding, is_twins
+from .place import Place
 from .records import TWINS, DatasetInfo, Record, indices, quarantined, read_record, record_path
 
 __all__ = ["defect_messages", "lacking_twins", "twin_findings"]
@@ -63,7 +63,7 @@ def _rules(item: DefectLabel, record: Record, ids: Ids) -> Iterator[str]:
         yield f"is left out because {item.left_out!r}, the rules say {reason!r}"
 
 
-def twin_findings(folder: Path) -> Iterator[Finding]:
+def twin_findings(folder: Place) -> Iterator[Finding]:
     """What is wrong between the images of a dataset and their sound twins."""
     images, aside = set(indices(folder)), set(quarantined(folder))
     for index in indices(folder / TWINS):
@@ -93,7 +93,7 @@ def twin_findings(folder: Path) -> Iterator[Finding]:
             yield Finding("warning", name, "is the twin of an image that has no defects: delete it")
 
 
-def lacking_twins(folder: Path, info: DatasetInfo) -> Iterator[Finding]:
+def lacking_twins(folder: Place, info: DatasetInfo) -> Iterator[Finding]:
     """Images with defects that have no twin, in a dataset whose recipe wants one of each."""
     if is_twins(folder) or not (info.recipe.get("defects") or {}).get("twins"):
         return
@@ -104,7 +104,7 @@ def lacking_twins(folder: Path, info: DatasetInfo) -> Iterator[Finding]:
         yield Finding("error", TWINS, message)
 
 
-def _marred(folder: Path, index: int) -> bool:
+def _marred(folder: Place, index: int) -> bool:
     try:
         return bool(read_record(record_path(folder, index)).defects)
     except ScenewrightError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..errors import ScenewrightError
 from .derived import Derivation, Refinement, card_sha256
 from .derived_folder import summary
+from .files import exists
 from .inventory import is_twins
+from .place import Place
 from .records import TWINS, DatasetInfo, Record, indices, read_record, record_path
 from .validate_variants import variant_messages
 
@@ -17,7 +18,7 @@ __all__ = ["derived_info_messages", "derived_messages"]
 AGAIN = "delete the record and run the same command again"
 
 
-def derived_messages(folder: Path, record: Record, info: DatasetInfo | None) -> Iterator[str]:
+def derived_messages(folder: Place, record: Record, info: DatasetInfo | None) -> Iterator[str]:
     """What is wrong with what one record says of the model that made its picture."""
     derived, whole = record.derived, info.derived if info else None
     if info is not None and (found := _what(record)) not in (allowed := _allowed(folder, whole)):
@@ -39,7 +40,7 @@ def _what(record: Record) -> str:
     return "a render" if record.derived is None else f"{record.derived.kind} in generation {record.derived.generation}"
 
 
-def _allowed(folder: Path, whole: Derivation | None) -> tuple[str, ...]:
+def _allowed(folder: Place, whole: Derivation | None) -> tuple[str, ...]:
     """What images of a dataset may be: where defects were painted, sound pictures stay what they were before."""
     if whole is None:
         return ("a render",)
@@ -72,12 +73,12 @@ def _refinement(record: Record, derived: Refinement) -> Iterator[str]:
             yield f"froze {list(derived.frozen)}, which are not those that could not be checked: {AGAIN}"
 
 
-def _against_source(folder: Path, record: Record, whole: Derivation) -> Iterator[str]:
+def _against_source(folder: Place, record: Record, whole: Derivation) -> Iterator[str]:
     """The image that it was made of, where the source still lies where it did."""
     assert record.derived is not None
     place = folder.absolute().parent if is_twins(folder) else folder
     source = place / whole.source.folder / (TWINS if is_twins(folder) else "")
-    if not record_path(source, record.index).is_file():
+    if not exists(record_path(source, record.index)):
         return
     try:
         origin = read_record(record_path(source, record.index)).hashes
@@ -88,7 +89,7 @@ def _against_source(folder: Path, record: Record, whole: Derivation) -> Iterator
         yield f"was made of another image than {source / record.image} is now: {AGAIN}, or restore that"
 
 
-def derived_info_messages(folder: Path, info: DatasetInfo) -> Iterator[str]:
+def derived_info_messages(folder: Place, info: DatasetInfo) -> Iterator[str]:
     """What dataset.json says of the model, against what the folder holds."""
     whole, here = info.derived, len(indices(folder))
     if whole is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,8 @@ from ..diffusion.changed import change
 from ..diffusion.tries import COVERAGE, LARGEST
 from ..render.rle import decode
 from .derived import PaintedDefect, Variant
-from .files import inside, read_bytes
+from .files import exists, inside, read_bytes
+from .place import Place
 from .png import decode_ids, decode_rgb
 from .records import TWINS, Record, read_record, record_path
 
@@ -29,7 +29,7 @@ ROUNDED, ROUNDED_DELTA_E = 0.02, 0.01
 AGAIN = "delete the record and run the same command again"
 
 
-def variant_messages(folder: Path, record: Record, told: Variant) -> Messages:
+def variant_messages(folder: Place, record: Record, told: Variant) -> Messages:
     """What is wrong with an image of a dataset in `folder` into which defects were to be painted, and was told so."""
     accepted = [d for d in told.defects if d.changed_rle is not None]
     if told.status != ("painted" if accepted else "fallback"):
@@ -89,13 +89,13 @@ def _request(item: PaintedDefect, record: Record, taken: Mask, ids: npt.NDArray[
         yield f"was accepted with a coverage of {coverage:.2f} and {area:.2f} times its area"
 
 
-def _picture(folder: Path, record: Record, told: Variant, accepted: list[PaintedDefect]) -> Messages:
+def _picture(folder: Place, record: Record, told: Variant, accepted: list[PaintedDefect]) -> Messages:
     """Nothing but what was accepted has changed: everywhere else are the sound picture's own bytes."""
     if not accepted:
         if not told.origin.twin and record.hashes.rgb != told.origin.rgb:
             yield "nothing was painted into it, and yet it is not the picture of its source"
         return
-    if not record_path(folder / TWINS, record.index).is_file():
+    if not exists(record_path(folder / TWINS, record.index)):
         yield f"has no sound picture in {TWINS}/"
         return
     twin = read_record(record_path(folder / TWINS, record.index))

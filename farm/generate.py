@@ -9,7 +9,7 @@ from pathlib import Path
 from ..datasets.failures import Failure, drop_failures, failures
 from ..datasets.files import sweep
 from ..datasets.folder import check_versions, export, lock, open_dataset, together
-from ..datasets.place import Place
+from ..datasets.place import Place, place
 from ..datasets.presence import present
 from ..datasets.records import TWINS, DatasetInfo, indices, quarantined, read_info, read_record, record_path
 from ..errors import DatasetError, UsageError
@@ -39,7 +39,7 @@ class Result:
     """
 
     info: DatasetInfo
-    folder: Path
+    folder: Place
     asked: int
     rendered: int
     failed: dict[int, str] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def generate(
         raise UsageError(f"the seed must be between 0 and {MAX_SEED}, got {seed}")
     if order is not None and sorted(order) != list(range(count)):
         raise UsageError(f"order must name each of 0 … {count - 1} once, got {len(order)} indices that do not")
-    folder, options, executor = Path(out), options or Options(), executor or Local()
+    folder, options, executor = place(out), options or Options(), executor or Local()
     with lock(folder) if executor.alone else together(folder):
         info = open_dataset(folder, recipe, seed, count, versions(), executor.alone)
         mine = executor.mine(order if order is not None else range(count))
@@ -117,10 +117,10 @@ def _address(folder: Place) -> str:
     return str(folder.absolute() if isinstance(folder, Path) else folder)
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Place) -> None:
     """Remove what a worker was writing when it was stopped."""
-    for place in (folder, folder / TWINS):
-        sweep(place)
+    for part in (folder, folder / TWINS):
+        sweep(part)
 
 
 def _left(asked: Iterable[int], folder: Place, info: DatasetInfo) -> list[int]:
@@ -129,7 +129,7 @@ def _left(asked: Iterable[int], folder: Place, info: DatasetInfo) -> list[int]:
     return [i for i in asked if i not in done]
 
 
-def _result(info: DatasetInfo, folder: Path, todo: Sequence[int], asked: Iterable[int]) -> Result:
+def _result(info: DatasetInfo, folder: Place, todo: Sequence[int], asked: Iterable[int]) -> Result:
     """What is there now of what was asked for."""
     wanted = set(asked)
     there, doubtful = present(folder, info), set(quarantined(folder))
@@ -161,7 +161,7 @@ def add_twins(
             another device made an image.
         RenderError: workers do not start.
     """
-    folder, options, executor = Path(out), options or Options(), executor or Local()
+    folder, options, executor = place(out), options or Options(), executor or Local()
     info = read_info(folder)
     if info.derived is not None:
         raise DatasetError(f"{folder} holds no renders: add the twins to {info.derived.source.folder}, seen from there")
@@ -171,19 +171,19 @@ def add_twins(
         check_versions(info.versions, versions(), folder)
         records = (read_record(record_path(folder, i)) for i in indices(folder))
         having = {r.index: backend(r) for r in records if any(o.defects for o in r.scene.objects)}
-        place = folder / TWINS
+        twins = folder / TWINS
         mine = executor.mine(list(having))
-        todo = _left(mine, place, info)
+        todo = _left(mine, twins, info)
         devices = {i: having[i] if options.device == "auto" else options.device for i in todo}
         if begin is not None:
             begin(len(todo))
         try:
             for device in sorted(set(devices.values())):
                 some, there = tuple(i for i in todo if devices[i] == device), replace(options, device=device)
-                executor.run(Shard(_address(place), "twins", some, info, there), progress or _deaf)
+                executor.run(Shard(_address(twins), "twins", some, info, there), progress or _deaf)
         finally:
             if executor.alone:
-                sweep(place)
-        if not options.stop.requested and (executor.alone or not _left(having, place, info)):
+                sweep(twins)
+        if not options.stop.requested and (executor.alone or not _left(having, twins, info)):
             info = export(folder, info)
-    return _result(info, place, todo, mine)
+    return _result(info, twins, todo, mine)

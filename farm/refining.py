@@ -13,9 +13,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ..datasets.derived_folder import check_places, finish, grouped, is_there, open_derived
+from ..datasets.derived_folder import check_places, finish, grouped, open_derived
 from ..datasets.files import sweep
 from ..datasets.folder import lock
+from ..datasets.presence import is_there
 from ..datasets.records import TWINS, DatasetInfo, indices, read_info
 from ..diffusion.card import ModelCard, checked_license
 from ..diffusion.load import Request

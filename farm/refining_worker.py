@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..datasets.derived import Origin, Refinement, card_sha256
-from ..datasets.derived_folder import copy_beside, is_there
+from ..datasets.derived_folder import copy_beside
 from ..datasets.files import write_bytes_atomic
 from ..datasets.png import encode_rgb, pixels_sha256
+from ..datasets.presence import is_there
 from ..datasets.records import TWINS, DatasetInfo, Record, read_info, read_record, record_path, write_record
 from ..datasets.stored import StoredImage, read_image
 from ..diffusion.control import Truth

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import psutil
 
-from ..assets.files import add_folder, remember
+from ..assets.files import remember
+from ..datasets.asset_store import use_assets
+from ..datasets.place import place
 from ..datasets.records import read_info
 from ..errors import DatasetError, RenderError, ScenewrightError
 from ..pipeline import Engine, engine_for, photograph, produce, produce_twin
@@ -45,11 +47,10 @@ def _start(setup: dict[str, Any]) -> Handler | tuple[Handler, dict[str, Any]]:
         engine = engine_for(setup["engine"], setup["device"], setup["threads"])
         return lambda request: _guard(lambda: _render_scene(engine, request))
     twins = setup["kind"] == "twins"
-    folder = Path(setup["folder"]).parent if twins else Path(setup["folder"])
+    folder = place(setup["folder"]).parent if twins else place(setup["folder"])
     info = read_info(folder)
     recipe = recipe_from_dict(info.recipe, None)
-    if (folder / "assets").is_dir():
-        add_folder(folder / "assets")
+    use_assets(folder / "assets")
     engine = engine_for(recipe.render.engine, setup["device"], setup["threads"])
 
     def handle(request: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from ..datasets import failures
 from ..datasets.files import exists
 from ..datasets.place import place
-from ..datasets.records import DatasetInfo, image_paths, map_paths, quarantine_folder, read_record, record_path
+from ..datasets.presence import is_there
+from ..datasets.records import DatasetInfo, quarantine_folder, read_record
 from ..pipeline import Outcome, versions
 from ..render.worker import Worker
 from .beats import settings_key
@@ -85,11 +86,7 @@ class _Renders(Job):
         aside = quarantine_folder(self._folder, index) / "record.json"
         if exists(aside):
             return Outcome(index, "quarantined", read_record(aside).reason)
-        if not exists(record_path(self._folder, index)):
-            return None
-        info = self._shard.info
-        pictures = (*image_paths(index, info.depth_format).values(), *map_paths(index, info.outputs).values())
-        return Outcome(index, "ok") if all(exists(self._folder / path) for path in pictures) else None
+        return Outcome(index, "ok") if is_there(self._folder, index, self._shard.info) else None
 
     def progress(self, outcome: Outcome) -> None:
         self._told(outcome)

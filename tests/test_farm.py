@@ -163,15 +163,16 @@ def test_another_version_is_another_dataset(recipe: Recipe, tmp_path: Path, monk
 DIE_LATE = """
 import os, sys
 if "scenewright.farm.render_worker" in sys.orig_argv:
-    from scenewright import pipeline
-    write = pipeline.write_record
+    from scenewright.datasets import commit
+    write = commit.write_record
     def write_and_die(folder, record):
         with (folder.parent / "written").open("a") as log:
             log.write(f"{record.index} ")
-        write(folder, record)
+        first = write(folder, record)
         if record.index == 1:
             os._exit(9)
-    pipeline.write_record = write_and_die
+        return first
+    commit.write_record = write_and_die
 """
 
 

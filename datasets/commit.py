@@ -1,0 +1,50 @@
+"""A finished image becomes part of its dataset, once, whoever else makes the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .files import create, exists, read_bytes, write_bytes_atomic
+from .place import Place
+from .records import Record, read_record, record_path, write_record
+
+__all__ = ["commit"]
+
+
+def commit(folder: Place, record: Record, pictures: Mapping[str, bytes]) -> bool:
+    """Put an image's pictures (path below the folder → bytes), and last its record. False: another worker was first.
+
+    Nothing is locked, and no order of two workers that make the same image leaves a record beside another one's
+    pictures. What each puts, it creates where nothing is:
+
+    - A picture that is there with the same bytes is as good as ours.
+    - One with other bytes was left by a worker on another kind of device, which rounds otherwise. Has that one written
+      its record, the image is finished and ours is thrown away. Has it not, it died or is at work: ours replaces it,
+      and what was there is kept in memory.
+    - Of two records one is created. The loser compares: with the same hashes both have made the same image. With
+      others, the pictures that it has replaced are the winner's, and it puts them back.
+
+    What is left takes three faults at once. Two workers on different devices are at the same image in the same second;
+    and the loser dies before it has put the pictures back, or both have replaced what a third device had left. Then
+    the record's hashes are not those of its pictures, which `scenewright validate` finds and names.
+
+    Raises:
+        DatasetError: the folder or the bucket cannot be written.
+    """
+    replaced: dict[str, bytes] = {}
+    for path, data in pictures.items():
+        if create(folder / path, data):
+            continue
+        held = read_bytes(folder / path)
+        if held == data:
+            continue
+        if exists(record_path(folder, record.index)):
+            break
+        write_bytes_atomic(folder / path, data)
+        replaced[path] = held
+    if write_record(folder, record):
+        return True
+    if read_record(record_path(folder, record.index)).hashes != record.hashes:
+        for path, held in replaced.items():
+            write_bytes_atomic(folder / path, held)
+    return False

@@ -91,7 +91,10 @@ def open_dataset(
 
 def _begun(folder: Place, info: DatasetInfo, new: bool) -> DatasetInfo:
     """Write what `dataset.json` shall say. Of runs that begin at once, where nothing is locked, one creates it."""
-    if new and not create_info(folder, info) and (old := _old_info(folder)):
+    if new and create_info(folder, info):
+        check_creates(folder / "dataset.json")
+        return info
+    if new and (old := _old_info(folder)):
         if (old.recipe_sha256, old.seed) != (info.recipe_sha256, info.seed):
             raise DatasetError(f"another run has begun a dataset in {folder} meanwhile: choose another --out")
         info = info.model_copy(update={"counts": _most(info.counts, old.counts)})
@@ -203,8 +206,7 @@ def _held(file: TextIO, path: Path) -> bool:
 
 def strangers(folder: Place) -> list[str]:
     """What no run of ours has left; one that was killed early leaves its assets and unfinished files."""
-    names = (p.name for p in folder.iterdir())
-    return sorted(n for n in names if n not in (".lock", "assets", WORKERS) and not fnmatch(n, TEMPORARY))
+    return sorted(n for n in names(folder) if n not in (".lock", "assets", WORKERS) and not fnmatch(n, TEMPORARY))
 
 
 def _old_info(folder: Place) -> DatasetInfo | None:

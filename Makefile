@@ -68,10 +68,10 @@ $(INSTALLED): pyproject.toml constraints.txt | $(PY)
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# Only the diffusion stage, the training loader, their tests and one benchmark need torch and what builds on it.
+# Only the diffusion stage, the training loader and the farm's executors, and their tests, need torch, Ray and what builds on them.
 $(TORCH): $(INSTALLED)
 	$(PIP) install --quiet torch==2.13.0
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[diffusion]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[diffusion,farm]'
 	@touch $@
 
 $(PY):

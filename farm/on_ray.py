@@ -112,7 +112,7 @@ class _Run:
             RenderError, DatasetError: machine after machine hands back the same images.
         """
         waiting, stop = deque(self._pieces()), self.shard.options.stop
-        task = self.ray.remote(_make).options(max_retries=-1, max_calls=MAX_CALLS, **self.plan.resources())
+        task = self.ray.remote(max_retries=-1, max_calls=MAX_CALLS, **self.plan.resources())(_make)
         while waiting or self.flying:
             if stop.requested:
                 waiting.clear()

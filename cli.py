@@ -15,6 +15,7 @@ from rich.markup import escape
 from . import cli_farm, cli_refining
 from .cli_farm import (
     NOTHING,
+    AllowOption,
     Dataset,
     DeviceOption,
     JsonOption,
@@ -52,6 +53,7 @@ def preview(
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     set_: SetOption = None,
+    allow: AllowOption = None,
 ) -> None:
     """Four drafts of 320 pixels, in seconds, with the boxes and masks of the full size drawn in."""
     from .datasets.contact import contact_sheet, write_picture
@@ -59,7 +61,7 @@ def preview(
     from .farm.options import Options
 
     _check_picture(out)
-    loaded, options = _small(load(recipe, "draft", None, set_)), Options(device=device)
+    loaded, options = _small(load(recipe, "draft", None, set_, allow)), Options(device=device)
     with tempfile.TemporaryDirectory(prefix="scenewright-") as folder:
         with rendering(4) as (begin, advance):
             result = run(loaded, 4, Path(folder), seed=seed, options=options, progress=advance, begin=begin)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .farm.stopping import Stop
 
 __all__ = [
-    "NOTHING", "PARTIAL", "Dataset", "DeviceOption", "JsonOption", "RecipeArg", "SeedOption", "SetOption",
-    "TimeoutOption", "add_commands", "load",
+    "NOTHING", "PARTIAL", "AllowOption", "Dataset", "DeviceOption", "JsonOption", "RecipeArg", "SeedOption",
+    "SetOption", "TimeoutOption", "add_commands", "load",
 ]  # fmt: skip
 
 NOTHING, PARTIAL = 1, 3
@@ -39,6 +39,10 @@ SetOption = Annotated[
     typer.Option(
         "--set", metavar="PATH=VALUE", help="Change a recipe value, e.g. camera.distance.high=2.5. Repeatable."
     ),
+]
+AllowOption = Annotated[
+    list[Path] | None,
+    typer.Option("--allow", metavar="FOLDER", help="Let the recipe read this folder too, besides its own. Repeatable."),
 ]
 PresetOption = Annotated[
     str | None,
@@ -111,6 +115,7 @@ def generate(
     price: PriceOption = None,
     currency: CurrencyOption = "USD",
     set_: SetOption = None,
+    allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Render a labelled dataset, or the images that are still missing in it.
@@ -133,7 +138,7 @@ def generate(
 
     if not plan and (pilot is not None or nodes is not None or price is not None):
         raise UsageError("--pilot, --nodes and --price go with --plan: what a run costs, `scenewright status` tells")
-    loaded = load(recipe, preset, size, set_)
+    loaded = load(recipe, preset, size, set_, allow)
     who = _executor(executor, ray, per_gpu, threads, shard, shards)
     options = _options(workers, device, threads, memory, timeout, grace)
     if plan:
@@ -331,7 +336,9 @@ def status(
         raise typer.Exit(PARTIAL if found.done or not found.idle else NOTHING)
 
 
-def load(recipe: str, preset: str | None, size: str | None, changes: list[str] | None) -> Any:
+def load(
+    recipe: str, preset: str | None, size: str | None, changes: list[str] | None, allow: list[Path] | None = None
+) -> Any:
     """The recipe of a command's arguments; what is odd about its meshes goes to stderr.
 
     Raises:
@@ -349,7 +356,7 @@ def load(recipe: str, preset: str | None, size: str | None, changes: list[str] |
         extra.append(f"render.size=[{match[1]}, {match[2]}]")
     from .scenes.notes import mesh_notes
 
-    loaded = load_recipe(recipe, extra)
+    loaded = load_recipe(recipe, extra, allow or ())
     for note in mesh_notes(loaded):
         console.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
     return loaded

@@ -106,16 +106,18 @@ def engine_for(name: str, device: str, threads: int | None) -> Engine:
     return Cycles(device, threads)
 
 
-def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load(source: str | Path, overrides: Sequence[str] = (), allow: Sequence[str | Path] = ()) -> Recipe:
     """The recipe of a built-in name or of a YAML file, with `path.in.recipe=value` overrides.
 
-    Files with materials, and those that only Blender can read, are ingested in a process of their own, once.
+    It reads files in its own folder and below, and in those that `allow` names. Files with materials, and those that
+    only Blender can read, are ingested in a process of their own, once.
 
     Raises:
         RecipeError: naming the file, the path in it, the value got and what is allowed.
         AssetError: a file that it names cannot be used.
+        UsageError: `allow` names what is no folder.
     """
-    return load_recipe(source, overrides, ingest)
+    return load_recipe(source, overrides, ingest, allow)
 
 
 def predict(scene: Scene) -> tuple[InstanceLabel, ...]:

@@ -14,6 +14,7 @@ from ..errors import AssetError
 from .files import locate, remember
 from .image_size import check_image, image_size
 from .material import FileRef
+from .reach import Reach
 
 __all__ = ["SUFFIXES", "backplate_files", "crop_of", "linear_to_srgb", "plate", "srgb_to_linear"]
 
@@ -22,15 +23,17 @@ Box = tuple[int, int, int, int]
 _UPRIGHT = cv2.IMREAD_COLOR  # as the camera was held, by EXIF
 
 
-def backplate_files(place: Path, size: tuple[int, int]) -> tuple[FileRef, ...]:
+def backplate_files(place: Path, size: tuple[int, int], reach: Reach) -> tuple[FileRef, ...]:
     """A photograph, or all in a folder by name, each checked to fill pictures of a size (width, height).
 
     Raises:
         AssetError: none there, one that is no photograph, too large to be decoded, or too small for the picture.
+        ValueError: one is out of reach.
     """
+    reach.check(place)
     paths = [place]
     if place.is_dir():
-        paths = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+        paths = reach.listed(place, SUFFIXES)
         if not paths:
             raise AssetError(f"{place} has no photograph ({', '.join(SUFFIXES)}): put some there")
     elif place.suffix.lower() not in SUFFIXES:

@@ -18,12 +18,15 @@ from typing import BinaryIO
 from ..errors import AssetError
 from .atomic import atomic_file
 from .material import FileRef
+from .regular import check_regular
 
 __all__ = ["STORED_NAME", "add_folder", "copy_into", "locate", "remember", "store", "stored_name"]
 
 #: The name of a stored file: its hash, and its suffix where that is a plain one.
 STORED_NAME = re.compile(r"([0-9a-f]{64})(\.[a-z0-9]{1,8})?")
 CHUNK_BYTES = 1 << 20
+#: No mesh, picture or panorama that the limits of their kinds allow is larger.
+MAX_BYTES = 2 << 30
 
 #: Size, mtime and ctime in ns, inode: while none of them changes, the content is taken as unchanged.
 _Version = tuple[int, int, int, int]
@@ -36,7 +39,7 @@ def remember(path: Path) -> FileRef:
     """Hash a file and note where it lies, so that `locate` finds it again.
 
     Raises:
-        AssetError: the path is missing, a folder, unreadable or empty.
+        AssetError: the path is missing, a folder, no regular file, unreadable, empty or larger than `MAX_BYTES`.
     """
     digest = _digest(path)
     places = _places.setdefault(digest, [])
@@ -128,19 +131,23 @@ def _digest(path: Path) -> str:
     if path.is_dir():
         raise AssetError(f"{path} is a folder: name a file in it")
     try:
-        stat = path.stat()
+        stat = check_regular(path)
         version = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
         known = _hashes.get(path.absolute())
         if known is not None and known[0] == version:
             return known[1]
         if stat.st_size == 0:
             raise AssetError(f"{path} is empty (0 bytes): export or copy it again")
+        if stat.st_size > MAX_BYTES:
+            raise AssetError(
+                f"{path} has {stat.st_size:,} bytes, and no asset may have more than {MAX_BYTES:,}: reduce it"
+            )
         with path.open("rb") as data:
             digest = hashlib.file_digest(data, "sha256").hexdigest()
     except FileNotFoundError:
         raise AssetError(f"{path} does not exist: correct the path, which is taken from {Path.cwd()}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
-        raise AssetError(f"{path} cannot be read ({error}): check its permissions") from error
+        raise AssetError(f"{path} cannot be read ({error}): correct the path, or its permissions") from error
     _hashes[path.absolute()] = (version, digest)
     return digest
 

@@ -13,16 +13,18 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 import numpy.typing as npt
-import OpenEXR
 
 from ..errors import AssetError
+from .exr import read_exr
 from .files import locate, remember
+from .image_size import MAX_PIXELS, image_size
 from .material import FileRef
+from .reach import Reach
 
 __all__ = ["BUILT_IN", "SUFFIXES", "Hdri", "check_hdri", "hdri_files", "hdri_path", "mean_luminance"]
 
 SUFFIXES = (".exr", ".hdr")
-MAX_PIXELS = 16384 * 8192
+HEADER_BYTES = 4096
 ASPECT_RANGE = (1.9, 2.1)
 #: Luminance of linear Rec.709 RGB (ITU-R BT.709-6, section 3.2).
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -88,15 +90,16 @@ def hdri_path(hdri: str | FileRef) -> Path:
     return path
 
 
-def hdri_files(folder: Path) -> list[Path]:
+def hdri_files(folder: Path, reach: Reach) -> list[Path]:
     """The panoramas in a folder, by name.
 
     Raises:
         AssetError: it is no folder, or has none.
+        ValueError: one is a link that leads out of reach.
     """
     if not folder.is_dir():
         raise AssetError(f"{folder} is no folder: give a folder with {' or '.join(SUFFIXES)} files, or one file")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = reach.listed(folder, SUFFIXES)
     if not found:
         raise AssetError(f"{folder} has no {' or '.join(SUFFIXES)} file: put equirectangular panoramas into it")
     return found
@@ -157,30 +160,19 @@ def _read(path: Path, name: str) -> npt.NDArray[np.float32]:
 
 
 def _read_exr(path: Path) -> npt.NDArray[np.float32]:
-    with OpenEXR.File(str(path), header_only=True) as file:
-        low, high = file.header()["dataWindow"]
-        _check_count(*(int(n) for n in high - low + 1))
-    with OpenEXR.File(str(path)) as file:
-        channels = {name: np.asarray(channel.pixels, dtype=np.float32) for name, channel in file.channels().items()}
-    for name in ("RGB", "RGBA"):
-        if name in channels:
-            return channels[name][..., :3]
-    if "Y" in channels:
-        return np.repeat(channels["Y"][..., None], 3, axis=2)
-    raise AssetError(f"has the channels {', '.join(channels)}: an HDRI needs R, G and B")
+    pixels = read_exr(path)
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
 
 
 def _read_radiance(path: Path) -> npt.NDArray[np.float32]:
-    # OpenCV refuses pictures over 2^30 pixels by itself.
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    with path.open("rb") as file:
+        size = image_size(file.read(HEADER_BYTES))
+    if size is not None and size[0] * size[1] > MAX_PIXELS:
+        raise AssetError(f"has {size[0]}×{size[1]} pixels, more than {MAX_PIXELS:,}: scale it down")
+    pixels = None if size is None else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.ndim != 3:
         raise AssetError("cannot be read as .hdr: it is cut off, damaged or no colour image")
     return np.asarray(pixels[..., ::-1], dtype=np.float32)
-
-
-def _check_count(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise AssetError(f"has {width}×{height} pixels, more than {MAX_PIXELS:,}: scale it down")
 
 
 def _built_in(name: str) -> Hdri:

@@ -105,11 +105,10 @@ def _exr(data: bytes) -> Size | None:
 
 
 def _hdr(data: bytes) -> Size | None:
-    """Radiance's resolution line, `-Y height +X width`."""
-    for line in data[:4096].split(b"\n"):
-        words = line.split()
-        if len(words) == 4 and words[0] in (b"-Y", b"+Y") and words[2] in (b"+X", b"-X"):
-            return int(words[3]), int(words[1])
+    """Radiance's resolution line, `-Y height +X width`: the first after the empty one that ends the header."""
+    words = data[:4096].partition(b"\n\n")[2].partition(b"\n")[0].split()
+    if len(words) == 4 and words[0] in (b"-Y", b"+Y") and words[2] in (b"+X", b"-X"):
+        return int(words[3]), int(words[1])
     return None
 
 

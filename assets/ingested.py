@@ -41,6 +41,8 @@ from .mesh_files import UserMesh, read_mesh
 
 __all__ = [
     "INGESTED",
+    "LIBRARY",
+    "MESH",
     "MESH_SUFFIX",
     "STATED",
     "Ingest",
@@ -57,6 +59,8 @@ __all__ = [
 #: Raised whenever the same file would come out otherwise.
 VERSION = 2
 MESH_SUFFIX = ".npz"
+#: What the process that reads a source calls what it has made of it.
+MESH, LIBRARY = f"mesh{MESH_SUFFIX}", "library.blend"
 #: Suffixes that `render.ingest` reads, with the unit and up axis of what it hands on where the recipe gives none. FBX
 #: and USD state their unit and axes, Blender brings them to metres with z up; a .blend's scene has a unit scale.
 INGESTED: Mapping[str, tuple[str | None, str]] = MappingProxyType(

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from ..errors import AssetError
 from .files import remember
 from .image_size import check_image
+from .reach import is_below
 
 __all__ = ["beside", "brings_materials", "check_picture", "named_files"]
 
@@ -75,7 +76,7 @@ def beside(path: Path, name: str) -> Path:
         AssetError: it is a URL, lies elsewhere or is not there.
     """
     target = _place(path, name)
-    outside = not target.resolve().is_relative_to(path.parent.resolve())
+    outside = not is_below(target, path.parent)
     if outside or PureWindowsPath(name).drive or re.match(r"[a-z][a-z0-9+.-]+:", name, re.IGNORECASE):
         raise AssetError(f'{path.name} names "{name}" outside its own folder: put the file beside {path.name}')
     if not _is_file(target):

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-import OpenEXR
 
 from ..errors import AssetError
+from .exr import read_exr
 from .files import locate, remember
 from .image_size import check_image
 from .material import FileRef
@@ -51,7 +50,9 @@ def _read(ref: FileRef, name: str) -> Picture:
     data = path.read_bytes()
     check_image(data, name)
     try:
-        pixels = _exr(path) if data.startswith(EXR) else cv2.imdecode(np.frombuffer(data, np.uint8), -1)
+        pixels = read_exr(path) if data.startswith(EXR) else cv2.imdecode(np.frombuffer(data, np.uint8), -1)
+    except AssetError as error:
+        raise AssetError(f"{name} {error}") from None
     except Exception as error:  # OpenEXR and OpenCV raise their own kinds on damaged files
         raise AssetError(f"{name} cannot be read ({error!s:.80}): it is cut off or damaged") from error
     if pixels is None:
@@ -61,13 +62,3 @@ def _read(ref: FileRef, name: str) -> Picture:
     alpha = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else None
     holes = alpha is not None and bool(alpha.min() < alpha.max())
     return Picture(name, (pixels.shape[1], pixels.shape[0]), holes)
-
-
-def _exr(path: Path) -> npt.NDArray[np.float32]:
-    """(h, w, c) float32; AssetError where it has neither colours nor one grey channel."""
-    with OpenEXR.File(str(path)) as file:
-        channels = {name: np.asarray(channel.pixels, dtype=np.float32) for name, channel in file.channels().items()}
-    for name in ("RGBA", "RGB", "Y"):
-        if name in channels:
-            return channels[name]
-    raise AssetError(f"has the channels {', '.join(channels)}: save it as one layer of R, G and B")

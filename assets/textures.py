@@ -12,6 +12,7 @@ from .files import remember
 from .material import FileRef, MapRole, NormalGreen, Texture
 from .material import Mapping as Placing
 from .pictures import Picture, read_picture
+from .reach import Reach, real
 from .texture_names import IMAGE_SUFFIXES, REFUSED, ROLES, role_of
 
 __all__ = ["MAX_FOLDERS", "texture", "texture_files", "textures_of"]
@@ -39,20 +40,22 @@ _INSTEAD: Mapping[MapRole, tuple[MapRole, ...]] = MappingProxyType({"gloss": ("r
 _PACKED: tuple[MapRole, ...] = ("occlusion", "roughness", "metallic")
 
 
-def texture_files(place: Path) -> tuple[FileRef, ...]:
+def texture_files(place: Path, reach: Reach) -> tuple[FileRef, ...]:
     """The maps of a folder, or of all folders below it that have some, each checked, in the order of their paths.
 
     A file's reference is called by its folder and its name, so `textures_of` finds what belongs together.
 
     Raises:
         AssetError: no folder, no maps, or maps that do not make a surface; naming the files and what to try.
+        ValueError: something is out of reach.
     """
+    reach.check(place)
     if not place.is_dir():
         raise AssetError(
             f"{place} is no folder: `textures` names a folder of maps ({', '.join(IMAGE_SUFFIXES)}), or a folder of "
             "such folders"
         )
-    found = tuple(ref for folder in _folders(place) for ref in _checked(folder, place))
+    found = tuple(ref for folder in _folders(place, reach) for ref in _checked(folder, place, reach))
     if not found:
         raise AssetError(
             f"{place} has no images ({', '.join(IMAGE_SUFFIXES)}), nor has a folder in it: unpack texture maps there"
@@ -117,12 +120,17 @@ def _by_role(name: str, files: Sequence[FileRef]) -> dict[str, FileRef]:
     return by_role
 
 
-def _folders(place: Path) -> list[Path]:
-    """The folder itself where it holds images, else all below it that do, down to `MAX_DEPTH`."""
+def _folders(place: Path, reach: Reach) -> list[Path]:
+    """The folder itself where it holds images, else all below it that do, down to `MAX_DEPTH`, each once."""
     found: list[Path] = []
+    seen: set[Path] = set()
     front = [(place, 0)]
     while front:
         folder, depth = front.pop()
+        reach.check(folder)
+        if real(folder) in seen:
+            continue
+        seen.add(real(folder))
         inside = sorted(folder.iterdir(), reverse=True)
         if any(_is_image(path) for path in inside):
             found.append(folder)
@@ -137,10 +145,10 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
-def _checked(folder: Path, place: Path) -> list[FileRef]:
+def _checked(folder: Path, place: Path, reach: Reach) -> list[FileRef]:
     """The files of one folder that its surface uses, after they were read."""
     name = folder.name if folder == place else folder.relative_to(place).as_posix()
-    paths = {f"{name}/{path.name}": path for path in sorted(folder.iterdir()) if _is_image(path)}
+    paths = {f"{name}/{path.name}": path for path in reach.listed(folder, IMAGE_SUFFIXES)}
     bare = [FileRef(name=key, sha256="0" * 64) for key in paths]  # names decide which files are read at all
     used = sorted(texture(name, bare).maps.items(), key=lambda item: item[1].name)
     pictures = [read_picture(paths[ref.name], ref.name) for _, ref in used]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ..diffusion.card import ModelCard
 from ..diffusion.tries import Painting, Rung, Status
@@ -115,10 +115,16 @@ class Variant(_Stored):
 Derived = Annotated[Refinement | Variant, Field(discriminator="kind")]
 
 
+def _relative(folder: str) -> str:
+    if folder.startswith("/") or "\\" in folder or "\0" in folder:
+        raise ValueError(f"{folder!r} must say where the source lies as seen from the dataset, such as ../renders")
+    return folder
+
+
 class Source(_Stored):
     """The dataset that this one was made of; `folder` is relative to it, `derived` says where it came from in turn."""
 
-    folder: str
+    folder: Annotated[str, AfterValidator(_relative)]
     name: str
     seed: int
     recipe_sha256: Sha256

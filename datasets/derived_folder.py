@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..assets.files import STORED_NAME
 from ..diffusion.card import ModelCard
 from ..errors import DatasetError, UsageError
 from .derived import Derivation, Source
-from .files import read_bytes, sweep, write_bytes_atomic
+from .files import inside, read_bytes, sweep, write_bytes_atomic
 from .folder import difference, export, strangers
 from .inventory import assets_folder, is_twins
 from .place import Place
@@ -76,9 +77,10 @@ def open_derived(
         raise DatasetError(f"{folder} is not empty and holds no dataset ({', '.join(found[:3])}): choose another --out")
     for place in (folder, folder / TWINS):
         sweep(place)
-    for path in sorted(assets_folder(source).glob("*")):
-        if not (folder / "assets" / path.name).exists():
-            write_bytes_atomic(folder / "assets" / path.name, read_bytes(path))
+    assets = assets_folder(source)
+    for name in sorted(p.name for p in assets.glob("*") if STORED_NAME.fullmatch(p.name)):
+        if not (folder / "assets" / name).exists():
+            write_bytes_atomic(folder / "assets" / name, read_bytes(inside(assets.parent, f"assets/{name}")))
     info = info.model_copy(update={"derived": derived, "counts": counts})
     write_info(folder, info)
     return info

@@ -15,13 +15,15 @@ from typing import BinaryIO
 
 from ..assets import atomic
 from ..assets.atomic import TEMPORARY
+from ..assets.reach import is_below
+from ..assets.regular import open_regular
 from ..errors import DatasetError
 from . import objects
 from .place import Place, PlaceT
 
 __all__ = [
-    "TEMPORARY", "atomic_file", "check_creates", "create", "exists", "first_difference", "inside", "read_bytes",
-    "read_each", "remove", "sweep", "write_bytes_atomic",
+    "TEMPORARY", "atomic_file", "check_creates", "check_links", "create", "exists", "first_difference", "inside",
+    "read_bytes", "read_each", "remove", "sweep", "write_bytes_atomic",
 ]  # fmt: skip
 
 #: Objects of a bucket that are read at once; each waits for 20 to 100 ms.
@@ -106,7 +108,10 @@ def exists(path: Place) -> bool:
 def read_bytes(path: Place) -> bytes:
     """The content of a regular file; DatasetError says what is wrong with it otherwise."""
     with _reading(path):
-        return path.read_bytes() if isinstance(path, Path) else objects.read(path)
+        if not isinstance(path, Path):
+            return objects.read(path)
+        with open_regular(path) as file:
+            return file.read()
 
 
 @contextmanager
@@ -149,9 +154,22 @@ def inside(folder: PlaceT, relative: str) -> PlaceT:
     """`folder / relative`, refused when that leaves the folder, by `..`, an absolute path or a symbolic link."""
     pure = PurePosixPath(relative)
     climbs = pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative
-    if climbs or (isinstance(folder, Path) and not (folder / pure).resolve().is_relative_to(folder.resolve())):
+    if climbs or (isinstance(folder, Path) and not is_below(folder / pure, folder)):
         raise DatasetError(f"{relative!r} leads out of the dataset {folder}: files must lie inside it")
     return folder / pure if isinstance(folder, Path) else folder / pure.as_posix()
+
+
+def check_links(folder: Place) -> None:
+    """DatasetError where a link in a dataset, its twins or its quarantine leads out: writing would follow it."""
+    if not isinstance(folder, Path):
+        return  # buckets have no links
+    places = [folder, *(p for p in (folder / "twins", folder / "quarantine") if p.is_dir())]
+    for path in (p for place in places for p in place.iterdir() if p.is_symlink()):
+        if not is_below(path, folder):
+            raise DatasetError(
+                f"{path} leads out of {folder}, into which alone this run may write: put a folder there, or choose "
+                "another --out"
+            )
 
 
 def sweep(folder: Place) -> int:

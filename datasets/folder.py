@@ -19,7 +19,7 @@ from ..scenes.recipe import Recipe
 from .asset_store import put_assets, use_assets
 from .coco import write_coco
 from .coco_keypoints import write_keypoints
-from .files import TEMPORARY, check_creates, exists, sweep
+from .files import TEMPORARY, check_creates, check_links, exists, sweep
 from .listing import is_folder, names
 from .panoptic import write_panoptic
 from .place import Place
@@ -149,15 +149,11 @@ def lock(folder: Place) -> Iterator[None]:
     if not isinstance(folder, Path):
         yield
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
-    except OSError as e:
-        raise DatasetError(f"cannot write to {folder}: {e.strerror or e}. Choose another --out") from e
-    with file:
+    with _lock_file(folder) as file:
         if not _held(file, folder / ".lock"):
             raise DatasetError(f"another run is writing to {folder}: wait for it, or choose another --out")
         try:
+            check_links(folder)
             yield
         finally:
             (folder / ".lock").unlink(missing_ok=True)
@@ -172,22 +168,29 @@ def together(folder: Place) -> Iterator[None]:
     if not isinstance(folder, Path):
         yield
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
-    except OSError as e:
-        raise DatasetError(f"cannot write to {folder}: {e.strerror or e}. Choose another --out") from e
-    with file:
+    with _lock_file(folder) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DatasetError(f"a run that wants {folder} for itself is writing to it: wait for it") from None
         except OSError:
             pass
+        check_links(folder)
         yield
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             (folder / ".lock").unlink(missing_ok=True)
+
+
+def _lock_file(folder: Path) -> TextIO:
+    """The file that is locked, in the folder, which is created when missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Through a link somebody's file elsewhere would be made empty.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        return os.fdopen(os.open(folder / ".lock", flags, 0o644), "w")
+    except OSError as e:
+        raise DatasetError(f"cannot write to {folder}: {e.strerror or e}. Choose another --out") from e
 
 
 def _held(file: TextIO, path: Path) -> bool:

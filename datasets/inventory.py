@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..assets.files import STORED_NAME
 from ..assets.material import FileRef
+from ..assets.regular import open_regular
 from ..errors import ScenewrightError
 from ..scenes.outputs import MAPS, Output, map_names
 from .coco import coco_path
@@ -155,5 +156,5 @@ def _named(info: DatasetInfo, held: Set[str]) -> Iterator[Finding]:
 def _sha256(path: Place) -> str:
     if not isinstance(path, Path):
         return hashlib.sha256(read_bytes(path)).hexdigest()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,8 +19,8 @@ __all__: list[str] = []
 
 
 def _start(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    folder, target = Path(setup["folder"]), Path(setup["target"])
-    confine([folder], [target, Path(os.environ["TMPDIR"])])
+    target = Path(setup["target"])
+    confine(map(Path, setup["readable"]), [target, Path(os.environ["TMPDIR"])])
     from . import ingest_file
 
     limit_memory(setup["memory_bytes"], setup["cpu_s"])

@@ -11,9 +11,10 @@ import bpy
 from ..assets.ingested import Source
 from ..assets.mesh_files import MAX_TRIANGLES
 from ..assets.mesh_sources import beside
+from ..assets.reach import is_below, real
 from ..errors import AssetError
 
-__all__ = ["MAX_INSTANCES", "check_content", "images_of", "open_file", "silence"]
+__all__ = ["MAX_INSTANCES", "check_content", "images_of", "nodes_of", "open_file", "reads_file", "silence"]
 
 MAX_INSTANCES = 10_000
 #: Deeper than any kit of parts; Blender itself stops at eight.
@@ -72,34 +73,47 @@ def check_content(path: Path, others: Iterable[Path]) -> None:
     Raises:
         AssetError: naming it.
     """
-    allowed = {p.resolve() for p in others} | {path.resolve()}
+    allowed = {real(p) for p in others} | {real(path)}
     for image in bpy.data.images:
         if image.source == "FILE" and image.packed_file is None and image.filepath:
             place = Path(bpy.path.abspath(image.filepath))
-            if place.resolve() not in allowed:
+            if real(place) not in allowed:
                 beside(path, _below(path, place))
     for tree in [*bpy.data.node_groups, *(m.node_tree for m in bpy.data.materials if m.node_tree is not None)]:
         for node in tree.nodes:
             if node.bl_idname == "ShaderNodeScript":
                 raise AssetError(f"{path.name}: the node tree {tree.name!r} runs an OSL script: bake it to a texture")
+            if reads_file(node):
+                raise AssetError(
+                    f"{path.name}: the node {node.name!r} of {tree.name!r} reads a file: store it in the node"
+                )
             if node.bl_idname.startswith("GeometryNodeImport"):
                 raise AssetError(f"{path.name}: the node tree {tree.name!r} reads a file: apply its modifier")
 
 
 def images_of(materials: Iterable[Any]) -> list[Any]:
     """The images that the node trees of materials use, groups included, each once."""
-    found: dict[str, Any] = {}
+    images = (getattr(node, "image", None) for node in nodes_of(materials))
+    return list({image.name: image for image in images if image is not None}.values())
+
+
+def nodes_of(materials: Iterable[Any]) -> Iterator[Any]:
+    """All nodes of the trees of materials, those of each group once."""
     seen: set[str] = set()
     waiting = [m.node_tree for m in materials if m is not None and m.node_tree is not None]
     while waiting:
         for node in waiting.pop().nodes:
-            image, group = getattr(node, "image", None), getattr(node, "node_tree", None)
-            if image is not None:
-                found[image.name] = image
+            yield node
+            group = getattr(node, "node_tree", None)
             if group is not None and group.name not in seen:
                 seen.add(group.name)
                 waiting.append(group)
-    return list(found.values())
+
+
+def reads_file(node: Any) -> bool:
+    """Whether the renderer would run a script for a node, or open a file that is no image."""
+    is_profile = node.bl_idname == "ShaderNodeTexIES"
+    return bool(node.bl_idname == "ShaderNodeScript" or (is_profile and node.mode == "EXTERNAL"))
 
 
 def _blocks() -> Iterator[Any]:
@@ -115,10 +129,9 @@ def _outside_files(path: Path) -> tuple[Path, ...]:
     files = []
     for name in sorted(bpy.utils.blend_paths(absolute=True, packed=False, local=True)):
         place = Path(bpy.path.abspath(name))
-        if place.resolve() == path.resolve():
+        if real(place) == real(path):
             continue
-        inside = place.resolve().is_relative_to(path.parent.resolve())
-        if inside and not place.is_file():
+        if is_below(place, path.parent) and not place.is_file():
             continue
         files.append(beside(path, _below(path, place)))
     return tuple(dict.fromkeys(files))

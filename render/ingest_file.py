@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ..assets.ingested import Source, pack
+from ..assets.ingested import LIBRARY, MESH, Source, pack
 from ..assets.mesh_files import Triangles, tidy
 from ..errors import AssetError
 from . import ingest_library, ingest_mesh, ingest_opacity, ingest_read
@@ -16,9 +16,9 @@ __all__ = ["ingest"]
 
 
 def ingest(request: dict[str, Any], target: Path) -> dict[str, Any]:
-    """Read a source and write `mesh.npz` and `library.blend` into the folder `target`.
+    """Read a source and write `MESH` and `LIBRARY` into the folder `target`.
 
-    Gives their names, and the other files that were read: path below the source's folder → sha256.
+    Gives `others`, the other files that were read: path below the source's folder → sha256.
 
     Raises:
         AssetError: the file cannot be used; the message says which rule it breaks and what to try.
@@ -41,7 +41,7 @@ def ingest(request: dict[str, Any], target: Path) -> dict[str, Any]:
     mesh, kept = tidy(raw, "m", up, name)
     mesh = ingest_mesh.with_own(mesh, found, opacity)
     others = ingest_read.hashes(source, {*content.others, *images})
-    (target / "mesh.npz").write_bytes(pack(mesh, source, others))
-    ingest_library.write(mesh.mesh, found.kept(kept, content.to_file, up), target / "library.blend", name)
+    (target / MESH).write_bytes(pack(mesh, source, others))
+    ingest_library.write(mesh.mesh, found.kept(kept, content.to_file, up), target / LIBRARY, name)
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    return {"mesh": "mesh.npz", "library": "library.blend", "others": others}
+    return {"others": others}

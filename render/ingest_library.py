@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import bpy
 import numpy as np
 
 from ..assets.mesh import Mesh
+from ..assets.reach import real
 from ..errors import AssetError
+from .ingest_blend import images_of, nodes_of, reads_file
 from .ingest_mesh import Corners
 
 __all__ = ["MESH", "append", "write"]
@@ -67,8 +70,9 @@ def append(library: Path, mesh: Mesh) -> Any:
     """Take the mesh of a library into the current file, with its materials.
 
     Raises:
-        AssetError: its triangles are not those of `mesh`, to the last bit.
+        AssetError: its triangles are not those of `mesh`, to the last bit, or it names files besides.
     """
+    known = {item.name for item in bpy.data.libraries}
     with bpy.data.libraries.load(str(library), link=False) as (held, wanted):
         if MESH not in held.meshes:
             raise AssetError(f"{library.name} holds no ingested mesh: restore it, or ingest its source again")
@@ -79,12 +83,24 @@ def append(library: Path, mesh: Mesh) -> Any:
         for owner in (material, tree):
             if owner is not None and owner.animation_data is not None:
                 owner.animation_data_clear()
+    _check_whole(library, data.materials, known)
     if not _equal(data, mesh):
         raise AssetError(
             f"{library.name} has other triangles than the ray engine's mesh: restore the dataset's assets, or ingest"
             " the source again"
         )
     return data
+
+
+def _check_whole(library: Path, materials: Iterable[Any], known: Collection[str]) -> None:
+    """A library of ours has all in it that it needs; one that came with a stranger's dataset may not be ours."""
+    used = list(materials)
+    others = [item for item in bpy.data.libraries if item.name not in known]
+    named = [item.filepath for item in others if real(Path(bpy.path.abspath(item.filepath))) != real(library)]
+    named += [i.filepath or i.name for i in images_of(used) if i.source != "GENERATED" and i.packed_file is None]
+    named += [f"the node {node.name!r}" for node in nodes_of(used) if reads_file(node)]
+    if named:
+        raise AssetError(f"{library.name} reads more than itself ({named[0]:.120}): ingest its source again")
 
 
 def _equal(data: Any, mesh: Mesh) -> bool:

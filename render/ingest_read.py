@@ -18,6 +18,7 @@ from ..assets.image_size import check_image
 from ..assets.ingested import INGESTED, Source
 from ..assets.mesh_files import UNITS, UP_AXES
 from ..assets.mesh_sources import HEADER_BYTES, beside, check_picture, named_files
+from ..assets.reach import real
 from ..errors import AssetError
 from . import ingest_blend, ingest_usd
 
@@ -127,5 +128,5 @@ def pictures(source: Source, materials: Iterable[Any]) -> tuple[Path, ...]:
 
 def hashes(source: Source, others: Iterable[Path]) -> dict[str, str]:
     """Path below the source's folder → sha256 of each other file that was read."""
-    base = source.path.parent
-    return {os.path.relpath(p.resolve(), base.resolve()): remember(p).sha256 for p in sorted(others)}
+    base = real(source.path.parent)
+    return {os.path.relpath(real(p), base): remember(p).sha256 for p in sorted(others)}

@@ -13,6 +13,7 @@ import bpy
 
 from ..assets.image_size import check_image
 from ..assets.mesh_sources import HEADER_BYTES, beside, check_picture
+from ..assets.reach import is_below, real
 from ..errors import AssetError
 
 __all__ = ["named_files"]
@@ -52,11 +53,10 @@ def named_files(path: Path) -> tuple[Path, ...]:
 
 def _below(path: Path, layer: Path, name: str) -> Path:
     """What a layer in a subfolder names, which may climb up to the folder of the main file."""
-    place = (layer.parent / name).resolve()
-    base = path.parent.resolve()
-    if not place.is_relative_to(base):
+    place = layer.parent / name
+    if not is_below(place, path.parent):
         raise AssetError(f'{layer.name} names "{name}" outside the folder of {path.name}: put it there')
-    return beside(path, str(place.relative_to(base)))
+    return beside(path, str(real(place).relative_to(real(path.parent))))
 
 
 def _names(layer: Path) -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ..assets.ingested import Ingested, Source, keep, lookup
+from ..assets.ingested import LIBRARY, MESH, Ingested, Source, keep, lookup
+from ..assets.reach import real
 from ..errors import AssetError, RenderError
 from .worker import ask
 
@@ -29,7 +30,7 @@ def ingest(source: Source, memory_bytes: int = MEMORY_BYTES, timeout_s: float = 
     path = source.path.absolute()
     with tempfile.TemporaryDirectory(prefix="scenewright-") as temporary:
         setup = {
-            "folder": str(path.parent.resolve()), "target": temporary, "memory_bytes": memory_bytes,
+            "readable": [str(real(path.parent)), str(real(path))], "target": temporary, "memory_bytes": memory_bytes,
             "cpu_s": round(4 * timeout_s),
         }  # fmt: skip
         request = {"path": str(path), "unit": source.unit, "up": source.up, "collection": source.collection}
@@ -42,5 +43,5 @@ def ingest(source: Source, memory_bytes: int = MEMORY_BYTES, timeout_s: float = 
             ) from None
         if answer["status"] != "ok":
             raise AssetError(answer["reason"])
-        folder = Path(temporary)
-        return keep(source, folder / answer["mesh"], folder / answer["library"], answer["others"])
+        # Names of our own: what a hostile file may have made of that process names no file for this one to read.
+        return keep(source, Path(temporary) / MESH, Path(temporary) / LIBRARY, answer["others"])

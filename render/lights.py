@@ -10,6 +10,7 @@ import numpy as np
 
 from ..assets.files import locate
 from ..assets.hdris import hdri_path
+from ..assets.mesh_sources import check_picture
 from ..scenes.scene_lights import AreaLight, Light, PanelLight, RingLight, Sky, SpotLight, SunLight, World
 
 __all__ = ["add", "set_world"]
@@ -134,6 +135,7 @@ def set_world(target: bpy.types.Scene, world: World) -> None:
 def _panorama(nodes: bpy.types.Nodes, links: bpy.types.NodeLinks, world: World) -> bpy.types.Node:
     assert world.hdri is not None
     path = hdri_path(world.hdri) if isinstance(world.hdri, str) else locate(world.hdri)
+    check_picture(path, path.name)
     where, turn = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
     image = nodes.new("ShaderNodeTexEnvironment")
     image.image = bpy.data.images.load(str(path))

@@ -11,6 +11,7 @@ import bpy
 from ..assets.defects.patch import Mark
 from ..assets.material import FileRef, Material, Texture
 from ..assets.materials import material
+from ..assets.mesh_sources import check_picture
 from ..errors import AssetError
 from .shader_broken import fractured
 from .shader_glossy import acrylic, felt, marbled, speckled
@@ -101,8 +102,10 @@ def _image(ref: FileRef, locate: Callable[[FileRef], Path], is_colour: bool) -> 
     known = bpy.data.images.get(name)
     if known is not None:
         return known
-    image = bpy.data.images.load(str(locate(ref)), check_existing=False)
-    if not image.size[0]:
+    path = locate(ref)
+    check_picture(path, ref.name)
+    image = bpy.data.images.load(str(path), check_existing=False)
+    if image.source != "FILE" or not image.size[0]:
         raise AssetError(f"Blender cannot read {ref.name} as a texture: save it as PNG, JPEG or EXR")
     image.name = name
     image.alpha_mode = "NONE"

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 
+from ..assets.reach import Reach
+from ..assets.regular import open_regular
 from .distribution import Distribution
 from .scene import Value, steady
 
 __all__ = ["Empirical"]
+
+#: Some million rows.
+MAX_BYTES = 100_000_000
 
 
 class Empirical(Distribution):
@@ -33,10 +40,10 @@ class Empirical(Distribution):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, data: Any, info: ValidationInfo) -> Any:
-        base = (info.context or {}).get("base")
-        if not isinstance(data, dict) or data.get("csv") is None or base is None:
+        reach: Reach | None = (info.context or {}).get("reach")
+        if not isinstance(data, dict) or data.get("csv") is None or reach is None:
             return data
-        return {**data, "sample": _column(Path(base) / str(data["csv"]), data.get("column"))}
+        return {**data, "sample": _column(reach.place(str(data["csv"])), data.get("column"))}
 
     @model_validator(mode="after")
     def _possible(self) -> Empirical:
@@ -84,7 +91,12 @@ def _column(path: Path, column: str | None) -> tuple[float, ...]:
     if column is None:
         raise ValueError(f"say which `column` of {path.name} holds the values")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as f:  # a spreadsheet's UTF-8 begins with a mark
+        # A spreadsheet's UTF-8 begins with a mark.
+        with open_regular(path) as data, io.TextIOWrapper(data, newline="", encoding="utf-8-sig") as f:
+            if (size := os.fstat(f.fileno()).st_size) > MAX_BYTES:
+                raise ValueError(
+                    f"{path} has {size:,} bytes, more than {MAX_BYTES:,}: keep the column alone, or a sample"
+                )
             reader = csv.DictReader(f)
             if column not in (reader.fieldnames or []):
                 raise ValueError(f"{path} has no column {column!r}; it has {', '.join(reader.fieldnames or ['none'])}")

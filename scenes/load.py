@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -13,7 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from ..assets.ingested import Ingest, Ingested, Source, lookup
-from ..errors import AssetError, RecipeError
+from ..assets.reach import Reach
+from ..errors import AssetError, RecipeError, UsageError
 from .defect_places import check_places
 from .recipe import Recipe
 from .recipe_files import recipe_files
@@ -43,13 +45,17 @@ def _not_here(source: Source) -> Ingested:
     return found
 
 
-def load(source: str | Path, overrides: Sequence[str] = (), ingest: Ingest = _not_here) -> Recipe:
+def load(
+    source: str | Path, overrides: Sequence[str] = (), ingest: Ingest = _not_here, allow: Sequence[str | Path] = ()
+) -> Recipe:
     """The recipe of a built-in name or of a YAML file, with `path.in.recipe=value` overrides.
 
     `ingest` reads files with materials and of Blender's formats; `scenewright.load` gives the one that starts Blender.
+    `allow` names folders from which the recipe may read besides its own.
 
     Raises:
         RecipeError: naming the file, the path in it, the value got and what is allowed.
+        UsageError: `allow` names what is no folder.
     """
     path = _find(source)
     raw = _parse(path)
@@ -64,21 +70,26 @@ def load(source: str | Path, overrides: Sequence[str] = (), ingest: Ingest = _no
     for key in ("files", "libraries"):
         if key in raw:
             raise RecipeError(f"{path}: {key}: this key is filled in by Scenewright, remove it")
-    return recipe_from_dict(raw, path.parent, where=str(path), ingest=ingest)
+    return recipe_from_dict(raw, path.parent, where=str(path), ingest=ingest, allow=allow)
 
 
 def recipe_from_dict(
-    raw: Mapping[str, Any], base: Path | None, where: str = "recipe", ingest: Ingest = _not_here
-) -> Recipe:
+    raw: Mapping[str, Any], base: Path | None, where: str = "recipe", ingest: Ingest = _not_here,
+    allow: Sequence[str | Path] = (),
+) -> Recipe:  # fmt: skip
     """Check a recipe given as plain data; its paths start from the folder `base`, None when `files` lists them already.
+
+    It reads what lies in `base`, or in folders that `allow` names, and nothing else.
 
     Raises:
         RecipeError: all problems, a line each.
+        UsageError: `allow` names what is no folder.
     """
+    reach = None if base is None else Reach(base, tuple(map(_folder, allow)))
     try:
-        recipe = Recipe.model_validate(raw, context={"base": base})
-        if base is not None:
-            files, libraries = recipe_files(recipe, base, ingest)
+        recipe = Recipe.model_validate(raw, context={"reach": reach})
+        if reach is not None:
+            files, libraries = recipe_files(recipe, reach, ingest)
             recipe = recipe.model_copy(update={"files": files, "libraries": libraries})
         check_rules(recipe)
         check_area(recipe)
@@ -90,6 +101,12 @@ def recipe_from_dict(
     except AssetError as e:
         raise AssetError(f"{where}: {e}") from None
     return recipe
+
+
+def _folder(name: str | Path) -> Path:
+    if not Path(name).is_dir():
+        raise UsageError(f"--allow {name} is no folder: name one that holds what the recipe reads")
+    return Path(name)
 
 
 def recipe_sha256(recipe: Recipe) -> str:
@@ -113,11 +130,12 @@ def _find(source: str | Path) -> Path:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            if (size := os.fstat(file.fileno()).st_size) > MAX_BYTES:
+                raise RecipeError(f"{path}: a recipe may have {MAX_BYTES:,} bytes, this file has {size:,}")
+            data = file.read()
     except OSError as e:
         raise RecipeError(f"cannot read {path}: {e.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise RecipeError(f"{path}: a recipe may have {MAX_BYTES:,} bytes, this file has {len(data):,}")
     try:
         raw = _plain(data.decode("utf-8"))
     except UnicodeDecodeError as e:

@@ -14,6 +14,7 @@ from ..assets.ingested import INGESTED, Ingest, Source, user_mesh
 from ..assets.material import FileRef, Material
 from ..assets.mesh_files import DEFAULTS
 from ..assets.mesh_sources import brings_materials
+from ..assets.reach import Reach
 from ..assets.textures import texture_files
 from ..assets.transparency import transparent_parts
 from ..errors import AssetError
@@ -28,18 +29,18 @@ __all__ = ["recipe_files"]
 Files = dict[str, tuple[FileRef, ...]]
 
 
-def recipe_files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[Files, dict[str, FileRef]]:
-    """`Recipe.files` and `Recipe.libraries` of a recipe whose paths start from the folder `base`.
+def recipe_files(recipe: Recipe, reach: Reach, ingest: Ingest) -> tuple[Files, dict[str, FileRef]]:
+    """`Recipe.files` and `Recipe.libraries` of a recipe whose paths start from `reach.base`, and lead nowhere else.
 
     Raises:
         AssetError, ValueError: naming the place in the recipe, the file and what is wrong with it.
     """
-    files, libraries = _mesh_files(recipe, base, ingest)
-    files |= _hdri_files(recipe, base) | _texture_files(recipe, base) | _backplate_files(recipe, base)
+    files, libraries = _mesh_files(recipe, reach, ingest)
+    files |= _hdri_files(recipe, reach) | _texture_files(recipe, reach) | _backplate_files(recipe, reach)
     return files, libraries
 
 
-def _mesh_files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[Files, dict[str, FileRef]]:
+def _mesh_files(recipe: Recipe, reach: Reach, ingest: Ingest) -> tuple[Files, dict[str, FileRef]]:
     found: Files = {}
     libraries: dict[str, FileRef] = {}
     for group in ("objects", "distractors"):
@@ -47,7 +48,7 @@ def _mesh_files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[Files, dict
         for i, asset in enumerate(spec.assets if spec else ()):
             if asset.path is not None:
                 with _named(f"{group}.assets.{i}.path"):
-                    made = _meshes(_matches(base, asset.path), asset, ingest)
+                    made = _meshes(reach.files(asset.path), asset, ingest)
                     if any(map(recipe.labels.sees_through, asset.categories)):
                         _check_clarity(made, asset)
                     found[asset.own_key if any(made.values()) else asset.path] = tuple(made)
@@ -55,13 +56,13 @@ def _mesh_files(recipe: Recipe, base: Path, ingest: Ingest) -> tuple[Files, dict
     return found, libraries
 
 
-def _hdri_files(recipe: Recipe, base: Path) -> Files:
+def _hdri_files(recipe: Recipe, reach: Reach) -> Files:
     found: Files = {}
     for where, dist in _anywhere(recipe, "world.hdri", recipe.world.hdri).items():
         for name in map(str, dist.values()):
             if name not in BUILT_IN and name not in found:
                 with _named(where):
-                    found[name] = _panoramas(base, name)
+                    found[name] = _panoramas(reach, name)
     return found
 
 
@@ -74,24 +75,24 @@ def _anywhere(recipe: Recipe, path: str, own: Distribution) -> dict[str, Distrib
     }
 
 
-def _backplate_files(recipe: Recipe, base: Path) -> Files:
+def _backplate_files(recipe: Recipe, reach: Reach) -> Files:
     found: Files = {}
     dists = {} if recipe.backplate is None else _anywhere(recipe, "backplate.images", recipe.backplate.images)
     for where, dist in dists.items():
         for name in map(str, dist.values()):
             if BACKPLATES + name not in found:
                 with _named(where):
-                    found[BACKPLATES + name] = backplate_files(base / name, recipe.render.size)
+                    found[BACKPLATES + name] = backplate_files(reach.place(name), recipe.render.size, reach)
     return found
 
 
-def _texture_files(recipe: Recipe, base: Path) -> Files:
+def _texture_files(recipe: Recipe, reach: Reach) -> Files:
     found: Files = {}
     for where, spec in _materials(recipe):
         for name in () if spec.textures is None else map(str, spec.textures.values()):
             if TEXTURES + name not in found:
                 with _named(f"{where}.textures"):
-                    found[TEXTURES + name] = texture_files(base / name)
+                    found[TEXTURES + name] = texture_files(reach.place(name), reach)
     return found
 
 
@@ -161,24 +162,13 @@ def _is_plain(path: Path, asset: AssetSpec) -> bool:
     return suffix in DEFAULTS and (asset.replaces_all or not brings_materials(path))
 
 
-def _panoramas(base: Path, name: str) -> tuple[FileRef, ...]:
-    path = base / name
+def _panoramas(reach: Reach, name: str) -> tuple[FileRef, ...]:
+    path = reach.place(name)
     if not name or not path.exists():
         near = difflib.get_close_matches(name, BUILT_IN, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"built in are {', '.join(sorted(BUILT_IN))}"
-        raise ValueError(f"{name!r} is neither a built-in panorama nor a file or folder in {base}; {hint}")
-    paths = hdri_files(path) if path.is_dir() else [path]
+        raise ValueError(f"{name!r} is neither a built-in panorama nor a file or folder in {reach.base}; {hint}")
+    paths = hdri_files(path, reach) if path.is_dir() else [path]
     for p in paths:
         check_hdri(p)
     return tuple(remember(p) for p in paths)
-
-
-def _matches(base: Path, pattern: str) -> list[Path]:
-    path = base / pattern
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder: name the files in it, for example {pattern.rstrip('/') or '.'}/*.stl")
-    root = Path(path.anchor) if Path(pattern).is_absolute() else base
-    found = [path] if path.is_file() else sorted(p for p in root.glob(str(path.relative_to(root))) if p.is_file())
-    if not found:
-        raise ValueError(f"no file matches {pattern!r} in {base}")
-    return found

@@ -219,7 +219,7 @@ def _parsed_json(recipe_json: str, path: str, value_json: str) -> Distribution:
     raw["rules"] = []
     set_in(raw, path, json.loads(value_json))
     try:
-        overlay = Recipe.model_validate(raw, context={"base": None})
+        overlay = Recipe.model_validate(raw, context={"reach": None})
     except ValidationError as e:
         raise ValueError("; ".join(explain(e, raw, Recipe))) from None
     choices = drawable(overlay)

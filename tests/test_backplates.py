@@ -16,6 +16,7 @@ from pydantic import ValidationError
 import scenewright as sw
 from scenewright.assets.backplates import backplate_files, crop_of, linear_to_srgb, plate, srgb_to_linear
 from scenewright.assets.files import remember
+from scenewright.assets.reach import Reach
 from scenewright.datasets.png import decode_rgb
 from scenewright.datasets.records import iter_records
 from scenewright.datasets.validate import validate
@@ -90,7 +91,7 @@ def test_what_cannot_be_a_backplate_is_refused(tmp_path: Path) -> None:
 
     def refusal(path: Path) -> str:
         with pytest.raises(AssetError) as caught:
-            backplate_files(path, (64, 48))
+            backplate_files(path, (64, 48), Reach(path.parent))
         return str(caught.value)
 
     photograph(tmp_path / "small.png", 60, 80)

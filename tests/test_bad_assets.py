@@ -54,9 +54,9 @@ PATTERNS = {
     "none.stl": "no file matches 'none.stl' in {}",
     ".": "{} is a folder: name the files in it, for example ./*.stl",
     "": "is a folder",
-    "/": "/ is a folder",
-    "***": "Invalid pattern",
-    "a\\0b": "no file matches",
+    "/": "leads to /, out of the recipe's folder {}: put it there",
+    "***": "** stands beside other letters",
+    "a\\0b": "cannot name a file: take the NUL out of it",
     "loop.stl": "no file matches 'loop.stl'",
 }
 

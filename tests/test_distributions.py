@@ -11,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
+from scenewright.assets.reach import Reach
 from scenewright.scenes.distributions import Dist, Distribution
 
 ADAPTER: TypeAdapter[Distribution] = TypeAdapter(Dist)
@@ -18,7 +19,7 @@ GRID = (np.arange(4000) + 0.5) / 4000
 
 
 def make(data: Any, base: Path | None = None) -> Distribution:
-    return ADAPTER.validate_python(data, context={"base": base})
+    return ADAPTER.validate_python(data, context={"reach": None if base is None else Reach(base)})
 
 
 def draws(data: Any) -> Any:

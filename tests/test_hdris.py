@@ -14,6 +14,7 @@ import pytest
 from scenewright.assets.files import remember
 from scenewright.assets.hdris import BUILT_IN, check_hdri, hdri_files, hdri_path, mean_luminance
 from scenewright.assets.material import FileRef
+from scenewright.assets.reach import Reach
 from scenewright.errors import AssetError
 
 Image = npt.NDArray[np.float32]
@@ -41,7 +42,9 @@ def test_built_in_is_what_the_table_says(name: str) -> None:
 
 def test_the_eight_names() -> None:
     """Recipes may name exactly the panoramas that bpy brings."""
-    assert set(BUILT_IN) == {path.stem for path in hdri_files(hdri_path("city").parent)}
+    assert set(BUILT_IN) == {
+        path.stem for path in hdri_files(hdri_path("city").parent, Reach(hdri_path("city").parent))
+    }
 
 
 def test_mean_luminance_weights_with_solid_angle(tmp_path: Path) -> None:
@@ -75,7 +78,11 @@ def with_nan() -> Image:
         ("square.exr", lambda p: exr(p, {"RGB": constant(1, 1, 1, 64, 64)}), r"square\.exr is 64×64: a panorama"),
         ("nan.exr", lambda p: exr(p, {"RGB": with_nan()}), r"nan\.exr has 1 NaN or infinite pixels"),
         ("black.exr", lambda p: exr(p, {"RGB": constant(0, 0, 0)}), r"black\.exr is black"),
-        ("depth.exr", lambda p: exr(p, {"Z": constant(1, 1, 1)[..., 0].copy()}), "has the channels Z: an HDRI needs R"),
+        (
+            "depth.exr",
+            lambda p: exr(p, {"Z": constant(1, 1, 1)[..., 0].copy()}),
+            "has the channels Z: save it as one layer of R, G and B",
+        ),
         ("text.exr", lambda p: p.write_text("no picture"), r"text\.exr cannot be read as \.exr"),
         ("text.hdr", lambda p: p.write_text("no picture"), r"text\.hdr cannot be read as \.hdr"),
         ("cut.exr", lambda p: p.write_bytes(hdri_path("studio").read_bytes()[:-50]), r"cut\.exr cannot be read"),
@@ -110,9 +117,9 @@ def test_hdri_path_of_a_reference(tmp_path: Path) -> None:
 def test_hdri_files(tmp_path: Path) -> None:
     """A folder gives its panoramas by name; a folder without any and a path that is none are refused."""
     with pytest.raises(AssetError, match=r"has no \.exr or \.hdr file"):
-        hdri_files(tmp_path)
+        hdri_files(tmp_path, Reach(tmp_path))
     for name in ("b.exr", "a.HDR", "readme.txt"):
         (tmp_path / name).write_text("x")
-    assert [path.name for path in hdri_files(tmp_path)] == ["a.HDR", "b.exr"]
+    assert [path.name for path in hdri_files(tmp_path, Reach(tmp_path))] == ["a.HDR", "b.exr"]
     with pytest.raises(AssetError, match="is no folder"):
-        hdri_files(tmp_path / "a.HDR")
+        hdri_files(tmp_path / "a.HDR", Reach(tmp_path))

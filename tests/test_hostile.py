@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 import subprocess
 import sys
@@ -46,12 +47,28 @@ def test_scripts_of_a_library_never_run(blends: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "said"), [("picture", "skin.png"), ("profile", "the node 'IES Texture'"), ("linked", "other.blend")]
+)
+def test_libraries_that_look_at_other_files(blends: Path, name: str, said: str) -> None:
+    """A library in a stranger's dataset whose picture, light profile or material lies elsewhere is not rendered."""
+    code = (
+        "import bpy\nfrom pathlib import Path\nfrom scenewright.render import ingest_library\n"
+        "bpy.ops.wm.read_factory_settings(use_empty=True)\ningest_library._equal = lambda *_: True\n"
+        f"ingest_library.append(Path({str(blends / f'{name}_library.blend')!r}), None)\n"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = child.stderr.strip().splitlines()[-1]
+    assert "AssetError" in last and f"{name}_library.blend reads more than itself" in last and said in last
+
+
+@pytest.mark.parametrize(
     ("name", "said"),
     [
         ("array.blend", r"the modifier 'much' of 'array' makes about 6,000,000,000 faces, more than 2,000,000"),
         ("subdivided.blend", r"'much' of 'subdivided' subdivides 11 times, more than 6: lower it"),
         ("instances.blend", r"makes more than 10,000 instances: realise or thin them out"),
         ("far.blend", r"names \".*etc/passwd\" outside its own folder"),
+        ("profile.blend", r"the node 'IES Texture' of .* reads a file: store it in the node"),
         ("linked.blend", r"links other files \(.*part.blend\): make their data local"),
     ],
 )
@@ -161,22 +178,43 @@ def test_limits_of_memory_and_time(blends: Path) -> None:
 
 
 def test_the_walls(tmp_path: Path) -> None:
-    """A confined process reads and writes where it may and nowhere else; its threads neither."""
+    """A confined process reads, writes and cuts off where it may and nowhere else; its threads neither. What it leaves
+    for others are plain files, and it reaches no process and no address."""
     for name in ("in", "out", "elsewhere"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x").write_text("x")
     code = (
-        "import sys, threading\nfrom pathlib import Path\nfrom scenewright.render.sandbox import confine\n"
+        "import os, socket, sys, threading\nfrom pathlib import Path\n"
+        "from scenewright.render.sandbox import confine\n"
         f"base = Path({str(tmp_path)!r})\n"
         "if not confine([base / 'in'], [base / 'out']):\n    print('cannot'); sys.exit()\n"
         "def tell():\n"
         "    for name, mode in (('in', 'r'), ('in', 'w'), ('out', 'w'), ('elsewhere', 'r'), ('elsewhere', 'w')):\n"
         "        try:\n            (base / name / 'x').open(mode).close(); print(name, mode)\n"
         "        except PermissionError: pass\n"
-        "    try:\n        Path('/etc/passwd').read_text(); print('passwd')\n    except PermissionError: pass\n"
+        "    for what, *arguments in (\n"
+        "        (Path.read_text, Path('/etc/passwd')), (os.listdir, '/etc'), (os.listdir, '/dev/shm'),\n"
+        "        (os.truncate, base / 'elsewhere' / 'x', 0), (os.truncate, base / 'in' / 'x', 0),\n"
+        "        (os.symlink, '/etc/passwd', base / 'out' / 'link'), (os.mkfifo, base / 'out' / 'pipe'),\n"
+        "        (os.kill, os.getppid(), 0), (socket.create_server, ('127.0.0.1', 0)),\n"
+        "        (open, f'/proc/{os.getppid()}/environ', 'rb'),\n"
+        "    ):\n"
+        "        try:\n            what(*arguments); print(what.__name__, *arguments)\n"
+        "        except PermissionError: pass\n"
+        "    (base / 'out' / 'y').write_text('yyy'); os.truncate(base / 'out' / 'y', 1)\n"
+        "    Path(os.devnull).write_text('')\n"
         "t = threading.Thread(target=tell); t.start(); t.join()\n"
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if child.stdout.strip() == "cannot":
         pytest.skip("this kernel has no Landlock")
-    assert child.stdout.split("\n")[:-1] == ["in r", "out w"], child.stderr
+    newer = ["truncate"] * 2 + ["create_server", "kill"] if landlock() < 6 else []
+    told = [line for line in child.stdout.split("\n")[:-1] if line.split()[0] not in newer]
+    assert (told, child.stderr) == (["in r", "out w"], "")
+    assert (tmp_path / "out" / "y").read_text() == "y"
+
+
+def landlock() -> int:
+    """The version of Landlock that the kernel has."""
+    libc = ctypes.CDLL(None)
+    return int(libc.syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint32(1)))

@@ -22,7 +22,7 @@ LONGEST_M = {
 
 def test_every_part_has_its_true_size_and_lies_on_the_table(shared: Path) -> None:
     """Units are converted, and the lowest point of each object touches the surface."""
-    recipe = sw.load(RECIPE)
+    recipe = sw.load(RECIPE, allow=[shared])
     seen: set[str] = set()
     for index in range(6):
         scene = sw.sample(recipe, index)
@@ -38,7 +38,7 @@ def test_every_part_has_its_true_size_and_lies_on_the_table(shared: Path) -> Non
 
 def test_the_textured_part_brings_its_own_picture(shared: Path) -> None:
     """The bottle keeps the material of its file, which holds the photograph beside its mesh."""
-    recipe = sw.load(RECIPE)
+    recipe = sw.load(RECIPE, allow=[shared])
     bottles = [o for i in range(8) for o in sw.sample(recipe, i).objects if o.category == "bottle"]
     assert bottles and all(m.family == "own" for o in bottles for m in o.materials.values())
 
@@ -46,7 +46,7 @@ def test_the_textured_part_brings_its_own_picture(shared: Path) -> None:
 @pytest.mark.render
 def test_two_images_of_real_parts_pass_every_check(shared: Path, tmp_path: Path) -> None:
     """Both engines agree on open, inch-sized and textured meshes, and the dataset validates."""
-    recipe = sw.load(RECIPE, ["render.preset=draft", "render.size=[320, 240]"])
+    recipe = sw.load(RECIPE, ["render.preset=draft", "render.size=[320, 240]"], allow=[shared])
     result = sw.generate(recipe, 2, tmp_path / "out")
     assert result.complete, result.failed
     assert list(validate(tmp_path / "out")) == []

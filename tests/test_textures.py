@@ -14,6 +14,7 @@ import pytest
 
 import scenewright as sw
 from scenewright.assets.material import FileRef
+from scenewright.assets.reach import Reach
 from scenewright.assets.texture_names import role_of
 from scenewright.assets.textures import texture, texture_files, textures_of
 from scenewright.errors import AssetError, RecipeError
@@ -108,11 +109,13 @@ def test_folders_are_found_below_a_folder(tmp_path: Path) -> None:
     pack(tmp_path / "lib" / "brick" / "textures", "brick_diff_1k.png", "brick_rough_1k.png")
     pack(tmp_path / "lib" / "bark", "bark_Color.png", "bark.png", "bark_preview.jpg")
     (tmp_path / "lib" / "licence.txt").write_text("CC0")
-    found = textures_of(texture_files(tmp_path / "lib"), "opengl", "box")
+    found = textures_of(texture_files(tmp_path / "lib", Reach(tmp_path)), "opengl", "box")
     assert [(t.name, sorted(t.maps)) for t in found] == [
         ("bark", ["colour"]), ("brick/textures", ["colour", "roughness"]),
     ]  # fmt: skip
-    assert [t.name for t in textures_of(texture_files(tmp_path / "lib" / "bark"), "opengl", "box")] == ["bark"]
+    assert [
+        t.name for t in textures_of(texture_files(tmp_path / "lib" / "bark", Reach(tmp_path)), "opengl", "box")
+    ] == ["bark"]
 
 
 def hollow_png(width: int, height: int) -> bytes:
@@ -126,7 +129,7 @@ def test_a_pool_says_what_is_wrong_where(tmp_path: Path) -> None:
 
     def refusal(folder: Path) -> str:
         with pytest.raises(AssetError) as caught:
-            texture_files(folder)
+            texture_files(folder, Reach(folder))
         return str(caught.value)
 
     assert "none is no folder" in refusal(tmp_path / "none")
@@ -165,11 +168,11 @@ def test_exr_maps_are_read(tmp_path: Path) -> None:
     folder = pack(tmp_path / "t", "t_diff_1k.png")
     pixels = np.full((8, 8, 3), 0.5, np.float32)
     OpenEXR.File({"type": OpenEXR.scanlineimage}, {"RGB": pixels}).write(str(folder / "t_nor_gl_1k.exr"))
-    assert [ref.name for ref in texture_files(folder)] == ["t/t_diff_1k.png", "t/t_nor_gl_1k.exr"]
+    assert [ref.name for ref in texture_files(folder, Reach(folder))] == ["t/t_diff_1k.png", "t/t_nor_gl_1k.exr"]
     pixels[0, 0] = np.nan
     OpenEXR.File({"type": OpenEXR.scanlineimage}, {"RGB": pixels}).write(str(folder / "t_nor_gl_1k.exr"))
     with pytest.raises(AssetError, match=r"t_nor_gl_1k\.exr has NaN or infinite pixels"):
-        texture_files(folder)
+        texture_files(folder, Reach(folder))
 
 
 def library(folder: Path) -> Path:

@@ -13,6 +13,7 @@ import pytest
 
 from scenewright.assets.material import Mapping, Material, NormalGreen
 from scenewright.assets.materials import material
+from scenewright.assets.reach import Reach
 from scenewright.assets.textures import texture_files, textures_of
 from scenewright.scenes.build import shape_mesh
 from scenewright.scenes.cameras import orbit_camera, project
@@ -91,7 +92,7 @@ def pictured(
     folder: Path, normals: NormalGreen = "opengl", mapping: Mapping = "box", **values: float
 ) -> Material:  # fmt: skip
     """The material of a pack."""
-    (texture,) = textures_of(texture_files(folder), normals, mapping)
+    (texture,) = textures_of(texture_files(folder, Reach(folder)), normals, mapping)
     return material("textured", values, 0, texture)
 
 

@@ -155,6 +155,40 @@ def reaching_out() -> None:
         wanted.objects = ["part"]
     bpy.context.scene.collection.objects.link(wanted.objects[0])
     save("linked.blend")
+    empty()
+    item = box("lamp")
+    item.data.materials.append(material("lamp", (1, 1, 1)))
+    _profile(item.data.materials[0].node_tree, "//lamp.ies")
+    save("profile.blend")
+
+
+def _profile(tree: Any, path: str) -> None:
+    profile = tree.nodes.new("ShaderNodeTexIES")
+    profile.mode, profile.filepath = "EXTERNAL", path
+
+
+def open_libraries() -> None:
+    """Libraries as a stranger may hand them on with a dataset: in each the mesh that ours have looks at other files."""
+    empty()
+    other = material("other", (1, 1, 1))
+    bpy.data.libraries.write(str(FOLDER / "other.blend"), {other}, fake_user=True)
+    for name in ("picture", "profile", "linked"):
+        empty()
+        item = box("open")
+        item.data.name = "ingested"
+        item.data.materials.append(material("open", (1, 0, 0)))
+        tree = item.data.materials[0].node_tree
+        if name == "picture":
+            tree.nodes.new("ShaderNodeTexImage").image = bpy.data.images.load(str(FOLDER / "skin.png"))
+        elif name == "profile":
+            group = bpy.data.node_groups.new("group", "ShaderNodeTree")
+            _profile(group, "/etc/passwd")
+            tree.nodes.new("ShaderNodeGroup").node_tree = group
+        else:
+            with bpy.data.libraries.load(str(FOLDER / "other.blend"), link=True) as (_, wanted):
+                wanted.materials = ["other"]
+            item.data.materials.append(wanted.materials[0])
+        bpy.data.libraries.write(str(FOLDER / f"{name}_library.blend"), {item.data})
 
 
 def sheets() -> None:
@@ -240,3 +274,4 @@ if __name__ == "__main__":
     scripted()
     growing()
     reaching_out()
+    open_libraries()

@@ -96,11 +96,15 @@ class Engine(Protocol):
 
 
 def engine_for(name: str, device: str, threads: int | None) -> Engine:
-    """The engine that `render.engine` names. "cycles" imports bpy, so call this in a worker only."""
+    """The engine that `render.engine` names. All but "flat" import bpy, so call this in a worker only."""
     if name == "flat":
         from .render.flat import FlatEngine
 
         return FlatEngine()
+    if name == "eevee":
+        from .render.eevee_engine import EeveeEngine
+
+        return EeveeEngine(device, threads)
     from .render.engine import Engine as Cycles
 
     return Cycles(device, threads)
@@ -300,7 +304,8 @@ def rerender(folder: Place, index: int, render: Callable[[Scene, str], Frame]) -
 def backend(record: Record) -> str:
     """The device that a record names as `engine_for` takes it: "cpu", "optix", …"""
     name = record.device.partition(":")[0]
-    return "cpu" if name == "none" else name  # "none": no light was simulated
+    # "none": no light was simulated. EEVEE renders where OpenGL does, of which a process has one.
+    return {"none": "cpu", "eevee": "auto"}.get(name, name)
 
 
 def versions() -> dict[str, str]:

@@ -17,9 +17,9 @@ from ..errors import AssetError
 from ..scenes.black_body import black_body
 from ..scenes.build import scene_mesh
 from ..scenes.ids import SURFACE, fixture_id
-from ..scenes.scene import RenderSettings, Scene, SceneObject
+from ..scenes.scene import EeveeSettings, RenderSettings, Scene, SceneObject, Settings
 from ..scenes.surface import surface_mesh
-from . import cameras, catcher, lights, motion, shaders
+from . import cameras, catcher, eevee, lights, motion, shaders
 from .defect_image import attributes
 from .ingest_library import append
 from .shader_graph import MOVED
@@ -67,10 +67,15 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
         item = _add(target, f"fixture {k}", _mesh(f"fixture {k}", mesh, materials))
         item.matrix_world, item.pass_index = mathutils.Matrix(fixture.pose.tolist()), fixture_id(k)
     for i, light in enumerate(scene.lights):
-        lights.add(target, f"light {i}", light)
+        put = lights.add_lamps if isinstance(scene.render, EeveeSettings) else lights.add
+        put(target, f"light {i}", light)
     lights.set_world(target, scene.world)
     cameras.add(target, scene.camera)
-    _settings(target, scene.render, _noise_seed(scene))
+    if isinstance(scene.render, EeveeSettings):
+        eevee.configure(target, scene.render)
+    else:
+        _settings(target, scene.render, _noise_seed(scene))
+    color_management(target, scene.render)
     if scene.backplate is not None:
         catcher.catch(target, target.collection.objects["surface"])
     motion.expose(target, scene)
@@ -189,10 +194,9 @@ def _settings(target: bpy.types.Scene, settings: RenderSettings, noise_seed: int
     cycles.use_light_tree = False
     target.render.use_persistent_data = False
     target.render.film_transparent = False
-    color_management(target, settings)
 
 
-def color_management(target: bpy.types.Scene, settings: RenderSettings) -> None:
+def color_management(target: bpy.types.Scene, settings: Settings) -> None:
     """From scene-linear light to the picture: the view transform, its look and the exposure."""
     target.render.dither_intensity = 0.0  # dithering adds noise that no record could explain
     target.display_settings.display_device = "sRGB"

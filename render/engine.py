@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -25,7 +26,7 @@ from .probe_boxes import boxes
 from .sensor_display import to_8_bits
 from .view import view
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "labels_of"]
 
 
 class Engine:
@@ -87,14 +88,7 @@ class Engine:
         else:
             hdr = _before_photograph(target, scene, folder)
             rgb = to_8_bits(view(scene, hdr))
-        labels = label_scene.build(target, scene, meshes)
-        raw, depth, world, bits = passes.labels(labels, folder)
-        bpy.data.scenes.remove(labels)
-        ids, stuff = split_ids(raw)
-        normals = None if world is None else to_camera(world, scene.camera)
-        return Frame(
-            rgb=rgb, ids=ids, stuff=stuff, depth_m=depth, normals=normals, defects=bits, linear=hdr if linear else None
-        )
+        return Frame(rgb=rgb, linear=hdr if linear else None, **labels_of(target, scene, meshes, folder))
 
     def view(self, scene: Scene, linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """`view.view`: the picture of linear light that effects of a sensor have changed.
@@ -113,6 +107,16 @@ class Engine:
         target.cycles.denoising_use_gpu = self._selected.device != "cpu"
         if self.threads is not None:
             target.render.threads_mode, target.render.threads = "FIXED", self.threads
+
+
+def labels_of(target: bpy.types.Scene, scene: Scene, meshes: Mapping[int, Mesh], folder: Path) -> dict[str, Any]:
+    """All of a built Blender scene's frame but its picture, by field: always by Cycles, whatever made the picture."""
+    labels = label_scene.build(target, scene, meshes)
+    raw, depth, world, bits = passes.labels(labels, folder)
+    bpy.data.scenes.remove(labels)
+    ids, stuff = split_ids(raw)
+    normals = None if world is None else to_camera(world, scene.camera)
+    return {"ids": ids, "stuff": stuff, "depth_m": depth, "normals": normals, "defects": bits}
 
 
 def _before_photograph(target: bpy.types.Scene, scene: Scene, folder: Path) -> npt.NDArray[np.float32]:

@@ -52,7 +52,11 @@ class RenderSpec(Strict):
         Field(description="draft: to look at the scene; fast: good; standard: the default; high: nearly converged"),
     ] = "standard"
     engine: Annotated[
-        Literal["cycles", "flat"], Field(description="flat: unlit stand-in without Blender, to try things")
+        Literal["cycles", "eevee", "flat"],
+        Field(
+            description="cycles: traced light; eevee: rasterised, for many images from a GPU with OpenGL; flat: unlit "
+            "stand-in without Blender, to try things"
+        ),
     ] = "cycles"
     size: Annotated[
         tuple[Annotated[int, Field(ge=8, le=16384)], Annotated[int, Field(ge=8, le=16384)]],
@@ -252,6 +256,21 @@ class Recipe(Strict):
         if self.camera.stereo is not None or self.motion.camera != STILL:
             moving = "camera.stereo" if self.camera.stereo is not None else "motion.camera"
             raise ValueError(f"a backplate is one view from one place: leave {moving} out")
+        return self
+
+    @model_validator(mode="after")
+    def _rasterised(self) -> Recipe:
+        """What EEVEE cannot do."""
+        source = self.world.source
+        refused = {
+            "camera.distortion": (self.camera.distortion, "a lens is made by bending traced rays"),
+            "backplate": (self.backplate, "what objects do to a photograph's light is Cycles' shadow catcher"),
+            "defects": (self.defects, "how visible a defect is is measured by Cycles"),
+            "world.sky": (isinstance(source, Expr) or "sky" in source.values(), "Blender's sky is in Cycles only"),
+        }
+        for path, (given, reason) in refused.items():
+            if given and self.render.engine == "eevee":
+                raise ValueError(f"{path}: not with render.engine: eevee ({reason}): leave it out, or use cycles")
         return self
 
     @property

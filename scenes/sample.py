@@ -19,7 +19,7 @@ from .sample_materials import surface
 from .sample_objects import objects
 from .sample_sensor import sensor
 from .sample_world import flicker, world
-from .scene import DefectRules, RenderSettings, Scene, Timing
+from .scene import DefectRules, EeveeSettings, RenderSettings, Scene, Settings, Timing
 from .sequence import place_of
 
 __all__ = ["PRESETS", "sample"]
@@ -38,6 +38,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 FIXED: dict[str, dict[str, Any]] = {
     name: {"samples": samples, "min_samples": 0, "noise_threshold": 0.0}
     for name, samples in (("draft", 4), ("fast", 32), ("standard", 128), ("high", 512))
+}
+
+#: EEVEE has no denoiser: its samples are what takes the noise of soft shadows and rough reflections away.
+EEVEE_PRESETS: dict[str, dict[str, Any]] = {
+    "draft": {"samples": 8, "trace_px": 2},
+    "fast": {"samples": 32, "trace_px": 2},
+    "standard": {"samples": 64},
+    "high": {"samples": 256},
 }
 
 
@@ -88,12 +96,14 @@ def _timing(recipe: Recipe, draw: ImageDraws, frame: int) -> Timing:
     return Timing(frame=frame, frames=motion.frames, step_s=motion.step_s, shutter_s=draw("motion.shutter_s"))
 
 
-def _settings(recipe: Recipe, draw: ImageDraws, index: int) -> RenderSettings:
-    r, view = recipe.render, draw("render.view_transform")
+def _settings(recipe: Recipe, draw: ImageDraws, index: int) -> Settings:
+    r, transform = recipe.render, draw("render.view_transform")
+    view = {
+        "exposure_ev": draw("render.exposure_ev") + flicker(draw, index),
+        "view_transform": transform, "look": draw("render.look") if transform == "agx" else "none",
+        "white_balance_k": draw("render.white_balance_k"), "white_balance_tint": draw("render.white_balance_tint"),
+    }  # fmt: skip
+    if r.engine == "eevee":
+        return EeveeSettings(preset=r.preset, **EEVEE_PRESETS[r.preset], **view)
     fixed = {} if recipe.defects is None else FIXED[r.preset]
-    return RenderSettings(
-        engine=r.engine, preset=r.preset, **{**PRESETS[r.preset], **fixed},
-        exposure_ev=draw("render.exposure_ev") + flicker(draw, index),
-        view_transform=view, look=draw("render.look") if view == "agx" else "none",
-        white_balance_k=draw("render.white_balance_k"), white_balance_tint=draw("render.white_balance_tint"),
-    )  # fmt: skip
+    return RenderSettings(engine=r.engine, preset=r.preset, **{**PRESETS[r.preset], **fixed}, **view)

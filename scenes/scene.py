@@ -16,6 +16,7 @@ from .ids import FIXTURES, OBJECTS
 from .lenses import Lens
 from .outputs import Output
 from .scene_lights import AreaLight, Light, Matrix4, World
+from .scene_render import EeveeSettings, Look, RenderSettings, Settings, ViewTransform
 from .scene_surface import Backplate, Surface
 from .sensor import Sensor
 
@@ -25,6 +26,7 @@ __all__ = [
     "Camera",
     "DefectRules",
     "Draw",
+    "EeveeSettings",
     "Fixture",
     "LabelRules",
     "Look",
@@ -32,6 +34,7 @@ __all__ = [
     "RenderSettings",
     "Scene",
     "SceneObject",
+    "Settings",
     "Surface",
     "Timing",
     "Transparency",
@@ -44,9 +47,7 @@ __all__ = [
 
 Vec3 = tuple[float, float, float]
 Value = float | int | str | bool | RGB
-ViewTransform = Literal["agx", "standard"]
 Transparency = Literal["solid", "see_through"]
-Look = Literal["none", "medium_high_contrast", "high_contrast"]
 
 
 def matrix(m: npt.ArrayLike) -> Matrix4:
@@ -190,30 +191,6 @@ class Timing(Frozen):
     shutter_s: Annotated[float, Field(ge=0)] = 0.0
 
 
-class RenderSettings(Frozen):
-    """How the picture is computed: `look` is the contrast of "agx", and "none" with "standard".
-
-    A pixel gets at least `min_samples`, and more until Cycles estimates its noise below `noise_threshold` or it has
-    `samples`; with a threshold of 0 every pixel gets `samples`. `prefilter` is what the denoiser does with its images
-    of albedo and normals: "accurate" costs as much again as the rest of it. A black body at `white_balance_k` looks
-    white; a `white_balance_tint` above 0 takes green out of the picture. `Frame.linear` is before exposure and white
-    balance.
-    """
-
-    engine: Literal["cycles", "flat"] = "cycles"
-    preset: str = "standard"
-    samples: Annotated[int, Field(ge=1)] = 16
-    min_samples: Annotated[int, Field(ge=0)] = 0
-    noise_threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
-    denoise: bool = True
-    prefilter: Literal["accurate", "fast"] = "accurate"
-    view_transform: ViewTransform = "agx"
-    look: Look = "none"
-    exposure_ev: float = 0.0
-    white_balance_k: Annotated[float, Field(ge=1800, le=20000)] = 6500.0
-    white_balance_tint: Annotated[float, Field(ge=-150, le=150)] = 0.0
-
-
 def _sound(item: SceneObject) -> SceneObject:
     added = {d.new_part for d in item.defects}
     kept = {part: m for part, m in item.materials.items() if part not in added}
@@ -284,7 +261,7 @@ class Scene(Frozen):
     fixtures: Annotated[tuple[Fixture, ...], Field(max_length=FIXTURES)] = ()
     objects: tuple[SceneObject, ...]
     camera: Camera
-    render: RenderSettings
+    render: Settings
     sensor: Sensor = ()
     labels: LabelRules = LabelRules()
     defect_rules: DefectRules = DefectRules()

@@ -13,6 +13,7 @@ from scenewright.assets.materials import FAMILIES
 from scenewright.errors import RecipeError
 from scenewright.scenes.load import load, recipe_from_dict
 from scenewright.scenes.sample import FIXED, sample
+from scenewright.scenes.scene import RenderSettings
 
 from .small_recipe import RECIPE, make
 
@@ -140,6 +141,7 @@ def test_a_recipe_with_defects_can_be_stored() -> None:
 def test_noise_tells_nothing(preset: str) -> None:
     """All pictures of a recipe with defects have a fixed number of samples, also those without a defect."""
     scene = sample(make(defects={"rate": 0}, render={**RECIPE["render"], "preset": preset}), 0)
+    assert isinstance(scene.render, RenderSettings)
     assert (scene.render.noise_threshold, scene.render.min_samples) == (0, 0)
     assert scene.render.samples == FIXED[preset]["samples"]
     assert not any(o.defects for o in scene.objects)

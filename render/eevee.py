@@ -1,0 +1,60 @@
+"""A built Blender scene made one for EEVEE: its settings, and what EEVEE needs otherwise than Cycles does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+import numpy.typing as npt
+
+from ..scenes.scene import EeveeSettings
+
+__all__ = ["configure", "near_plane"]
+
+#: Share of the picture's size that is rendered beyond each border, so that rays on the screen find what is there.
+OVERSCAN_PERCENT = 5.0
+#: Texels of shadow maps are not smaller than this; Blender's 1 mm would show on screws.
+SHADOW_TEXEL_M = 0.0001
+#: Lamps count as far as they give more than this; Blender's 0.01 takes some of a weak lamp's light away.
+LIGHT_THRESHOLD = 1e-4
+
+
+def configure(target: bpy.types.Scene, settings: EeveeSettings) -> None:
+    """Make a built Blender scene render with EEVEE; colour management and what the camera sees stay as they are."""
+    target.render.engine = "BLENDER_EEVEE_NEXT"
+    target.render.film_transparent = False
+    eevee = target.eevee
+    eevee.taa_render_samples = settings.samples
+    eevee.use_raytracing, eevee.ray_tracing_method = True, "SCREEN"
+    eevee.ray_tracing_options.resolution_scale = str(settings.trace_px)
+    # Rays of a dull surface seldom meet a small bright lamp of a panorama; the horizon on the screen leaves none out.
+    eevee.use_fast_gi, eevee.fast_gi_method = True, "GLOBAL_ILLUMINATION"
+    eevee.fast_gi_resolution = str(settings.trace_px)
+    eevee.clamp_surface_direct = eevee.clamp_surface_indirect = 0.0
+    eevee.use_shadows, eevee.light_threshold = True, LIGHT_THRESHOLD
+    eevee.use_overscan, eevee.overscan_size = True, OVERSCAN_PERCENT
+    eevee.use_bokeh_jittered = True
+    for light in bpy.data.lights:
+        light.use_shadow_jitter = True
+        light.shadow_maximum_resolution = SHADOW_TEXEL_M
+    for material in bpy.data.materials:
+        material.surface_render_method, material.use_raytrace_refraction = "DITHERED", True
+    # Blender would gather all bright spots of a panorama into one sun, whatever their number and direction.
+    target.world.sun_threshold = 0.0
+
+
+@contextmanager
+def near_plane(target: bpy.types.Scene, depth_m: npt.NDArray[np.float32]) -> Iterator[None]:
+    """Clip close to what the camera sees at `depth_m` (h, w): precision of EEVEE's depth buffer goes with the near end.
+
+    A buffer that begins at 0.5 mm, as Cycles' camera does, tells depths at 1 m no nearer than a tenth of a millimetre.
+    """
+    camera, nearest = target.camera.data, float(depth_m.min(initial=1.0))
+    kept = camera.clip_start
+    camera.clip_start = max(kept, 0.25 * nearest)
+    try:
+        yield
+    finally:
+        camera.clip_start = kept

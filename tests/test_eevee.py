@@ -1,0 +1,105 @@
+"""`render.engine: eevee`: what it refuses, what a record says of it, and that its labels are those of Cycles."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import scenewright as sw
+from scenewright.datasets.records import read_record, record_path
+from scenewright.errors import RecipeError, RenderError
+from scenewright.pipeline import rerender
+from scenewright.render import egl
+from scenewright.scenes.load import recipe_from_dict
+from scenewright.scenes.recipe import Recipe
+from scenewright.scenes.sample import EEVEE_PRESETS, sample
+from scenewright.scenes.scene import Scene
+
+from .small_recipe import RECIPE
+
+EEVEE = {**RECIPE["render"], "engine": "eevee"}
+
+
+def make(**changes: Any) -> Recipe:
+    """The small recipe under EEVEE with other sections."""
+    return recipe_from_dict({**RECIPE, "render": EEVEE, **changes}, Path())
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"camera": {"distortion": {"model": "fisheye"}}}, r"camera\.distortion"),
+        ({"defects": {"rate": 0.5, "kinds": ["scratch"]}}, "defects"),
+        ({"world": {"sky": {"elevation_deg": 10}}}, r"world\.sky"),
+        ({"world": {"source": {"dist": "choice", "options": ["hdri", "sky"]}}}, r"world\.sky"),
+    ],
+)
+def test_what_eevee_cannot_do_is_refused(changes: dict[str, Any], path: str) -> None:
+    """A recipe that asks EEVEE for what only Cycles does is refused when it is read, with the path and what to do."""
+    with pytest.raises(RecipeError, match=rf"{path}: not with render\.engine: eevee .*leave it out, or use cycles"):
+        make(**changes)
+
+
+@pytest.mark.parametrize("preset", EEVEE_PRESETS)
+def test_a_scene_has_eevees_settings_alone(preset: str) -> None:
+    """A scene for EEVEE stores its own settings and none of Cycles', and comes back from JSON as it was."""
+    scene = sample(make(render={**EEVEE, "preset": preset}), 0)
+    plain = scene.render.model_dump()
+    assert plain["samples"] == EEVEE_PRESETS[preset]["samples"]
+    assert not {"denoise", "noise_threshold", "min_samples", "prefilter"} & plain.keys()
+    assert Scene.from_json(scene.to_json()) == scene
+
+
+@pytest.mark.parametrize(
+    ("stdout", "code", "message"),
+    [
+        (egl.ANSWER + '{"problem": "no libEGL", "remedy": "install it"}', 0, "no libEGL: install it. Or use .*cycles"),
+        ("", -6, r"ended the process \(-6\) and said: it crashed: .*NVIDIA_DRIVER_CAPABILITIES"),
+    ],
+)
+def test_missing_opengl_is_explained(monkeypatch: pytest.MonkeyPatch, stdout: str, code: int, message: str) -> None:
+    """Without OpenGL, and with a driver that crashes, the error says what to install, before Blender is asked."""
+    done = subprocess.CompletedProcess([], code, stdout, "it crashed")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(RenderError, match=message):
+        egl.ask()
+
+
+@pytest.fixture(scope="module")
+def gl() -> egl.Gl:
+    """Who renders OpenGL here."""
+    try:
+        return egl.ask()
+    except RenderError as e:
+        pytest.skip(str(e))
+
+
+@pytest.mark.render
+def test_labels_are_those_of_cycles(gl: egl.Gl, tmp_path: Path) -> None:
+    """EEVEE's dataset has Cycles' labels bit for bit, names its renderer, and renders again to the same pixels.
+
+    Its picture is as bright as Cycles', and each object in it has about the colour that it has there.
+    """
+    shown = {**RECIPE["render"], "preset": "draft"}
+    recipes = [make(render={**shown, "engine": name}) for name in ("eevee", "cycles")]
+    folders = [tmp_path / name for name in ("eevee", "cycles")]
+    for recipe, folder in zip(recipes, folders, strict=True):
+        assert sw.generate(recipe, 1, folder).complete
+    ours, theirs = (read_record(record_path(folder, 0)) for folder in folders)
+    assert ours.device == f"eevee: {gl.renderer}"
+    assert (ours.hashes.ids, ours.hashes.depth, ours.instances) == (
+        theirs.hashes.ids, theirs.hashes.depth, theirs.instances,
+    )  # fmt: skip
+    frame, same = rerender(folders[0], 0, sw.render_scene)
+    assert same
+    other = cv2.imread(str(folders[1] / theirs.image))
+    assert other is not None
+    assert frame.rgb.mean() == pytest.approx(other.mean(), rel=0.25)
+    regions = [frame.ids == k for k in range(len(ours.instances) + 1)]
+    colors, expected = (np.array([p[r].mean(axis=0) for r in regions]) for p in (frame.rgb, other[..., ::-1]))
+    assert np.corrcoef(colors.ravel(), expected.ravel())[0, 1] > 0.9

@@ -1,4 +1,4 @@
-"""Who makes the images of a run. All of them call `render_shard`, and leave no state but the dataset's records."""
+"""Who does the work of a run. All of them call `Shard.make`, and leave no state but the records of the dataset."""
 
 from __future__ import annotations
 
@@ -8,9 +8,37 @@ from typing import Protocol
 
 from ..errors import UsageError
 from ..pipeline import Outcome
-from .shard import Shard, render_shard
+from .stopping import Stop
 
-__all__ = ["Executor", "Index", "Local"]
+__all__ = ["Executor", "Index", "Local", "Shard"]
+
+
+class Shard(Protocol):
+    """Work on some images. It can be sent to another machine: it names the places where datasets lie, and holds none.
+
+    Attributes:
+        indices: which images, in the order in which they are begun.
+        stop: requested, the work ends early but in order.
+    """
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """See above."""
+
+    @property
+    def stop(self) -> Stop:
+        """See above."""
+
+    def part(self, indices: tuple[int, ...], cpus: int) -> Shard:
+        """The same work on some of the images, for one worker on so many cores of another machine."""
+
+    def make(self, progress: Callable[[Outcome], None]) -> None:
+        """Do it here, as far as it is not done; `progress` is told of each image as it ends.
+
+        Raises:
+            DatasetError: a dataset cannot be read or written.
+            ScenewrightError: this machine cannot do the work.
+        """
 
 
 class Executor(Protocol):
@@ -31,7 +59,7 @@ class Executor(Protocol):
         """Make the images; `progress` is told of each one as it ends.
 
         Raises:
-            ScenewrightError: what `render_shard` raises.
+            ScenewrightError: what `Shard.make` raises.
         """
 
 
@@ -47,7 +75,7 @@ class Local:
 
     def run(self, shard: Shard, progress: Callable[[Outcome], None]) -> None:
         """Make the images here."""
-        render_shard(shard, progress)
+        shard.make(progress)
 
 
 @dataclass(frozen=True)
@@ -74,4 +102,4 @@ class Index:
 
     def run(self, shard: Shard, progress: Callable[[Outcome], None]) -> None:
         """Make the images here."""
-        render_shard(shard, progress)
+        shard.make(progress)

@@ -17,7 +17,7 @@ from ..pipeline import Outcome, backend, versions
 from ..scenes.recipe import Recipe
 from .executors import Executor, Local
 from .options import Options
-from .shard import Shard
+from .shard import RenderShard
 
 __all__ = ["Options", "Result", "add_twins", "generate"]
 
@@ -99,7 +99,7 @@ def generate(
         if begin is not None:
             begin(len(todo))
         try:
-            executor.run(Shard(_address(folder), "dataset", tuple(todo), info, options), progress or _deaf)
+            executor.run(RenderShard(_address(folder), "dataset", tuple(todo), info, options), progress or _deaf)
         finally:
             if executor.alone:
                 _tidy(folder)
@@ -180,7 +180,7 @@ def add_twins(
         try:
             for device in sorted(set(devices.values())):
                 some, there = tuple(i for i in todo if devices[i] == device), replace(options, device=device)
-                executor.run(Shard(_address(twins), "twins", some, info, there), progress or _deaf)
+                executor.run(RenderShard(_address(twins), "twins", some, info, there), progress or _deaf)
         finally:
             if executor.alone:
                 sweep(twins)

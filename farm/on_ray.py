@@ -12,13 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DatasetError, RenderError, ScenewrightError, UsageError
 from ..pipeline import Outcome, versions
-from .shard import Shard, render_shard
-from .stopping import Stop
+from .executors import Shard
 
 __all__ = ["Ray"]
 
@@ -111,7 +110,7 @@ class _Run:
         Raises:
             RenderError, DatasetError: machine after machine hands back the same images.
         """
-        waiting, stop = deque(self._pieces()), self.shard.options.stop
+        waiting, stop = deque(self._pieces()), self.shard.stop
         task = self.ray.remote(max_retries=-1, max_calls=MAX_CALLS, **self.plan.resources())(_make)
         while waiting or self.flying:
             if stop.requested:
@@ -120,17 +119,13 @@ class _Run:
                 break
             while waiting and len(self.flying) < self._window():
                 piece = waiting.popleft()
-                options = replace(self.shard.options, workers=1, threads=self._threads(), stop=Stop())
-                work = replace(self.shard, indices=piece.indices, options=options)
+                work = self.shard.part(piece.indices, self.plan.cpus)
                 self.flying[task.remote(work, versions(), tuple(self.sick))] = piece
             done, _ = self.ray.wait(list(self.flying), num_returns=1, timeout=POLL_S)
             for ref in done:
                 self._landed(self.ray.get(ref), self.flying.pop(ref), waiting)
         for ref in self.flying:
             self.ray.cancel(ref, force=True)
-
-    def _threads(self) -> int:
-        return self.shard.options.threads or self.plan.cpus
 
     def _pieces(self) -> Iterator[_Piece]:
         indices = self.shard.indices
@@ -168,7 +163,7 @@ def _make(shard: Shard, theirs: dict[str, str], sick: Sequence[str]) -> dict[str
         time.sleep(SICK_PAUSE_S)
     try:
         _check_versions(theirs)
-        render_shard(shard, lambda o: outcomes.append((o.index, o.status, o.reason)))
+        shard.make(lambda o: outcomes.append((o.index, o.status, o.reason)))
     except ScenewrightError as e:
         return {**answer, "trouble": str(e), "kind": type(e).__name__}
     return answer

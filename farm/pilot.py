@@ -22,11 +22,10 @@ from ..pipeline import Outcome
 from ..scenes.recipe import Recipe
 from ..scenes.sequence import group_size
 from .beats import Beat, heartbeats
-from .executors import Executor
+from .executors import Executor, Shard
 from .forecast import Shown
 from .generate import Progress, Result, generate
 from .options import Options
-from .shard import Shard
 from .times import Times
 
 __all__ = ["IMAGES", "Pilot", "chosen", "plan"]

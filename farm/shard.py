@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..datasets import failures
@@ -20,13 +20,14 @@ from .heartbeat import Heartbeat
 from .job import Failure, Job
 from .options import Options
 from .render_worker import MODULE
+from .stopping import Stop
 from .supervisor import Limits, Supervisor
 
-__all__ = ["Shard", "render_shard"]
+__all__ = ["RenderShard"]
 
 
 @dataclass(frozen=True)
-class Shard:
+class RenderShard:
     """Images to be made. It can be sent to another machine: all it names is the place where the dataset lies.
 
     Attributes:
@@ -43,21 +44,30 @@ class Shard:
     info: DatasetInfo
     options: Options
 
+    @property
+    def stop(self) -> Stop:
+        """Requested, the shard ends early but in order."""
+        return self.options.stop
 
-def render_shard(shard: Shard, progress: Callable[[Outcome], None]) -> None:
-    """Make the images of a shard that are not there yet. What becomes of each one is in the dataset afterwards.
+    def part(self, indices: tuple[int, ...], cpus: int) -> RenderShard:
+        """Some of its images, for one worker on so many cores of another machine."""
+        threads = self.options.threads or cpus
+        return replace(self, indices=indices, options=replace(self.options, workers=1, threads=threads, stop=Stop()))
 
-    Raises:
-        DatasetError: it cannot be written.
-        RenderError: workers do not start, or this machine cannot make any image.
-    """
-    options, many = shard.options, len(shard.indices)
-    if not many:
-        return
-    limits = Limits(options.processes(many), options.timeout_s, options.recycle_images, options.memory_bytes(many))
-    settings = settings_key(shard.info, shard.kind, options.threads_each(many))
-    with Heartbeat(place(shard.place), limits.workers, options.device, settings) as heartbeat:
-        Supervisor(_Renders(shard, progress, heartbeat), shard.indices, limits, options.stop).run()
+    def make(self, progress: Callable[[Outcome], None]) -> None:
+        """Make the images that are not there yet. What becomes of each one is in the dataset afterwards.
+
+        Raises:
+            DatasetError: it cannot be written.
+            RenderError: workers do not start, or this machine cannot make any image.
+        """
+        options, many = self.options, len(self.indices)
+        if not many:
+            return
+        limits = Limits(options.processes(many), options.timeout_s, options.recycle_images, options.memory_bytes(many))
+        settings = settings_key(self.info, self.kind, options.threads_each(many))
+        with Heartbeat(place(self.place), limits.workers, options.device, settings) as heartbeat:
+            Supervisor(_Renders(self, progress, heartbeat), self.indices, limits, options.stop).run()
 
 
 class _Renders(Job):
@@ -65,7 +75,7 @@ class _Renders(Job):
 
     canary = True
 
-    def __init__(self, shard: Shard, progress: Callable[[Outcome], None], heartbeat: Heartbeat) -> None:
+    def __init__(self, shard: RenderShard, progress: Callable[[Outcome], None], heartbeat: Heartbeat) -> None:
         self._shard, self._folder, self._told = shard, place(shard.place), progress
         self._setup = {
             "kind": shard.kind, "folder": shard.place, "device": shard.options.device,

@@ -16,10 +16,10 @@ from scenewright.datasets.png import decode_ids
 from scenewright.datasets.records import TWINS, iter_records, read_info, record_path
 from scenewright.datasets.validate import validate
 from scenewright.errors import DatasetError
-from scenewright.farm.executors import Local
+from scenewright.farm.executors import Local, Shard
 from scenewright.farm.generate import add_twins, generate
 from scenewright.farm.options import Options
-from scenewright.farm.shard import Shard
+from scenewright.farm.shard import RenderShard
 from scenewright.pipeline import produce_twin
 from scenewright.render.flat import FlatEngine
 from scenewright.render.rle import encode_mask
@@ -176,6 +176,7 @@ def test_twins_are_rendered_on_the_devices_of_their_images(folder: Path) -> None
 
     class Asked(Local):
         def run(self, shard: Shard, progress: object) -> None:
+            assert isinstance(shard, RenderShard)
             asked.append((shard.options.device, [*shard.indices]))
 
     add_twins(folder, executor=Asked())

@@ -46,14 +46,14 @@ def main() -> None:
     if not (place / "dataset.json").exists():
         make(place, options.count)
     runs = [measure(place) for _ in range(3)]
-    if not options.keep:
-        shutil.rmtree(place)
     wall, cpu, memory = (min(values) for values in zip(*runs, strict=True))
     print(f"{options.count:,} records, {HEARTBEATS} heartbeats, best of three:")
     print(f"  wall   {wall:6.2f} s (limit {LIMIT_S:g} s)")
     print(f"  CPU    {cpu:6.2f} s")
     print(f"  memory {memory:6.0f} MB at most (limit {LIMIT_MB:g} MB)")
-    print(f"  load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(f"  load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
+    if not options.keep:
+        shutil.rmtree(place)
     if memory > LIMIT_MB or cpu > LIMIT_S:
         sys.exit("over the limit")
 

@@ -18,7 +18,7 @@ from .place import Place
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["put_assets", "use_assets"]
+__all__ = ["fetch_assets", "put_assets", "use_assets"]
 
 
 def put_assets(refs: Iterable[FileRef], folder: Place) -> None:
@@ -51,16 +51,24 @@ def use_assets(folder: Place) -> None:
         if is_folder(folder):
             add_folder(folder)
         return
-    cache = _cache()
-    cache.mkdir(parents=True, exist_ok=True)
-    for entry in _listed(folder):
-        if STORED_NAME.fullmatch(entry.name) and not _have(cache / entry.name, entry.size):
-            _fetch(folder / entry.name, cache / entry.name, entry.size)
-    add_folder(cache)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scenewright" / "assets"
+    if fetch_assets(folder, cache):
+        add_folder(cache)
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scenewright" / "assets"
+def fetch_assets(folder: UPath, target: Path) -> int:
+    """Copy the files of an `assets/` folder in a bucket into one of this machine; gives how many there are.
+
+    Those that are there already are kept.
+
+    Raises:
+        DatasetError: one cannot be fetched, or does not have the content that its name says.
+    """
+    found = [entry for entry in _listed(folder) if STORED_NAME.fullmatch(entry.name)]
+    for entry in found:
+        if not _have(target / entry.name, entry.size):
+            _fetch(folder / entry.name, target / entry.name, entry.size)
+    return len(found)
 
 
 def _have(path: Path, size: int) -> bool:

@@ -5,11 +5,9 @@ All of it for a folder of this machine and for one in a bucket alike (`place.py`
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -19,15 +17,13 @@ from ..assets.reach import is_below
 from ..assets.regular import open_regular
 from ..errors import DatasetError
 from . import objects
+from .ahead import ahead
 from .place import Place, PlaceT
 
 __all__ = [
     "TEMPORARY", "atomic_file", "check_creates", "check_links", "create", "exists", "first_difference", "inside",
     "read_bytes", "read_each", "remove", "sweep", "write_bytes_atomic",
 ]  # fmt: skip
-
-#: Objects of a bucket that are read at once; each waits for 20 to 100 ms.
-PARALLEL = 32
 
 
 @contextmanager
@@ -130,18 +126,8 @@ def read_each(paths: Iterable[Place]) -> Iterator[tuple[Place, bytes]]:
     first = next(rest, None)
     if first is None:
         return
-    if isinstance(first, Path):
-        yield from ((path, read_bytes(path)) for path in chain((first,), rest))
-        return
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        ahead = deque((path, pool.submit(read_bytes, path)) for path in islice(chain((first,), rest), 2 * PARALLEL))
-        try:
-            while ahead:
-                path, data = ahead.popleft()
-                yield path, data.result()
-                ahead.extend((path, pool.submit(read_bytes, path)) for path in islice(rest, 1))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    read = map if isinstance(first, Path) else ahead
+    yield from read(lambda path: (path, read_bytes(path)), chain((first,), rest))
 
 
 def remove(path: Place) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .ahead import ahead
 from .objects import Entry, client
 from .place import Place
 from .retry import attempt
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["entries", "entry", "is_folder", "names", "numbered", "numbered_entries", "walk"]
 
-#: Requests at once: one takes 20 to 100 ms, most of which is waiting.
-PARALLEL = 32
 NUMBER = r"([0-9]{6}|[1-9][0-9]{6,})"
 #: What may follow the beginning of such a name.
 FOLLOWING = "0123456789."
@@ -94,18 +92,14 @@ def _local_names(folder: Path) -> Iterator[str]:
 def _parallel(folder: UPath) -> Iterator[Entry]:
     """The objects directly in a folder whose first characters are those of a number."""
     waiting = [""]
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        while waiting:
-            long = []
-            for at in range(0, len(waiting), 2 * PARALLEL):  # so that few pages wait to be read
-                some = waiting[at : at + 2 * PARALLEL]
-                pages = pool.map(lambda prefix: _page(folder, prefix, "/"), some)
-                for prefix, (page, more) in zip(some, pages, strict=True):
-                    if more is None:
-                        yield from page.values()
-                    else:
-                        long.append(prefix)
-            waiting = [prefix + digit for prefix in long for digit in FOLLOWING]
+    while waiting:
+        long = []
+        for prefix, page, more in ahead(lambda prefix: (prefix, *_page(folder, prefix, "/")), waiting):
+            if more is None:
+                yield from page.values()
+            else:
+                long.append(prefix)
+        waiting = [prefix + digit for prefix in long for digit in FOLLOWING]
 
 
 def _pages(folder: UPath, prefix: str, delimiter: str) -> Iterator[dict[str, Entry]]:

@@ -12,7 +12,7 @@ from ..errors import UsageError
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["CLIENTS", "Place", "PlaceT", "is_url", "place"]
+__all__ = ["CLIENTS", "Place", "PlaceT", "folder", "is_url", "place"]
 
 #: A `pathlib.Path`, or for a bucket the same thing of universal_pathlib, whose import a local run does not pay for.
 Place: TypeAlias = "Path | UPath"
@@ -45,6 +45,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def is_url(text: object) -> bool:
     """Whether this names a bucket, or would like to: `protocol://…`."""
     return isinstance(text, str) and URL.fullmatch(text) is not None
+
+
+def folder(text: str | Path) -> Path:
+    """The folder of this machine that a path names; UsageError for a bucket, which has to be fetched first."""
+    found = place(text)
+    if isinstance(found, Path):
+        return found
+    raise UsageError(
+        f"{found} is in a bucket, and this command reads a folder of this machine: run `scenewright fetch {found} "
+        "FOLDER`, then name that folder"
+    )
 
 
 def place(text: str | Path) -> Place:

@@ -52,6 +52,7 @@ __all__ = [
     "iter_records",
     "labels_sha256",
     "map_paths",
+    "parse_record",
     "quarantine_folder",
     "quarantined",
     "read_info",
@@ -252,10 +253,11 @@ def write_quarantine(folder: Place, record: Record, pictures: dict[str, bytes]) 
 
 def read_record(path: Place) -> Record:
     """The record in a file; DatasetError names the field that is wrong."""
-    return _parsed(read_bytes(path), path)
+    return parse_record(read_bytes(path), path)
 
 
-def _parsed(data: bytes, path: Place) -> Record:
+def parse_record(data: bytes, path: Place) -> Record:
+    """The record that `data` from `path` is; DatasetError names the field that is wrong."""
     try:
         return Record.model_validate_json(data)
     except ValidationError as error:
@@ -278,7 +280,7 @@ def quarantined(folder: Place) -> list[int]:
 def iter_records(folder: Place) -> Iterator[Record]:
     """All records, by index."""
     paths = (record_path(folder, index) for index in indices(folder))
-    return (_parsed(data, path) for path, data in read_each(paths))
+    return (parse_record(data, path) for path, data in read_each(paths))
 
 
 def record_dicts(folder: Place, chosen: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,6 @@ from . import cli_farm, cli_refining
 from .cli_farm import (
     NOTHING,
     AllowOption,
-    Dataset,
     DeviceOption,
     JsonOption,
     RecipeArg,
@@ -26,6 +25,8 @@ from .cli_farm import (
     load,
 )
 from .cli_painting import defects
+from .cli_places import Dataset, LocalDataset
+from .datasets.place import Place, local_folder, place
 from .errors import ScenewrightError, UsageError
 from .terminal import Stopped, console, rendering, steps
 
@@ -83,9 +84,10 @@ def show(
     """A contact sheet with boxes, masks and names drawn in."""
     from .datasets.contact import contact_sheet, write_picture
 
-    target = out or dataset / "contact.png"
+    folder = place(dataset)
+    target = out or folder / "contact.png"
     _check_picture(target)
-    write_picture(target, contact_sheet(dataset, columns=columns, limit=limit, labels=labels, max_width=width))
+    write_picture(target, contact_sheet(folder, columns=columns, limit=limit, labels=labels, max_width=width))
     print(target)
 
 
@@ -101,11 +103,12 @@ def validate(
     from .datasets.records import quarantined
     from .datasets.validate import validate as check
 
-    findings, aside = list(check(dataset)), len(quarantined(dataset))
+    folder = place(dataset)
+    findings, aside = list(check(folder)), len(quarantined(folder))
     if gate:
         from .farm.rejudging import rejudge
 
-        findings += rejudge(dataset)
+        findings += rejudge(local_folder(dataset))
     if as_json:
         print(json.dumps([{"severity": f.severity, "path": str(f.path), "message": f.message} for f in findings]))
     else:
@@ -120,9 +123,14 @@ def validate(
 
 @app.command()
 def export(
-    dataset: Dataset,
+    dataset: LocalDataset,
     to: Annotated[str, typer.Option(metavar="FORMAT", help="One of the formats above.")],
-    out: Annotated[Path, typer.Option(help="Folder to write; an export that was stopped goes on there.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=local_folder, metavar="FOLDER", help="Folder to write; an export that was stopped goes on there."
+        ),
+    ],
     split: Annotated[
         list[str] | None, typer.Option(metavar="SPLIT", help="train or val; repeatable. Default: both.")
     ] = None,
@@ -191,7 +199,8 @@ def rerender(
 
     target = out or Path(f"rerender-{index:06d}.png")
     _check_picture(target)
-    use_assets(assets_folder(dataset))
+    folder = place(dataset)
+    use_assets(assets_folder(folder))
     elsewhere = False
 
     def render(scene: Any, recorded: str) -> Any:
@@ -199,7 +208,7 @@ def rerender(
         elsewhere = device not in (None, recorded)
         return render_scene(scene, device or recorded, timeout_s=timeout)
 
-    frame, same = again(dataset, index, render)
+    frame, same = again(folder, index, render)
     write_picture(target, frame.rgb)
     print(target)
     console.print(
@@ -285,7 +294,7 @@ def _small(recipe: Any) -> Any:
     return recipe.model_copy(update={k: getattr(recipe, k).model_copy(update=v) for k, v in changes.items()})
 
 
-def _check_picture(path: Path) -> None:
+def _check_picture(path: Place) -> None:
     """Refuse a name that cannot be written before minutes are spent on what would go there."""
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"pictures are written as PNG or JPEG: end --out in .png or .jpg, got {path.name!r}")

@@ -9,12 +9,12 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from .cli_places import Dataset, NewDataset, fetch
 from .errors import UsageError
 from .farm.stopping import GRACE_S
 from .terminal import Stopped, console, rendering
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
     from .farm.stopping import Stop
 
 __all__ = [
-    "NOTHING", "PARTIAL", "AllowOption", "Dataset", "DeviceOption", "JsonOption", "RecipeArg", "SeedOption",
-    "SetOption", "TimeoutOption", "add_commands", "load",
+    "NOTHING", "PARTIAL", "AllowOption", "DeviceOption", "JsonOption", "RecipeArg", "SeedOption", "SetOption",
+    "TimeoutOption", "add_commands", "load",
 ]  # fmt: skip
 
 NOTHING, PARTIAL = 1, 3
 
 RecipeArg = Annotated[str, typer.Argument(help="A built-in recipe (see `scenewright recipes`) or a YAML file.")]
-Dataset = Annotated[Path, typer.Argument(help="Folder of a dataset, as given to --out.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,13 +79,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the command line, in the order of the help text."""
-    for command in (generate, twins, status):
+    for command in (generate, twins, status, fetch):
         app.command()(command)
 
 
 def generate(
     recipe: RecipeArg,
-    out: Annotated[Path, typer.Option(help="Folder of the dataset; a run that was stopped goes on there.")],
+    out: NewDataset,
     count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 100,
     preset: PresetOption = None,
     size: SizeOption = None,
@@ -306,7 +305,7 @@ def twins(
 
 
 def status(
-    dataset: Annotated[str, typer.Argument(metavar="PLACE", help="A dataset: its folder, or where it is in a bucket.")],
+    dataset: Dataset,
     price: PriceOption = None,
     currency: CurrencyOption = "USD",
     as_json: JsonOption = False,
@@ -323,9 +322,8 @@ def status(
     from .farm.status_text import as_json as told
     from .farm.status_text import as_text
 
-    where = place(dataset)
     while True:
-        found = look(where, price, currency)
+        found = look(place(dataset), price, currency)
         print(json.dumps(told(found)) if as_json else as_text(found), flush=True)
         if found.complete or watch is None:
             break

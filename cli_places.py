@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from .datasets.place import folder, place
+from .datasets.place import local_folder, place
 from .errors import UsageError
 from .terminal import Stopped, console, steps
 
 __all__ = ["Dataset", "LocalDataset", "NewDataset", "fetch"]
 
-#: `Place`s: s3://bucket/folder, gs://, az:// or a path. Typer asks the parser, and not the type.
-Dataset = Annotated[
-    Any, typer.Argument(parser=place, metavar="DATASET", help="A dataset: its folder, or its URL in a bucket.")
-]
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset: its folder, or its URL in a bucket.")]
 NewDataset = Annotated[
-    Any,
+    str,
     typer.Option(
-        parser=place, metavar="PLACE", help="Folder of the dataset, or s3://, gs:// or az://; a stopped run goes on there."
+        metavar="PLACE", help="Folder of the dataset, or s3://, gs:// or az://; a run that was stopped goes on there."
     ),
 ]
 LocalDataset = Annotated[
-    Path, typer.Argument(parser=folder, metavar="DATASET", help="Folder of a dataset, as given to --out.")
+    Path, typer.Argument(parser=local_folder, metavar="DATASET", help="Folder of a dataset, as given to --out.")
 ]
 
 
 def fetch(
     dataset: Dataset,
-    out: Annotated[Path, typer.Argument(parser=folder, metavar="FOLDER", help="Where the copy shall be.")],
+    out: Annotated[Path, typer.Argument(parser=local_folder, metavar="FOLDER", help="Where the copy shall be.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Copy a dataset from a bucket into a folder, checking every picture; stopped, it goes on.
@@ -40,11 +37,12 @@ def fetch(
     """
     from .datasets.fetch import fetch as copy
 
-    if isinstance(dataset, Path):
+    source = place(dataset)
+    if isinstance(source, Path):
         raise UsageError(f"{dataset} is a folder already: name a dataset in a bucket, such as s3://bucket/folder")
     try:
         with steps("fetching") as begin:
-            found = copy(dataset, out, begin)
+            found = copy(source, out, begin)
     except Stopped:
         raise Stopped(": the same command goes on from here") from None
     if as_json:

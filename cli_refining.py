@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from .datasets.place import local_folder
 from .errors import UsageError
 from .terminal import Stopped, console, rendering
 
@@ -33,8 +34,16 @@ MOSTLY = 0.5
 #: With fewer free pixels than this share there was next to nothing to refine.
 LEAST_FREE = 0.05
 
-Source = Annotated[Path, typer.Argument(help="Folder of a finished dataset; it stays as it is.")]
-Out = Annotated[Path, typer.Option(help="Folder of the new dataset; a run that was stopped goes on there.")]
+Source = Annotated[
+    Path,
+    typer.Argument(parser=local_folder, metavar="DATASET", help="Folder of a finished dataset; it stays as it is."),
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        parser=local_folder, metavar="FOLDER", help="Folder of the new dataset; a run that was stopped goes on there."
+    ),
+]
 
 
 def add_commands(app: typer.Typer) -> None:

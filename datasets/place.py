@@ -12,7 +12,7 @@ from ..errors import UsageError
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["CLIENTS", "Place", "PlaceT", "folder", "is_url", "place"]
+__all__ = ["CLIENTS", "Place", "PlaceT", "is_url", "local_folder", "place"]
 
 #: A `pathlib.Path`, or for a bucket the same thing of universal_pathlib, whose import a local run does not pay for.
 Place: TypeAlias = "Path | UPath"
@@ -47,7 +47,7 @@ def is_url(text: object) -> bool:
     return isinstance(text, str) and URL.fullmatch(text) is not None
 
 
-def folder(text: str | Path) -> Path:
+def local_folder(text: str | Path) -> Path:
     """The folder of this machine that a path names; UsageError for a bucket, which has to be fetched first."""
     found = place(text)
     if isinstance(found, Path):

@@ -96,14 +96,16 @@ def _handler(proxy: FaultyProxy) -> type[BaseHTTPRequestHandler]:
             headers = {k: v for k, v in self.headers.items() if k.lower() not in OWN}
             if fault == "tear":
                 body = body[: len(body) // 2]
-                headers = {k: v for k, v in headers.items() if k.lower() not in CHECKSUMS and "checksum" not in k.lower()}
+                headers = {
+                    k: v for k, v in headers.items() if k.lower() not in CHECKSUMS and "checksum" not in k.lower()
+                }
             status, told, answer = self._pass_on(headers, body)
             if fault == "forget":
                 self._hang_up()
                 return
             self._answer(status, told, answer)
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815  # names that the base class looks for
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # names that the base class looks for
 
         def _body(self) -> bytes:
             if self.headers.get("Expect", "").lower() == "100-continue":

@@ -24,7 +24,7 @@ ALLOWED_AT_ROOT = {
     "scenes", "assets", "render", "diffusion", "datasets", "farm", "docker", "tests",
     "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "Makefile",
     "constraints.txt", "py.typed", "__init__.py", "__main__.py", "cli.py", "pipeline.py", "errors.py",
-    "terminal.py", "cli_farm.py", "cli_refining.py", "cli_painting.py",
+    "terminal.py", "cli_farm.py", "cli_refining.py", "cli_painting.py", "cli_places.py",
 }  # fmt: skip
 #: What `datasets/` may read of `diffusion/`: plain data that records hold, and the definition of a painted label.
 PLAIN = ("scenewright.diffusion.card", "scenewright.diffusion.tries", "scenewright.diffusion.changed")

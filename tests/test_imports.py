@@ -16,8 +16,8 @@ FOLDERS = ("assets", "scenes", "render", "diffusion", "datasets", "farm")
 #: A module may import what has a lower rank, and its own folder. `__init__` only holds the version.
 RANK = {
     "__init__": 0, "errors": 0, "assets": 1, "scenes": 2, "render": 3, "diffusion": 4, "datasets": 5,
-    "pipeline": 6, "farm": 7, "terminal": 7, "cli_farm": 8, "cli_refining": 9, "cli_painting": 10, "cli": 11,
-    "__main__": 12,
+    "pipeline": 6, "farm": 7, "terminal": 7, "cli_places": 8, "cli_farm": 9, "cli_refining": 10, "cli_painting": 11,
+    "cli": 12, "__main__": 13,
 }  # fmt: skip
 
 ALLOWED_AT_ROOT = {

@@ -54,7 +54,8 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, optix, hip, on
 TimeoutOption = Annotated[float, typer.Option(help="Seconds after which one image's render counts as hung.")]
 ExecutorOption = Annotated[str, typer.Option(metavar="local|ray|index", help="Who makes the images, see above.")]
 WorkersOption = Annotated[
-    int, typer.Option(min=1, help="Worker processes on a machine; the cores are divided between them.")
+    int | None,
+    typer.Option(min=1, help="Worker processes, which share the cores. Default: one for each GPU, or a single one."),
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, help="CPU threads of a worker. Default: its share of the cores, on Ray one.")
@@ -68,7 +69,9 @@ RayOption = Annotated[
     str,
     typer.Option(metavar="ADDRESS", help="auto: the cluster that this machine is in; local: one in this process."),
 ]
-PerGpuOption = Annotated[int, typer.Option(min=0, help="On Ray: workers that share a GPU; 0 renders on CPUs.")]
+PerGpuOption = Annotated[
+    int | None, typer.Option("--workers-per-gpu", min=0, help="Workers that share a GPU; 0: none is used. Default: 1.")
+]
 ShardOption = Annotated[
     int | None, typer.Option(min=0, help="Number of the share, from 0. Default: what the job array says.")
 ]
@@ -92,14 +95,14 @@ def generate(
     size: SizeOption = None,
     seed: SeedOption = 0,
     executor: ExecutorOption = "local",
-    workers: WorkersOption = 1,
+    workers: WorkersOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     memory: MemoryOption = None,
     timeout: TimeoutOption = 1800.0,
     grace: GraceOption = GRACE_S,
     ray: RayOption = "auto",
-    per_gpu: PerGpuOption = 0,
+    per_gpu: PerGpuOption = None,
     shard: ShardOption = None,
     shards: ShardsOption = None,
     retry: Annotated[
@@ -140,7 +143,7 @@ def generate(
         raise UsageError("--pilot, --nodes and --price go with --plan: what a run costs, `scenewright status` tells")
     loaded = load(recipe, preset, size, set_, allow)
     who = _executor(executor, ray, per_gpu, threads, shard, shards)
-    options = _options(workers, device, threads, memory, timeout, grace)
+    options = _options(workers, per_gpu, device, threads, memory, timeout, grace)
     if plan:
         _plan((loaded, count, out, seed, options, who), pilot, nodes or 1, price, currency, as_json)
         return
@@ -174,24 +177,27 @@ def _plan(
         _, shown, left = plan(*run, images or IMAGES, advance, lambda todo: begin(todo, todo))
     if options.stop.requested:
         raise Stopped(": the pilot's finished images are kept")
-    farm = Farm(nodes, options.workers, options.recycle_images)
+    workers = len(options.environments(count, run[0].render.engine != "flat"))
+    farm = Farm(nodes, workers, options.recycle_images)
     found = forecast(shown, count, left, farm, price, currency)
     print(json.dumps(told(found)) if as_json else as_text(found))
 
 
 def _options(
-    workers: int, device: str, threads: int | None, memory: float | None, timeout: float, grace: float
-) -> Options:
+    workers: int | None, per_gpu: int | None, device: str, threads: int | None, memory: float | None, timeout: float,
+    grace: float,
+) -> Options:  # fmt: skip
     from .farm.options import Options
     from .farm.stopping import Stop
 
     return Options(
-        workers=workers, device=device, threads=threads, memory_gib=memory, timeout_s=timeout, stop=Stop(grace)
-    )
+        workers=workers, per_gpu=per_gpu or None, device="cpu" if device == "auto" and per_gpu == 0 else device,
+        threads=threads, memory_gib=memory, timeout_s=timeout, stop=Stop(grace),
+    )  # fmt: skip
 
 
 def _executor(
-    name: str, ray: str, per_gpu: int, threads: int | None, shard: int | None, shards: int | None
+    name: str, ray: str, per_gpu: int | None, threads: int | None, shard: int | None, shards: int | None
 ) -> Executor:
     """Who makes the images; for a share, its number comes from the scheduler's environment where none is given.
 
@@ -272,7 +278,7 @@ def _say(what: str, images: Sequence[int], remedy: str) -> None:
 def twins(
     dataset: Dataset,
     executor: ExecutorOption = "local",
-    workers: WorkersOption = 1,
+    workers: WorkersOption = None,
     device: Annotated[
         str, typer.Option(help="As in generate; auto: what the image's record names, no other.")
     ] = "auto",
@@ -281,7 +287,7 @@ def twins(
     timeout: TimeoutOption = 1800.0,
     grace: GraceOption = GRACE_S,
     ray: RayOption = "auto",
-    per_gpu: PerGpuOption = 0,
+    per_gpu: PerGpuOption = None,
     shard: ShardOption = None,
     shards: ShardsOption = None,
     as_json: JsonOption = False,
@@ -293,7 +299,7 @@ def twins(
     from .farm.generate import add_twins
 
     who = _executor(executor, ray, per_gpu, threads, shard, shards)
-    options = _options(workers, device, threads, memory, timeout, grace)
+    options = _options(workers, per_gpu, device, threads, memory, timeout, grace)
     with going_on(options.stop, "twins"), rendering(0) as (begin, advance):
         result = add_twins(dataset, options, advance, begin, who)
     there = len(result.present)

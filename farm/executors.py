@@ -29,8 +29,8 @@ class Shard(Protocol):
     def stop(self) -> Stop:
         """See above."""
 
-    def part(self, indices: tuple[int, ...], cpus: int) -> Shard:
-        """The same work on some of the images, for one worker on so many cores of another machine."""
+    def part(self, indices: tuple[int, ...], cpus: int, gpu: bool) -> Shard:
+        """Some of the images, for one worker of another machine on so many cores, and on a GPU or on none."""
 
     def make(self, progress: Callable[[Outcome], None]) -> None:
         """Do it here, as far as it is not done; `progress` is told of each image as it ends.

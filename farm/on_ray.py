@@ -40,19 +40,19 @@ class Ray:
     Attributes:
         address: "local" embeds a cluster in this process, which listens on loopback only; "auto" finds the cluster that
             this machine belongs to; else the address of its head, as `ray start` prints it.
-        per_gpu: shards that share a GPU; 0 renders on CPUs.
+        per_gpu: shards that share a GPU; 0: none is used, None: one each on a cluster that has GPUs.
         cpus: cores of a shard.
         shard_images: images of a shard; None: as many as give every slot four shards, 64 at most.
     """
 
     address: str = "auto"
-    per_gpu: int = 0
+    per_gpu: int | None = None
     cpus: int = 1
     shard_images: int | None = None
     alone: bool = True
 
     def __post_init__(self) -> None:
-        if self.per_gpu < 0 or self.cpus < 1 or (self.shard_images is not None and self.shard_images < 1):
+        if (self.per_gpu or 0) < 0 or self.cpus < 1 or (self.shard_images is not None and self.shard_images < 1):
             raise UsageError(
                 f"a shard has an image and a core at least: got cpus={self.cpus}, per_gpu={self.per_gpu}, "
                 f"shard_images={self.shard_images}"
@@ -75,14 +75,19 @@ class Ray:
         with _cluster(self.address) as ray:
             _Run(ray, self, shard, progress).run()
 
-    def resources(self) -> dict[str, float]:
-        """What one task asks Ray for."""
-        return {"num_cpus": self.cpus, "num_gpus": 1 / self.per_gpu if self.per_gpu else 0}
+    def sharing(self, total: dict[str, float]) -> int:
+        """How many shards share a GPU of a cluster of these resources; 0: none is used."""
+        return int(total.get("GPU", 0) > 0) if self.per_gpu is None else self.per_gpu
+
+    def resources(self, total: dict[str, float]) -> dict[str, float]:
+        """What one task asks such a cluster for."""
+        sharing = self.sharing(total)
+        return {"num_cpus": self.cpus, "num_gpus": 1 / sharing if sharing else 0}
 
     def slots(self, total: dict[str, float]) -> int:
-        """How many tasks a cluster of these resources runs at once."""
-        by_cpu = int(total.get("CPU", 0) // self.cpus)
-        return min(by_cpu, int(total.get("GPU", 0) * self.per_gpu)) if self.per_gpu else by_cpu
+        """How many tasks such a cluster runs at once."""
+        by_cpu, sharing = int(total.get("CPU", 0) // self.cpus), self.sharing(total)
+        return min(by_cpu, int(total.get("GPU", 0) * sharing)) if sharing else by_cpu
 
 
 @dataclass
@@ -111,7 +116,9 @@ class _Run:
             RenderError, DatasetError: machine after machine hands back the same images.
         """
         waiting, stop = deque(self._pieces()), self.shard.stop
-        task = self.ray.remote(max_retries=-1, max_calls=MAX_CALLS, **self.plan.resources())(_make)
+        total = self.ray.cluster_resources()
+        needs, gpu = self.plan.resources(total), bool(self.plan.sharing(total))
+        task = self.ray.remote(max_retries=-1, max_calls=MAX_CALLS, **needs)(_make)
         while waiting or self.flying:
             if stop.requested:
                 waiting.clear()
@@ -119,7 +126,7 @@ class _Run:
                 break
             while waiting and len(self.flying) < self._window():
                 piece = waiting.popleft()
-                work = self.shard.part(piece.indices, self.plan.cpus)
+                work = self.shard.part(piece.indices, self.plan.cpus, gpu)
                 self.flying[task.remote(work, versions(), tuple(self.sick))] = piece
             done, _ = self.ray.wait(list(self.flying), num_returns=1, timeout=POLL_S)
             for ref in done:
@@ -184,7 +191,7 @@ def _cluster(address: str) -> Iterator[Any]:
     except ImportError:
         raise UsageError("--executor ray needs Ray: pip install 'scenewright[farm]'") from None
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # said per task instead: see `RenderShard.part`
     mine = not ray.is_initialized()
     if mine:
         more = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == "local" else {}

@@ -8,8 +8,10 @@ from typing import get_args
 
 from ..errors import UsageError
 from ..render.devices import MAX_THREADS, Device
+from ..render.gpus import find
 from ..render.machine import usable_cores, usable_memory
 from ..render.worker import TIMEOUT_S
+from .gpu_share import assignments
 from .stopping import Stop
 
 __all__ = ["Options", "check_device", "check_timeout"]
@@ -28,7 +30,9 @@ class Options:
     """How to run. Only `device` touches a pixel: GPUs round otherwise than CPUs do, so every record names its device.
 
     Attributes:
-        workers: processes that render side by side on a machine; the cores are divided between them.
+        workers: processes that render side by side on a machine; the cores are divided between them. None: one for
+            each GPU, or `per_gpu`, and one where there is none.
+        per_gpu: how many of them share a GPU, at most.
         device: "auto", "cpu", "cuda", "optix", "hip", "oneapi" or "metal".
         timeout_s: a render that takes longer is killed and tried again. It is the most that is ever allowed: once some
             images are there, several times what they took is enough.
@@ -39,7 +43,8 @@ class Options:
         stop: requested, the run ends early but in order.
     """
 
-    workers: int = 1
+    workers: int | None = None
+    per_gpu: int | None = None
     device: str = "auto"
     timeout_s: float = TIMEOUT_S
     recycle_images: int = RECYCLE_IMAGES
@@ -48,8 +53,9 @@ class Options:
     stop: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise UsageError(f"a run needs at least one worker, got --workers {self.workers}")
+        for name, number in (("workers", self.workers), ("workers-per-gpu", self.per_gpu)):
+            if number is not None and number < 1:
+                raise UsageError(f"a run needs at least one worker, got --{name} {number}")
         if self.recycle_images < 1:
             raise UsageError(f"a worker makes one image or more, got recycle_images={self.recycle_images}: raise it")
         if self.threads is not None and not 1 <= self.threads <= MAX_THREADS:
@@ -61,22 +67,27 @@ class Options:
         check_timeout(self.timeout_s)
         check_device(self.device)
 
-    def processes(self, images: int) -> int:
-        """Workers in a run of so many images."""
-        return max(1, min(self.workers, images))
+    def environments(self, images: int, renders: bool) -> list[dict[str, str]]:
+        """Variables for each worker of a run of so many images, by which those that render keep to their GPU.
 
-    def threads_each(self, images: int) -> int | None:
-        """Cycles threads per worker in a run of so many images; None lets one worker use all that the machine has."""
+        Raises:
+            UsageError: more workers than the GPUs take.
+        """
+        gpus = find().gpus if renders and self.device != "cpu" else ()
+        return assignments(gpus, self.workers, self.per_gpu)[: max(1, images)]
+
+    def threads_each(self, workers: int) -> int | None:
+        """Cycles threads of each of so many workers; None lets a single one use all that the machine has."""
         if self.threads is not None:
             return self.threads
-        workers, cores = self.processes(images), usable_cores()
+        cores = usable_cores()
         return None if workers == 1 and cores == os.cpu_count() else max(1, cores // workers)
 
-    def memory_bytes(self, images: int) -> int:
-        """What a worker may hold in a run of so many images."""
+    def memory_bytes(self, workers: int) -> int:
+        """What each of so many workers may hold."""
         if self.memory_gib is not None:
             return round(self.memory_gib * GIB)
-        return max(round(LEAST_MEMORY_GIB * GIB), round(SHARE * usable_memory() / self.processes(images)))
+        return max(round(LEAST_MEMORY_GIB * GIB), round(SHARE * usable_memory() / workers))
 
 
 def check_device(name: str) -> None:

@@ -97,7 +97,8 @@ def plan(
     """
     if not executor.alone:
         raise UsageError("a pilot is made by one command: plan with --executor local or ray, whatever makes the rest")
-    indices = chosen(recipe, count, max(images, 2 * options.workers))
+    workers = len(options.environments(count, recipe.render.engine != "flat"))
+    indices = chosen(recipe, count, max(images, 2 * workers))
     before = {seen.name: seen.beat for seen in heartbeats(out)}
     began = time.monotonic()
     pilot = Pilot(executor, indices)

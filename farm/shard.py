@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -49,10 +49,13 @@ class RenderShard:
         """Requested, the shard ends early but in order."""
         return self.options.stop
 
-    def part(self, indices: tuple[int, ...], cpus: int) -> RenderShard:
-        """Some of its images, for one worker on so many cores of another machine."""
-        threads = self.options.threads or cpus
-        return replace(self, indices=indices, options=replace(self.options, workers=1, threads=threads, stop=Stop()))
+    def part(self, indices: tuple[int, ...], cpus: int, gpu: bool) -> RenderShard:
+        """Some of its images, for one worker of another machine on so many cores, and on a GPU or on none."""
+        options = self.options
+        device = "cpu" if options.device == "auto" and not gpu else options.device
+        threads = options.threads or cpus
+        alone = replace(options, workers=1, per_gpu=None, threads=threads, device=device, stop=Stop())
+        return replace(self, indices=indices, options=alone)
 
     def make(self, progress: Callable[[Outcome], None]) -> None:
         """Make the images that are not there yet. What becomes of each one is in the dataset afterwards.
@@ -61,13 +64,17 @@ class RenderShard:
             DatasetError: it cannot be written.
             RenderError: workers do not start, or this machine cannot make any image.
         """
-        options, many = self.options, len(self.indices)
-        if not many:
+        if not self.indices:
             return
-        limits = Limits(options.processes(many), options.timeout_s, options.recycle_images, options.memory_bytes(many))
-        settings = settings_key(self.info, self.kind, options.threads_each(many))
-        with Heartbeat(place(self.place), limits.workers, options.device, settings) as heartbeat:
-            Supervisor(_Renders(self, progress, heartbeat), self.indices, limits, options.stop).run()
+        options, renders = self.options, self.info.settings["engine"] != "flat"
+        environments = options.environments(len(self.indices), renders)
+        workers = len(environments)
+        threads = options.threads_each(workers)
+        limits = Limits(workers, options.timeout_s, options.recycle_images, options.memory_bytes(workers))
+        settings = settings_key(self.info, self.kind, threads)
+        with Heartbeat(place(self.place), workers, options.device, settings) as heartbeat:
+            job = _Renders(self, environments, threads, heartbeat, progress)
+            Supervisor(job, self.indices, limits, options.stop).run()
 
 
 class _Renders(Job):
@@ -75,18 +82,21 @@ class _Renders(Job):
 
     canary = True
 
-    def __init__(self, shard: RenderShard, progress: Callable[[Outcome], None], heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, shard: RenderShard, environments: Sequence[Mapping[str, str]], threads: int | None, heartbeat: Heartbeat,
+        progress: Callable[[Outcome], None],
+    ) -> None:  # fmt: skip
         self._shard, self._folder, self._told = shard, place(shard.place), progress
+        self._environments = environments
         self._setup = {
-            "kind": shard.kind, "folder": shard.place, "device": shard.options.device,
-            "threads": shard.options.threads_each(len(shard.indices)),
+            "kind": shard.kind, "folder": shard.place, "device": shard.options.device, "threads": threads,
         }  # fmt: skip
         self.began, self.ended, self.beat = heartbeat.began, heartbeat.ended, heartbeat.beat  # type: ignore[method-assign]
         self.limit_s, self.started = heartbeat.limit, heartbeat.started  # type: ignore[method-assign]
         self._on = heartbeat.on
 
     def start(self, number: int) -> Worker:
-        return Worker(MODULE, self._setup)
+        return Worker(MODULE, self._setup, self._environments[number])
 
     def greet(self, answer: dict[str, Any]) -> None:
         self._on(answer["device"])

@@ -249,9 +249,31 @@ def test_options_that_cannot_be_meant(options: dict[str, Any], said: str) -> Non
 
 def test_cores_are_divided_between_the_workers_that_there_are() -> None:
     """One image is rendered on all cores, however many workers were allowed."""
-    assert sw.Options(workers=8).threads_each(1) is None
-    assert sw.Options(workers=1).threads_each(100) is None
-    assert sw.Options(workers=4096).threads_each(4096) == 1
+    assert len(sw.Options(workers=8).environments(1, renders=False)) == 1
+    assert len(sw.Options(workers=8).environments(100, renders=False)) == 8
+    assert sw.Options().threads_each(1) is None
+    assert sw.Options().threads_each(4096) == 1
+    assert sw.Options(threads=3).threads_each(1) == 3
+
+
+SMI = """#!/bin/sh
+echo "0, GPU-aa, NVIDIA L4, 23034, 22000, 580.1, 8.9"
+echo "1, GPU-bb, NVIDIA L4, 23034, 22000, 580.1, 8.9"
+"""
+
+
+def test_workers_keep_to_their_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless told otherwise a run has a worker for each GPU, and each sees its own alone; on the CPU it has one."""
+    (tmp_path / "nvidia-smi").write_text(SMI)
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    one, other = {"CUDA_VISIBLE_DEVICES": "GPU-aa"}, {"CUDA_VISIBLE_DEVICES": "GPU-bb"}
+    assert sw.Options().environments(100, renders=True) == [one, other]
+    assert sw.Options(per_gpu=2).environments(100, renders=True) == [one, other, one, other]
+    assert sw.Options(per_gpu=2).environments(3, renders=True) == [one, other, one]
+    assert sw.Options(device="cpu").environments(100, renders=True) == [{}]
+    assert sw.Options().environments(100, renders=False) == [{}]
 
 
 def test_the_dataset_says_what_is_odd_about_its_meshes(tmp_path: Path) -> None:

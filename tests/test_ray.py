@@ -62,6 +62,9 @@ def test_slots_of_a_cluster() -> None:
     assert Ray(per_gpu=3).slots({"CPU": 16.0, "GPU": 2.0}) == 6
     assert Ray(per_gpu=3).slots({"CPU": 4.0, "GPU": 2.0}) == 4
     assert Ray(per_gpu=1).slots({"CPU": 4.0}) == 0
+    assert Ray().slots({"CPU": 16.0, "GPU": 2.0}) == 2 and Ray().slots({"CPU": 16.0}) == 16
+    assert Ray(per_gpu=4).resources({"GPU": 1.0}) == {"num_cpus": 1, "num_gpus": 0.25}
+    assert Ray(per_gpu=0).resources({"GPU": 1.0}) == {"num_cpus": 1, "num_gpus": 0}
 
 
 def test_no_cluster_is_one_sentence(recipe: Path, tmp_path: Path) -> None:

@@ -218,10 +218,11 @@ def test_twins_can_be_added_later(tmp_path: Path) -> None:
     assert [f for f in validate(tmp_path / "later") if f.severity == "error"] == []
 
 
-def test_twins_find_the_files_of_the_dataset_above_them(tmp_path: Path) -> None:
+def test_twins_find_the_files_of_the_dataset_above_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's mesh lies in the dataset alone: twins, which have no assets, are rendered again and exported from it."""
     trimesh.creation.box((80, 60, 10)).export(tmp_path / "part.stl")
-    own = {"category": "panel", "path": str(tmp_path / "part.stl"), "unit": "mm", "materials": "plastic"}
+    monkeypatch.chdir(tmp_path)
+    own = {"category": "panel", "path": "part.stl", "unit": "mm", "materials": "plastic"}
     assert generate(recipe(objects={"count": 1, "assets": [own]}, rate=1), 1, tmp_path / "set").complete
     (tmp_path / "part.stl").unlink()
     twins = tmp_path / "set" / TWINS

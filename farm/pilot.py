@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..datasets.coco import write_coco
 from ..datasets.listing import entries, entry
-from ..datasets.place import Place
+from ..datasets.place import Place, place
 from ..datasets.records import TWINS, DatasetInfo, image_paths, map_paths, record_dicts, record_path
 from ..errors import UsageError
 from ..pipeline import Outcome
@@ -84,7 +84,7 @@ class Pilot:
 
 
 def plan(
-    recipe: Recipe, count: int, out: Path, seed: int, options: Options, executor: Executor, images: int = IMAGES,
+    recipe: Recipe, count: int, out: str | Path, seed: int, options: Options, executor: Executor, images: int = IMAGES,
     progress: Progress | None = None, begin: Callable[[int], None] | None = None,
 ) -> tuple[Result, Shown, int]:  # fmt: skip
     """Make a pilot of a dataset of `count` images in `out`; gives what came of it, what it took, and what is left.
@@ -99,31 +99,32 @@ def plan(
         raise UsageError("a pilot is made by one command: plan with --executor local or ray, whatever makes the rest")
     workers = len(options.environments(count, recipe.render.engine != "flat"))
     indices = chosen(recipe, count, max(images, 2 * workers))
-    before = {seen.name: seen.beat for seen in heartbeats(out)}
+    where = place(out)
+    before = {seen.name: seen.beat for seen in heartbeats(where)}
     began = time.monotonic()
     pilot = Pilot(executor, indices)
     result = generate(recipe, count, out, seed, options, progress, begin=begin, executor=pilot)
     seconds = time.monotonic() - began
-    after = heartbeats(out)
+    after = heartbeats(where)
     beats = [_since(s.beat, before.get(s.name)) for s in after] if result.rendered else [s.beat for s in after]
-    shown = _shown(out, result.info, [i for i in indices if i in set(result.present)], beats, seconds)
+    shown = _shown(where, result.info, [i for i in indices if i in set(result.present)], beats, seconds)
     done = {*result.present, *result.failed, *result.quarantined}
     return result, shown, sum(i not in done for i in range(count))
 
 
-def _shown(place: Place, info: DatasetInfo, there: Sequence[int], beats: Sequence[Beat], seconds: float) -> Shown:
+def _shown(where: Place, info: DatasetInfo, there: Sequence[int], beats: Sequence[Beat], seconds: float) -> Shown:
     first = sum((b.first_times for b in beats), Times())
-    files = [_files(place, info, i) for i in there]
+    files = [_files(where, info, i) for i in there]
     number = max(1, len(there))
-    annotations = [e.size for folder in (place, place / TWINS) for e in entries(folder / "annotations")]
-    once = [e.size for folder in (place, place / "assets") for e in entries(folder) if e.name[0] != "."]
+    annotations = [e.size for folder in (where, where / TWINS) for e in entries(folder / "annotations")]
+    once = [e.size for folder in (where, where / "assets") for e in entries(folder) if e.name[0] != "."]
     return Shown(
         later_times=sum((b.times for b in beats), Times()) - first, first_times=first,
         starts=sum(b.starts for b in beats), starting_s=sum(b.starting_s for b in beats),
         overhead_s=max(0.0, seconds - max((b.alive_s for b in beats), default=0.0)),
         sizes=tuple(map(sum, files)), disk_bytes=sum(-(-n // BLOCK) * BLOCK for sizes in files for n in sizes) / number,
         files=sum(map(len, files)) / number, annotation_bytes=sum(annotations) / max(1, info.counts.images),
-        annotation_s=_annotation_s(place, info, there), fixed_bytes=sum(once),
+        annotation_s=_annotation_s(where, info, there), fixed_bytes=sum(once),
         fixed_files=len(once) + len(annotations),
     )  # fmt: skip
 
@@ -142,20 +143,20 @@ def _since(now: Beat, before: Beat | None) -> Beat:
     return now.model_copy(update=more)
 
 
-def _files(place: Place, info: DatasetInfo, index: int) -> list[int]:
+def _files(where: Place, info: DatasetInfo, index: int) -> list[int]:
     """Bytes of each file of an image, and of its twin where it has one."""
     names = (*image_paths(index, info.depth_format).values(), *map_paths(index, info.outputs).values())
     found: list[int] = []
-    for folder in (place, place / TWINS):
+    for folder in (where, where / TWINS):
         for path in (record_path(folder, index), *(folder / name for name in names)):
             with contextlib.suppress(FileNotFoundError):
                 found.append(entry(path).size)
     return found
 
 
-def _annotation_s(place: Place, info: DatasetInfo, indices: Sequence[int]) -> float:
+def _annotation_s(where: Place, info: DatasetInfo, indices: Sequence[int]) -> float:
     """Seconds that an image takes when the annotations are written."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="scenewright-") as folder:
-        write_coco(record_dicts(place, indices), info, Path(folder))
+        write_coco(record_dicts(where, indices), info, Path(folder))
     return (time.monotonic() - began) / max(1, len(indices))

@@ -114,7 +114,8 @@ class Status:
         kind: "renders", "twins", "refined" or "variant".
         requested: how many images were asked for; None for twins, whose number depends on the images.
         done: images that are complete.
-        running: images that a living process says it makes, and that are not there yet.
+        running: images that living processes make, by their last sign of life. What of these is there already has been
+            followed by another one.
         quarantined, failed, impossible: images that were put aside, see `generate`.
         future: records that seem to be from the future, since a clock was set back.
     """
@@ -182,7 +183,7 @@ def _status(place: Place, info: DatasetInfo, twins: bool, price: float | None, c
     rate = _rate(found, seen, alive, now_s, left)
     return Status(
         place=str(place), name=info.name, kind=kind, requested=requested, done=int(found.indices.size),
-        running=len(running) - int(np.isin(sorted(running), found.indices).sum()),
+        running=len(running) if left is None else min(len(running), left),
         quarantined=aside["quarantined"], failed=aside["failed"], impossible=aside["impossible"], reasons=reasons,
         work=_work(seen, alive, now_s), rate=rate, cost=_cost(seen, alive, price, currency, left),
         future=round(found.between(now_s + LEAST_S, np.inf)),

@@ -138,15 +138,16 @@ def _work(work: Work) -> Iterator[str]:
 
 def _worker(worker: Worker) -> str:
     gpus = f" ({', '.join(worker.gpus)})" if worker.gpus and worker.device != "cpu" else ""
-    who = f"{worker.host} {worker.pid}: {_count(worker.slots, 'slot')} on {worker.device}{gpus}"
+    who = f"{worker.host} {worker.pid} ({_count(worker.slots, 'slot')} on {worker.device}{gpus})"
     longest = sorted(worker.busy, key=lambda b: -b.seconds)
     if worker.state == "lost":
         had = f", had {_count(len(longest), 'image')}" if longest else ""
-        return f"{who}, LOST: last sign of life {duration(abs(worker.age_s))} ago{had}"
+        return f"{who} LOST: last sign of life {duration(abs(worker.age_s))} ago{had}"
     doing = ", ".join(f"{b.index} for {duration(b.seconds)}" for b in longest[:IMAGES_NAMED])
     more = ", …" if len(longest) > IMAGES_NAMED else ""
     made = f"{worker.counts.get('ok', 0):,} made in {duration(worker.alive_s)}"
-    return f"{who}, {f'image {doing}{more}' if doing else 'starting'}; {made}"
+    then = f"{duration(max(0.0, worker.age_s))} ago"
+    return f"{who} {then}: {f'image {doing}{more}' if doing else 'starting'}; {made}"
 
 
 def _count(number: int, what: str) -> str:

@@ -13,9 +13,10 @@ __all__ = ["Farm", "Forecast", "Shown", "Span", "forecast"]
 
 #: The spread that is told is where the mean of all images lies 9 times in 10.
 WITHIN = 0.9
-#: A bucket is asked so often for an image before and after it is made, and so often a run lists all folders.
-LOOKS, LISTINGS = 3, 3
-PAGE = 1000
+#: Requests that read a bucket, as a server counted them: so often a run lists the folders of images, a thousand names
+#: in each answer; what each worker asks when it starts; and what a run asks once.
+LISTINGS, PAGE = 2, 1000
+PER_START, PER_RUN = 3, 17
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Forecast:
         bytes: of the whole dataset; `disk_bytes` in blocks of 4 KiB. Twins included where the recipe asks for them.
         objects: files of the whole dataset.
         writes, reads: requests to a bucket for what is left: objects and heartbeats are written; records are read for
-            the annotations, images looked for before they are made, and folders listed a thousand names at a time.
+            the annotations, images looked for, and folders listed.
     """
 
     count: int
@@ -167,7 +168,7 @@ def forecast(
     seconds = shown.image_s.scaled(each + tail if left else 0.0, fixed)
     hours, node_hours = seconds.scaled(1 / 3600), seconds.scaled(farm.nodes / 3600)
     size = shown.image_bytes.scaled(count, count * shown.annotation_bytes + shown.fixed_bytes)
-    writes, reads = _requests(shown, count, left, farm, seconds.value)
+    writes, reads = _requests(shown, count, left, farm, seconds.value, starts) if left else (0, 0)
     return Forecast(
         count=count, left=left, farm=farm, image_s=shown.image_s, hours=hours, node_hours=node_hours,
         start_share=starting / seconds.value if left else 0.0, cost=None if price is None else node_hours.scaled(price),
@@ -177,9 +178,8 @@ def forecast(
     )  # fmt: skip
 
 
-def _requests(shown: Shown, count: int, left: int, farm: Farm, seconds: float) -> tuple[int, int]:
-    if not left:
-        return 0, 0
+def _requests(shown: Shown, count: int, left: int, farm: Farm, seconds: float, starts: int) -> tuple[int, int]:
     writes = left * shown.files + shown.fixed_files + farm.nodes * seconds / INTERVAL_S
-    reads = left * LOOKS + count + LISTINGS * shown.files * count / PAGE
+    listed = LISTINGS * shown.files * math.ceil(count / PAGE)
+    reads = left + count + listed + PER_START * starts * min(farm.slots, left) + PER_RUN
     return math.ceil(writes), math.ceil(reads)

@@ -72,7 +72,7 @@ def test_requests_of_a_bucket() -> None:
     """Each file and each heartbeat is a write; each record is read for the annotations."""
     found = ask()
     assert found.writes == pytest.approx(1000 * 4 + 3 + found.hours.value * 240, abs=1)
-    assert found.reads == pytest.approx(3 * 1000 + 1010 + 3 * 4 * 1.01, abs=1)
+    assert found.reads == 1000 + 1010 + 2 * 4 * 2 + 3 * 2 * 2 + 17
 
 
 def test_the_spread_holds_what_it_says() -> None:

@@ -1,19 +1,25 @@
-"""Heartbeats and `status` where a dataset lies in a bucket, against a server that speaks S3 on this machine."""
+"""Heartbeats, `status` and plans where a dataset lies in a bucket, against a server that speaks S3 on this machine."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
+import scenewright as sw
 from scenewright.datasets.place import Place, place
 from scenewright.datasets.records import WORKERS
 from scenewright.datasets.stamps import stamps
 from scenewright.farm.beats import heartbeats
+from scenewright.farm.executors import Local
+from scenewright.farm.forecast import Farm, forecast
 from scenewright.farm.heartbeat import Heartbeat
+from scenewright.farm.pilot import plan
 from scenewright.farm.status import status
 from scenewright.farm.store_clock import store_now
 
@@ -64,6 +70,29 @@ def test_status_reads_a_bucket(bucket: Place, run: Run) -> None:
     ended = run("status", f"s3://{BUCKET}/d")
     assert ended.code == 0 and f"s3://{BUCKET}/d: t" in ended.out
     assert not [path for path in (bucket / WORKERS).iterdir() if path.name.startswith(".now")]
+
+
+def test_requests_are_those_that_a_plan_told(bucket: Place, recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan counts what a bucket bills: objects exactly, writes and reads to a tenth or some few."""
+    asked: list[str] = []
+    answer = DomainDispatcherApplication.__call__
+
+    def count(self: DomainDispatcherApplication, environment: dict[str, str], start: Any) -> Any:
+        asked.append(environment["REQUEST_METHOD"])
+        return answer(self, environment, start)
+
+    monkeypatch.setattr(DomainDispatcherApplication, "__call__", count)
+    out, loaded, options = f"s3://{BUCKET}/planned", sw.load(recipe), sw.Options(workers=1)
+    _, shown, left = plan(loaded, 24, out, 0, options, Local(), images=4)
+    told = forecast(shown, 24, left, Farm(1, 1, 400))
+    asked.clear()
+    assert left == 20 and sw.generate(loaded, 24, out, options=options).complete
+    assert asked.count("PUT") == pytest.approx(told.writes, rel=0.1, abs=5)
+    assert len(asked) - asked.count("PUT") == pytest.approx(told.reads, rel=0.1, abs=5)
+    found = place(out)
+    assert not isinstance(found, Path)
+    names = [name for name in found.fs.find(found.path) if WORKERS not in name.split("/")]
+    assert len(names) == told.objects
 
 
 def test_the_clock_of_a_bucket(bucket: Place) -> None:

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from .cli_executors import (
+    GRACE_S,
+    ExecutorOption,
+    GraceOption,
+    MemoryOption,
+    PerGpuOption,
+    RayOption,
+    ShardOption,
+    ShardsOption,
+    Stop,
+    ThreadsOption,
+    WorkersOption,
+    executor_of,
+    going_on,
+    options_of,
+)
 from .cli_places import Dataset, NewDataset, fetch
 from .errors import UsageError
-from .farm.stopping import GRACE_S
 from .terminal import Stopped, console, rendering
 
 if TYPE_CHECKING:
     from .farm.executors import Executor
     from .farm.generate import Result
     from .farm.options import Options
-    from .farm.stopping import Stop
 
 __all__ = [
     "NOTHING", "PARTIAL", "AllowOption", "DeviceOption", "JsonOption", "RecipeArg", "SeedOption", "SetOption",
@@ -52,30 +63,6 @@ SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Image size 
 SeedOption = Annotated[int, typer.Option(min=0, help="Another seed is another dataset.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, optix, hip, oneapi or metal.")]
 TimeoutOption = Annotated[float, typer.Option(help="Seconds after which one image's render counts as hung.")]
-ExecutorOption = Annotated[str, typer.Option(metavar="local|ray|index", help="Who makes the images, see above.")]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(min=1, help="Worker processes, which share the cores. Default: one for each GPU, or a single one."),
-]
-ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="CPU threads of a worker. Default: its share of the cores, on Ray one.")
-]
-MemoryOption = Annotated[
-    float | None,
-    typer.Option(metavar="GIB", help="A worker that holds more is replaced. Default: its share of the machine."),
-]
-GraceOption = Annotated[float, typer.Option(min=0, help="Seconds that SIGTERM leaves to images in the making.")]
-RayOption = Annotated[
-    str,
-    typer.Option(metavar="ADDRESS", help="auto: the cluster that this machine is in; local: one in this process."),
-]
-PerGpuOption = Annotated[
-    int | None, typer.Option("--workers-per-gpu", min=0, help="Workers that share a GPU; 0: none is used. Default: 1.")
-]
-ShardOption = Annotated[
-    int | None, typer.Option(min=0, help="Number of the share, from 0. Default: what the job array says.")
-]
-ShardsOption = Annotated[int | None, typer.Option(min=1, help="How many shares there are. Default: likewise.")]
 PriceOption = Annotated[float | None, typer.Option(min=0, help="What an hour of a node costs.")]
 CurrencyOption = Annotated[str, typer.Option(help="What that is in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -142,8 +129,8 @@ def generate(
     if not plan and (pilot is not None or nodes is not None or price is not None):
         raise UsageError("--pilot, --nodes and --price go with --plan: what a run costs, `scenewright status` tells")
     loaded = load(recipe, preset, size, set_, allow)
-    who = _executor(executor, ray, per_gpu, threads, shard, shards)
-    options = _options(workers, per_gpu, device, threads, memory, timeout, grace)
+    who = executor_of(executor, ray, per_gpu, threads, shard, shards)
+    options = options_of(workers, per_gpu, device, threads, memory, timeout, grace)
     if plan:
         _plan((loaded, count, out, seed, options, who), pilot, nodes or 1, price, currency, as_json)
         return
@@ -181,65 +168,6 @@ def _plan(
     farm = Farm(nodes, workers, options.recycle_images)
     found = forecast(shown, count, left, farm, price, currency)
     print(json.dumps(told(found)) if as_json else as_text(found))
-
-
-def _options(
-    workers: int | None, per_gpu: int | None, device: str, threads: int | None, memory: float | None, timeout: float,
-    grace: float,
-) -> Options:  # fmt: skip
-    from .farm.options import Options
-    from .farm.stopping import Stop
-
-    return Options(
-        workers=workers, per_gpu=per_gpu or None, device="cpu" if device == "auto" and per_gpu == 0 else device,
-        threads=threads, memory_gib=memory, timeout_s=timeout, stop=Stop(grace),
-    )  # fmt: skip
-
-
-def _executor(
-    name: str, ray: str, per_gpu: int | None, threads: int | None, shard: int | None, shards: int | None
-) -> Executor:
-    """Who makes the images; for a share, its number comes from the scheduler's environment where none is given.
-
-    Raises:
-        UsageError: there is no such executor, or no number.
-    """
-    from .farm.executors import Index, Local
-    from .farm.on_ray import Ray
-    from .farm.share_number import share_number
-
-    if name == "index":
-        return Index(*share_number(os.environ, shard, shards))
-    if shard is not None or shards is not None:
-        raise UsageError(f"--shard and --shards go with --executor index, not {name}")
-    if name == "ray":
-        return Ray(ray, per_gpu, threads or 1)
-    if name != "local":
-        raise UsageError(f"{name!r} is no executor: choose local, ray or index")
-    return Local()
-
-
-@contextmanager
-def going_on(stop: Stop, what: str) -> Iterator[None]:
-    """SIGTERM asks the run to end in order; Ctrl-C, or a second SIGTERM, ends it at once. Both say how to go on.
-
-    Raises:
-        Stopped: it was ended at once.
-    """
-
-    def once(*_: object) -> None:
-        if stop.requested:
-            raise Stopped
-        stop.request()
-        console.print(f"SIGTERM: {what} in the making are finished first, for {stop.grace_s:g} s")
-
-    before = signal.signal(signal.SIGTERM, once)
-    try:
-        yield
-    except Stopped:
-        raise Stopped(f": finished {what} are kept, the same command goes on from here") from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _end(result: Result, stop: Stop) -> None:
@@ -298,8 +226,8 @@ def twins(
     """
     from .farm.generate import add_twins
 
-    who = _executor(executor, ray, per_gpu, threads, shard, shards)
-    options = _options(workers, per_gpu, device, threads, memory, timeout, grace)
+    who = executor_of(executor, ray, per_gpu, threads, shard, shards)
+    options = options_of(workers, per_gpu, device, threads, memory, timeout, grace)
     with going_on(options.stop, "twins"), rendering(0) as (begin, advance):
         result = add_twins(dataset, options, advance, begin, who)
     there = len(result.present)

@@ -9,7 +9,21 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_refining import MOSTLY, NOTHING, PARTIAL, Out, Source, checked, going_on, request, tell_model
+from .cli_executors import (
+    GRACE_S,
+    CoresOption,
+    ExecutorOption,
+    GraceOption,
+    PerGpuOption,
+    RayOption,
+    ShardOption,
+    ShardsOption,
+    Stop,
+    executor_of,
+    going_on,
+    tell_stopped,
+)
+from .cli_refining import MOSTLY, NOTHING, PARTIAL, Out, Source, checked, request, tell_model
 from .errors import UsageError
 from .terminal import console, rendering
 
@@ -77,6 +91,13 @@ def defects(
         ),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which an image counts as hung.")] = 1800.0,
+    grace: GraceOption = GRACE_S,
+    executor: ExecutorOption = "local",
+    ray: RayOption = "auto",
+    per_gpu: PerGpuOption = None,
+    cores: CoresOption = 1,
+    shard: ShardOption = None,
+    shards: ShardsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Paint defects into sound pictures, and label what has really changed.
@@ -114,8 +135,11 @@ def defects(
         asked |= {"steps": steps, "placing": _placing(placing | {"threads": threads or 1})}
     else:
         asked |= _of_a_model(model, steps, {k: v for k, v in about.items() if v is not None}, placing)
-    with going_on(), rendering(0, "painting") as (begin, advance):
-        result = paint(dataset, out, Ask(**asked), Options(workers, timeout), advance, begin, tell_model)
+    who = executor_of(executor, ray, per_gpu, cores, shard, shards)
+    options = Options(workers, timeout, stop=Stop(grace))
+    with going_on(options.stop, "images"), rendering(0, "painting") as (begin, advance):
+        result = paint(dataset, out, Ask(**asked), options, advance, begin, tell_model, who)
+    tell_stopped(result, options.stop)
     _tell_painted(result, as_json)
 
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from .cli_executors import (
+    GRACE_S,
+    CoresOption,
+    ExecutorOption,
+    GraceOption,
+    PerGpuOption,
+    RayOption,
+    ShardOption,
+    ShardsOption,
+    Stop,
+    executor_of,
+    going_on,
+    tell_stopped,
+)
 from .datasets.place import local_folder
 from .errors import UsageError
-from .terminal import Stopped, console, rendering
+from .terminal import console, rendering
 
 __all__ = [
     "MOSTLY",
@@ -23,7 +36,6 @@ __all__ = [
     "Source",
     "add_commands",
     "checked",
-    "going_on",
     "request",
     "tell_model",
 ]
@@ -102,6 +114,13 @@ def refine(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other pictures.")] = 0,
     count: Annotated[int | None, typer.Option(min=1, help="Only the first so many images.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds without a finished image that count as hung.")] = 1800.0,
+    grace: GraceOption = GRACE_S,
+    executor: ExecutorOption = "local",
+    ray: RayOption = "auto",
+    per_gpu: PerGpuOption = None,
+    cores: CoresOption = 1,
+    shard: ShardOption = None,
+    shards: ShardsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Refine the pictures with your diffusion model, and keep only what leaves the labels true.
@@ -143,8 +162,11 @@ def refine(
         "control_scale": control_scale, "batch": batch,
         "freedom": {"background": background, "objects": objects, "band_px": band_px},
     }, [*(prompt or ()), *_prompts(prompt_file)])  # fmt: skip
-    with going_on(), rendering(0, "refining") as (begin, advance):
-        result = run(dataset, out, asked, plan, Options(workers, timeout, count=count), advance, begin, tell_model)
+    who = executor_of(executor, ray, per_gpu, cores, shard, shards)
+    options = Options(workers, timeout, stop=Stop(grace), count=count)
+    with going_on(options.stop, "images"), rendering(0, "refining") as (begin, advance):
+        result = run(dataset, out, asked, plan, options, advance, begin, tell_model, who)
+    tell_stopped(result, options.stop)
     _tell_refined(result, as_json)
 
 
@@ -156,15 +178,6 @@ def tell_model(card: Any) -> None:
     )  # fmt: skip
     for note in card.notes:
         console.print(f"[bold yellow]NOTE, and it follows the images:[/] {escape(note)}", soft_wrap=True)
-
-
-@contextmanager
-def going_on() -> Iterator[None]:
-    """What is said of a run that was interrupted."""
-    try:
-        yield
-    except Stopped:
-        raise Stopped(": finished images are kept, the same command goes on from here") from None
 
 
 def _tell_refined(result: Any, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from ..assets.files import STORED_NAME
 from ..diffusion.card import ModelCard
 from ..errors import DatasetError, UsageError
 from .derived import Derivation, Source
-from .files import inside, read_bytes, sweep, write_bytes_atomic
+from .files import create, inside, read_bytes, remove, sweep, write_bytes_atomic
 from .folder import difference, export, strangers
 from .inventory import assets_folder, is_twins
 from .place import Place
@@ -37,14 +37,18 @@ __all__ = [
     "summary",
 ]
 
+#: The card of the model that has begun a dataset, as long as it is being made: then dataset.json has it.
+MODEL = "model.json"
 NONE = Counts(requested=0, images=0, quarantined=0, train=0, val=0, annotations=0)
 
 
 def open_derived(
     folder: Path, source: Path, info: DatasetInfo, kind: Any, plan: Mapping[str, Any], images: int,
-    notes: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (), alone: bool = True,
 ) -> DatasetInfo:  # fmt: skip
     """Create the dataset in `folder`, or continue it when the same plan and source made it. Call with `lock` held.
+
+    Who is not `alone`, but `together` with others, leaves unfinished files and the model that was noted.
 
     Args:
         folder: of the new dataset.
@@ -75,8 +79,10 @@ def open_derived(
         raise DatasetError(f"{folder} has lost its dataset.json: restore it, or choose another --out")
     elif old is None and (found := strangers(folder)):  # ours may begin anew
         raise DatasetError(f"{folder} is not empty and holds no dataset ({', '.join(found[:3])}): choose another --out")
-    for place in (folder, folder / TWINS):
+    for place in (folder, folder / TWINS) if alone else ():
         sweep(place)
+    if alone and not begun:
+        remove(folder / MODEL)
     assets = assets_folder(source)
     for name in sorted(p.name for p in assets.glob("*") if STORED_NAME.fullmatch(p.name)):
         if not (folder / "assets" / name).exists():
@@ -96,19 +102,25 @@ def check_places(source: Path, folder: Path) -> None:
 
 
 def accept_model(folder: Path, info: DatasetInfo, card: ModelCard) -> DatasetInfo:
-    """Note the model that works on a dataset; DatasetError where another one has begun it."""
+    """Note the model that works on a dataset; of all that begin it at once, the first one's counts.
+
+    Raises:
+        DatasetError: another one has begun it.
+    """
     assert info.derived is not None
     known = info.derived.model
-    if known is None:
-        notes = (*info.derived.notes, *(note for note in card.notes if note not in info.derived.notes))
-        info = info.model_copy(update={"derived": info.derived.model_copy(update={"model": card, "notes": notes})})
-        write_info(folder, info)
-    elif known != card:
+    if known is None and not create(folder / MODEL, card.model_dump_json().encode()):
+        known = ModelCard.model_validate_json(read_bytes(folder / MODEL))
+    if known is not None and known != card:
         changed = difference(known.model_dump(mode="json"), card.model_dump(mode="json"))
         raise DatasetError(
             f"{folder} was begun with another model, or another way to run it ({', '.join(changed[:4])} "
             "differs): its images would not match. Use the same, or choose another --out"
         )
+    if info.derived.model is None:
+        notes = (*info.derived.notes, *(note for note in card.notes if note not in info.derived.notes))
+        info = info.model_copy(update={"derived": info.derived.model_copy(update={"model": card, "notes": notes})})
+        write_info(folder, info)
     return info
 
 
@@ -127,7 +139,9 @@ def copy_beside(record: Record, source: Place, folder: Path) -> None:
 def finish(folder: Path, info: DatasetInfo) -> DatasetInfo:
     """Count how the images came out, and write COCO."""
     assert info.derived is not None
-    return export(folder, info.model_copy(update={"derived": info.derived.model_copy(update=summary(folder))}))
+    info = export(folder, info.model_copy(update={"derived": info.derived.model_copy(update=summary(folder))}))
+    remove(folder / MODEL)
+    return info
 
 
 def summary(folder: Place) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..datasets.records import DatasetInfo
 from ..diffusion.card import ModelCard
 from ..errors import UsageError
 from ..pipeline import Outcome
+from ..render.machine import usable_cores
 from ..render.worker import TIMEOUT_S, Worker
 from .job import Job
 from .stopping import Stop
@@ -31,11 +32,13 @@ class Options:
     Attributes:
         workers: processes that work side by side, each with the model; GPUs are dealt out to them in turn.
         timeout_s: a worker from which nothing comes for so long counts as hung, and its images are tried again.
+        cores: what they divide between them; None: all of this machine.
         stop: requested, the run ends early but in order.
     """
 
     workers: int = 1
     timeout_s: float = TIMEOUT_S
+    cores: int | None = None
     stop: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
@@ -81,7 +84,7 @@ class Crew(Job):
             ScenewrightError: what `Supervisor.run` raises.
         """
         # Not as many as there is work left for: their share of the cores decides pixels, also when a run goes on.
-        self._more = {"workers": self._options.workers, **more}
+        self._more = {"workers": self._options.workers, "cores": self._options.cores or usable_cores(), **more}
         self._finished, self._progress, self._partial = finished, progress, partial
         limits = Limits(self._options.workers, self._options.timeout_s, UNLIMITED)
         return Supervisor(self, todo, limits, self._options.stop).run()

@@ -7,8 +7,8 @@ themselves, and counts what became of the requests.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from pydantic import TypeAdapter
 
 from ..datasets.derived_folder import check_places, finish, grouped, open_derived
 from ..datasets.files import sweep
-from ..datasets.folder import lock
-from ..datasets.presence import is_there
+from ..datasets.folder import lock, together
+from ..datasets.presence import is_there, present
 from ..datasets.records import TWINS, DatasetInfo, indices, read_info, record_dicts, write_info
 from ..diffusion.card import ModelCard
 from ..diffusion.load import Request
@@ -26,7 +26,10 @@ from ..diffusion.placing import Placing
 from ..errors import DatasetError
 from ..pipeline import Outcome
 from .crew import Crew, Options
+from .executors import Executor, Local
+from .on_device import placed
 from .painting_plan import Ask, planned
+from .stopping import Stop
 
 __all__ = ["MODULE", "PLACING", "REQUEST", "Ask", "Options", "Result", "paint"]
 
@@ -45,6 +48,7 @@ class Result:
         made: images that this run has made.
         requested, accepted: kind → how many defects of the whole dataset.
         failed: index → why an image is not there; `impossible` are those that fail the same way every time.
+        unfinished: how many it did not get to, because it was stopped.
     """
 
     info: DatasetInfo
@@ -54,17 +58,18 @@ class Result:
     accepted: dict[str, int]
     failed: dict[int, str] = field(default_factory=dict)
     impossible: tuple[int, ...] = ()
+    unfinished: int = 0
 
     @property
     def complete(self) -> bool:
         """Every image that was asked for is there."""
-        return not self.failed
+        return not self.failed and not self.unfinished
 
 
 def paint(
     dataset: str | Path, out: str | Path, ask: Ask | None = None, options: Options | None = None,
     progress: Callable[[Outcome], None] = lambda _: None, begin: Callable[[int, int], None] = lambda *_: None,
-    loaded: Callable[[ModelCard], None] = lambda _: None,
+    loaded: Callable[[ModelCard], None] = lambda _: None, executor: Executor | None = None,
 ) -> Result:  # fmt: skip
     """Paint defects into the sound pictures of a dataset, each labelled by what has changed, into the folder `out`.
 
@@ -77,38 +82,110 @@ def paint(
         RenderError: workers do not start.
     """
     source, folder, options, ask = Path(dataset), Path(out), options or Options(), ask or Ask()
+    executor = executor or Local()
     check_places(source, folder)
     plan, info = planned(source, ask)
     images = indices(source)
-    with lock(folder):
-        info = _opened(folder, source, info, plan, len(images))
-        there = {i for i in indices(folder) if is_there(folder, i, info)}
-        todo = [i for i in images if i not in there]
-        begin(len(todo), len(images))
+    lost: dict[int, Outcome] = {}
+
+    def told(image: Outcome) -> None:
+        if image.status != "ok":
+            lost[image.index] = image
+        progress(image)
+
+    with lock(folder) if executor.alone else together(folder):
+        info = _opened(folder, source, info, plan, len(images), executor.alone)
+        mine = executor.mine(images)
+        todo = _left(mine, folder, info)
+        begin(len(todo), len(mine))
+        places = str(source.absolute()), str(folder.absolute())
+        try:
+            executor.run(PaintShard(*places, tuple(todo), ask, info, options, loaded), told)
+        finally:
+            for place in (folder, folder / TWINS) if executor.alone else ():
+                sweep(place)
+        left = _left(images, folder, info)
+        info = read_info(folder)
+        if not options.stop.requested and (executor.alone or not left):
+            info = finish(folder, info)
+    impossible = tuple(i for i, o in sorted(lost.items()) if o.status == "impossible")
+    failed = {i: o.reason or "" for i, o in sorted(lost.items())}
+    unfinished = {*left} & {*mine} - failed.keys()
+    return Result(
+        info, folder, len({*todo} - {*left}), *_counted(folder), failed, impossible, unfinished=len(unfinished)
+    )
+
+
+def _left(asked: Iterable[int], folder: Path, info: DatasetInfo) -> list[int]:
+    there = present(folder, info)
+    return [i for i in asked if i not in there]
+
+
+def _unheard(_: object) -> None:
+    """For machines on which nobody listens."""
+
+
+@dataclass(frozen=True)
+class PaintShard:
+    """Images to be painted; see `executors.Shard`.
+
+    Attributes:
+        source, place: folders of the dataset and of the new one.
+        indices: which images.
+        ask: where, and by which model.
+        info: what the new dataset's `dataset.json` says.
+        options: how to go about it.
+        loaded: told of the model, where that happens in this process.
+    """
+
+    source: str
+    place: str
+    indices: tuple[int, ...]
+    ask: Ask
+    info: DatasetInfo
+    options: Options
+    loaded: Callable[[ModelCard], None] = _unheard
+
+    @property
+    def stop(self) -> Stop:
+        """Requested, the shard ends early but in order."""
+        return self.options.stop
+
+    def part(self, indices: tuple[int, ...], cpus: int, gpu: bool) -> PaintShard:
+        """Some of its images, for one worker of another machine on so many cores, and on a GPU or on none."""
+        ask, model = self.ask, self.ask.model
+        theirs = None if model is None else replace(model, placing=placed(model.placing, gpu))
+        ask = replace(ask, placing=placed(ask.placing, gpu), model=theirs)
+        options = replace(self.options, workers=1, cores=cpus, stop=Stop())
+        return replace(self, indices=indices, ask=ask, options=options, loaded=_unheard)
+
+    def make(self, progress: Callable[[Outcome], None]) -> None:
+        """Paint the images that are not there yet.
+
+        Raises:
+            DatasetError, ModelError: see `paint`.
+        """
+        ask, folder = self.ask, Path(self.place)
         setup = {
-            "source": str(source.absolute()), "folder": str(folder.absolute()),
+            "source": self.source, "folder": self.place,
             "masks": None if ask.masks is None else str(ask.masks.absolute()),
             "model": None if ask.model is None else REQUEST.dump_python(ask.model, mode="json"),
             "placing": PLACING.dump_python(ask.placing, mode="json"),
         }  # fmt: skip
-        workers = Crew(MODULE, setup, options, folder, info, loaded)
-        try:
-            lost = workers.run(todo, lambda i: Outcome(i, "ok") if is_there(folder, i, info) else None, progress)
-        finally:
-            for place in (folder, folder / TWINS):
-                sweep(place)
-        info = finish(folder, workers.info)
-    impossible = tuple(i for i, o in sorted(lost.items()) if o.status == "impossible")
-    failed = {i: o.reason or "" for i, o in sorted(lost.items())}
-    return Result(info, folder, len(todo) - len(lost), *_counted(folder), failed, impossible)
+
+        def finished(index: int) -> Outcome | None:
+            return Outcome(index, "ok") if is_there(folder, index, self.info) else None
+
+        todo = [i for i in self.indices if finished(i) is None]
+        Crew(MODULE, setup, self.options, folder, read_info(folder), self.loaded).run(todo, finished, progress)
 
 
-def _opened(folder: Path, source: Path, info: DatasetInfo, plan: PaintPlan, images: int) -> DatasetInfo:
+def _opened(folder: Path, source: Path, info: DatasetInfo, plan: PaintPlan, images: int, alone: bool) -> DatasetInfo:
     """Create or continue the new dataset, whose dataset.json says the plan of this run in the end."""
     told = plan.model_dump(mode="json")
     info, masks = _going_on(folder, info, told["masks"])
     then = told | {"masks": masks}
-    info = open_derived(folder, source, info, "variant", then, images, (APART,) if grouped(info) else ())
+    info = open_derived(folder, source, info, "variant", then, images, (APART,) if grouped(info) else (), alone)
     assert info.derived is not None
     if told != then:
         info = info.model_copy(update={"derived": info.derived.model_copy(update={"plan": told})})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -207,8 +206,7 @@ def _painter(setup: dict[str, Any], plan: PaintPlan) -> Painter:
     from ..diffusion.placing import share_of
 
     def share(placing: Any) -> Any:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return share_of(placing, setup["number"], setup["workers"], cores)
+        return share_of(placing, setup["number"], setup["workers"], setup["cores"])
 
     if plan.words is None:
         return Embedded(share(PLACING.validate_python(setup["placing"])), plan.steps)

@@ -6,8 +6,8 @@ finished images themselves, and counts how they came out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from ..datasets.derived_folder import check_places, finish, grouped, open_derived
 from ..datasets.files import sweep
-from ..datasets.folder import lock
-from ..datasets.presence import is_there
+from ..datasets.folder import lock, together
+from ..datasets.presence import present
 from ..datasets.records import TWINS, DatasetInfo, indices, read_info
 from ..diffusion.card import ModelCard, checked_license
 from ..diffusion.load import Request
@@ -24,8 +24,11 @@ from ..diffusion.plan import Plan
 from ..errors import UsageError
 from ..pipeline import Outcome
 from . import crew
+from .executors import Executor, Local
+from .on_device import placed
+from .stopping import Stop
 
-__all__ = ["MODULE", "REQUEST", "Options", "Result", "refine"]
+__all__ = ["MODULE", "REQUEST", "Options", "RefineShard", "Result", "refine"]
 
 MODULE = "scenewright.farm.refining_worker"
 REQUEST = TypeAdapter(Request)
@@ -33,6 +36,13 @@ REQUEST = TypeAdapter(Request)
 BATCHES = 8
 #: What is to be known of frames and views that were refined one by one.
 APART = "frames and views of a group were refined one by one: what is new in one does not agree with the others"
+
+
+Progress = Callable[[Outcome], None]
+
+
+def _unheard(_: object) -> None:
+    """For what tells nothing that was not told already."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +59,37 @@ class Options(crew.Options):
 
 @dataclass(frozen=True)
 class Result:
-    """What a run did: the new dataset, how many images it made, and which of those asked for are not there, and why."""
+    """What a run did.
+
+    Attributes:
+        info, folder: the new dataset.
+        made: images that this run has made.
+        failed: index → why an image that it was asked for is not there.
+        unfinished: how many it did not get to, because it was stopped.
+    """
 
     info: DatasetInfo
     folder: Path
     made: int
     failed: dict[int, str] = field(default_factory=dict)
+    unfinished: int = 0
 
     @property
     def complete(self) -> bool:
         """Every image that was asked for is there."""
-        return not self.failed
+        return not self.failed and not self.unfinished
 
 
 def refine(
     dataset: str | Path, out: str | Path, request: Request, plan: Plan, options: Options | None = None,
-    progress: Callable[[Outcome], None] = lambda _: None, begin: Callable[[int, int], None] = lambda *_: None,
-    loaded: Callable[[ModelCard], None] = lambda _: None,
+    progress: Progress = lambda _: None, begin: Callable[[int, int], None] = lambda *_: None,
+    loaded: Callable[[ModelCard], None] = lambda _: None, executor: Executor | None = None,
 ) -> Result:  # fmt: skip
     """Refine the images of a dataset, and their sound twins where it has some, into the folder `out`.
 
-    `begin` is told how many images there are to make, of how many that were asked for, `loaded` what a worker has
-    loaded, `progress` of every image.
+    `begin` is told how many images there are to make, of how many that were asked for, `loaded` what a worker on this
+    machine has loaded, `progress` of every image. `executor` says who makes them, this machine unless told otherwise;
+    both folders must be the same ones for all machines.
 
     Raises:
         UsageError: something is asked for that cannot be meant, or that the model cannot do.
@@ -78,30 +97,104 @@ def refine(
         DatasetError: one of the folders cannot be used, or another plan or model has begun `out`.
         RenderError: workers do not start.
     """
-    source, folder, options = Path(dataset), Path(out), options or Options()
+    source, folder, options, executor = Path(dataset), Path(out), options or Options(), executor or Local()
     info = _renders(source)
     check_places(source, folder)
     checked_license(request.license)
     asked = indices(source)[: options.count]
-    with lock(folder):
-        notes = (APART,) if grouped(info) else ()
-        info = open_derived(folder, source, info, "refined", plan.checked().model_dump(mode="json"), len(asked), notes)
-        there = {i for i in indices(folder) if is_there(folder, i, info)}
-        todo = [i for i in asked if i not in there]
-        begin(len(todo), len(asked))
-        shares = _Shares(todo, BATCHES * plan.batch, folder, progress)
-        setup = {
-            "source": str(source.absolute()), "folder": str(folder.absolute()), "plan": plan.model_dump(mode="json"),
-            "request": REQUEST.dump_python(request, mode="json"), "last": max(todo, default=-1),
-        }  # fmt: skip
-        workers = crew.Crew(MODULE, setup, options, folder, info, loaded)
+    failed: dict[int, str] = {}
+
+    def told(image: Outcome) -> None:
+        if image.status == "failed":
+            failed[image.index] = str(image.reason)
+        progress(image)
+
+    with lock(folder) if executor.alone else together(folder):
+        notes, plain = (APART,) if grouped(info) else (), plan.checked().model_dump(mode="json")
+        info = open_derived(folder, source, info, "refined", plain, len(asked), notes, executor.alone)
+        mine = executor.mine(asked)
+        todo = _left(mine, folder, info)
+        begin(len(todo), len(mine))
+        places = str(source.absolute()), str(folder.absolute())
         try:
-            shares.run(workers)
+            executor.run(RefineShard(*places, tuple(todo), request, plan, info, options, loaded), told)
         finally:
-            for place in (folder, folder / TWINS):
+            for place in (folder, folder / TWINS) if executor.alone else ():
                 sweep(place)
-        info = finish(folder, workers.info)
-    return Result(info, folder, len(todo) - len(shares.failed), dict(sorted(shares.failed.items())))
+        left = _left(asked, folder, info)
+        info = read_info(folder)
+        if not options.stop.requested and (executor.alone or not left):
+            info = finish(folder, info)
+    unfinished = {*left} & {*mine} - failed.keys()
+    return Result(info, folder, len({*todo} - {*left}), dict(sorted(failed.items())), len(unfinished))
+
+
+def _left(asked: Iterable[int], folder: Path, info: DatasetInfo) -> list[int]:
+    there = present(folder, info)
+    return [i for i in asked if i not in there]
+
+
+@dataclass(frozen=True)
+class RefineShard:
+    """Images to be refined; see `executors.Shard`.
+
+    Attributes:
+        source, place: folders of the dataset and of the new one.
+        indices: which images.
+        request, plan: the model, and what it is to do.
+        info: what the new dataset's `dataset.json` says.
+        options: how to go about it.
+        loaded: told of the model, where that happens in this process.
+    """
+
+    source: str
+    place: str
+    indices: tuple[int, ...]
+    request: Request
+    plan: Plan
+    info: DatasetInfo
+    options: Options
+    loaded: Callable[[ModelCard], None] = _unheard
+
+    @property
+    def stop(self) -> Stop:
+        """Requested, the shard ends early but in order."""
+        return self.options.stop
+
+    def part(self, indices: tuple[int, ...], cpus: int, gpu: bool) -> RefineShard:
+        """Some of its images, for one worker of another machine on so many cores, and on a GPU or on none."""
+        options = replace(self.options, workers=1, cores=cpus, stop=Stop())
+        request = replace(self.request, placing=placed(self.request.placing, gpu))
+        return replace(self, indices=indices, request=request, options=options, loaded=_unheard)
+
+    def make(self, progress: Progress) -> None:
+        """Refine the images that are not there yet, in shares of some batches.
+
+        One by one come those of shares whose worker died again and again: one of them kills it.
+
+        Raises:
+            DatasetError, ModelError, UsageError: see `refine`.
+        """
+        folder, failed = Path(self.place), set[int]()
+
+        def tell(answer: dict[str, Any]) -> None:
+            failed.update({answer["index"]} if answer["status"] == "failed" else ())
+            progress(Outcome(answer["index"], answer["status"], answer.get("reason")))
+
+        def ended(image: Outcome) -> None:
+            if image.status != "ok":
+                tell({"index": image.index, "status": "failed", "reason": image.reason})
+
+        setup = {
+            "source": self.source, "folder": self.place, "plan": self.plan.model_dump(mode="json"),
+            "request": REQUEST.dump_python(self.request, mode="json"), "asked": self.indices,
+        }  # fmt: skip
+        workers = crew.Crew(MODULE, setup, self.options, folder, read_info(folder), self.loaded)
+        for span in (BATCHES * self.plan.batch, 1):
+            there = present(folder, self.info) | failed
+            starts = sorted({i // span * span for i in self.indices if i not in there})
+            if starts and not self.stop.requested:
+                workers.run(starts, lambda _: None, ended if span == 1 else _unheard, tell, span=span)
 
 
 def _renders(source: Path) -> DatasetInfo:
@@ -115,34 +208,3 @@ def _renders(source: Path) -> DatasetInfo:
     if not indices(source):
         raise UsageError(f"{source} has no images: generate some first")
     return info
-
-
-class _Shares:
-    """Images in shares of some batches, for each of which a worker tells what became of every image."""
-
-    def __init__(self, todo: Sequence[int], span: int, folder: Path, progress: Callable[[Outcome], None]) -> None:
-        self.failed: dict[int, str] = {}
-        self._todo, self._span, self._folder, self._progress = todo, span, folder, progress
-
-    def run(self, workers: crew.Crew) -> None:
-        """All shares, and one by one the images of those whose worker died again and again: one of them kills it."""
-        for span in (self._span, 1):
-            left = [i for i in self._todo if i not in self.failed and not is_there(self._folder, i, workers.info)]
-            starts = sorted({i // span * span for i in left})
-            if starts:
-                workers.run(starts, lambda _: None, self._ended if span == 1 else _unheard, self._tell, span=span)
-
-    def _tell(self, answer: dict[str, Any]) -> None:
-        """What became of one image."""
-        index, status, reason = answer["index"], answer["status"], answer.get("reason")
-        if status == "failed":
-            self.failed[index] = str(reason)
-        self._progress(Outcome(index, status, reason))
-
-    def _ended(self, image: Outcome) -> None:
-        if image.status != "ok":
-            self._tell({"index": image.index, "status": "failed", "reason": image.reason})
-
-
-def _unheard(_: Outcome) -> None:
-    """How a share ends says nothing that its images have not told."""

@@ -131,16 +131,15 @@ def _start(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Iterator[d
 
     plan, source, folder = Plan.model_validate(setup["plan"]), Path(setup["source"]), Path(setup["folder"])
     request = REQUEST.validate_python(setup["request"])
-    request = replace(request, placing=share_of(request.placing, setup["number"], setup["workers"], _cores()))
+    request = replace(request, placing=share_of(request.placing, setup["number"], setup["workers"], setup["cores"]))
     refiner = Refiner(load(request), plan.batch)
     _check(refiner.model, plan)
-    info, model = read_info(source), card_sha256(refiner.model.card)
-    pool, writer = _pool(refiner.model.device, setup["workers"]), ThreadPoolExecutor(1)
+    info, model, asked = read_info(source), card_sha256(refiner.model.card), set(setup["asked"])
+    pool, writer = _pool(refiner.model.device, setup["cores"] // setup["workers"]), ThreadPoolExecutor(1)
 
     def share(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         start = request["index"]
-        todo = [i for i in range(start, min(start + setup["span"], setup["last"] + 1))
-                if record_path(source, i).is_file() and not is_there(folder, i, info)]  # fmt: skip
+        todo = [i for i in range(start, start + setup["span"]) if i in asked and not is_there(folder, i, info)]
         cases: list[Future[Prepared]] = [pool.submit(prepare, source, i, info, plan) for i in todo]
         written: list[tuple[dict[str, Any], Future[None]]] = []
         for number, outcome in climb(cases, Careful(refiner.refine), plan.batch, pool):
@@ -213,16 +212,11 @@ def _done(written: tuple[dict[str, Any], Future[None]]) -> dict[str, Any]:
     return written[0]
 
 
-def _pool(device: str, workers: int) -> Executor:
+def _pool(device: str, cores: int) -> Executor:
     """Where images are read and judged: beside a GPU in processes of their own, which keep up with it."""
-    cores = _cores() // workers
     if device == "cpu" or cores < 3:
         return Inline()
     return ProcessPoolExecutor(cores - 1, get_context("spawn"), _settle, (os.getpid(),))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _settle(parent: int) -> None:

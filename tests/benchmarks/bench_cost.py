@@ -42,8 +42,7 @@ STAGES = (
     (pipeline, "pixels_sha256", "hashes"),
     (pipeline, "labels_sha256", "hashes"),
     (pipeline, "scene_sha256", "hashes"),
-    (pipeline, "write_bytes_atomic", "write files"),
-    (pipeline, "write_record", "write files"),
+    (pipeline, "commit", "write files"),
     (pipeline, "store", "record"),
     (folders, "export", "COCO"),
 )

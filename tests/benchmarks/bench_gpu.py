@@ -1,7 +1,8 @@
 """Images per second on GPUs beside a bare bpy loop, and what labels cost there.
 
 `python tests/benchmarks/bench_gpu.py --out gpu.json` takes CUDA and OptiX on a machine with an NVIDIA GPU; on one
-without, `--device cpu --size 160x120 --preset draft --seconds-per-case 10` tries all of it. For every device:
+without, `--device cpu --size 160x120 --preset draft --seconds-per-case 10` tries all of it. `--device eevee` stands for
+EEVEE, on whatever renders OpenGL. For every device:
 
 - first use: seconds of the first render in a process, in which the driver may compile the kernels, beside the next;
 - bare bpy loop: one process that builds and renders the pictures and has Blender write its PNG, and does nothing else;
@@ -79,12 +80,12 @@ def loops(args: argparse.Namespace, device: str) -> dict[str, Any]:
 
     from scenewright import pipeline
     from scenewright.datasets import folder as folders
-    from scenewright.render import blender, engine, label_scene, passes
+    from scenewright.render import blender, label_scene, passes
     from scenewright.scenes.build import meshes_of
     from scenewright.scenes.load import load
     from scenewright.scenes.sample import sample
 
-    recipe = load(args.recipe, overrides(args))
+    recipe = load(args.recipe, overrides(args, device))
     ours, plain = Stopwatch(time.perf_counter), Stopwatch(time.perf_counter)
     for watch in (ours, plain):
         watch.watch(blender, "build", BUILD)
@@ -93,15 +94,14 @@ def loops(args: argparse.Namespace, device: str) -> dict[str, Any]:
         (passes, "labels", LABELS), (label_scene, "build", LABELS), (passes, "picture", RENDER),
         (pipeline, "cast", "ray cast"), (pipeline, "label", "labels, RLE"), (pipeline, "compare", "verification"),
         (pipeline, "encode_rgb", "encode"), (pipeline, "encode_depth", "encode"), (pipeline, "encode_ids", "encode"),
-        (pipeline, "pixels_sha256", "encode"), (pipeline, "write_bytes_atomic", "write files"),
-        (pipeline, "write_record", "write files"), (pipeline, "store", "record"),
+        (pipeline, "pixels_sha256", "encode"), (pipeline, "commit", "write files"), (pipeline, "store", "record"),
     ):  # fmt: skip
         ours.watch(module, name, stage)
-    cycles = engine.Engine(device, None)
+    engine: Any = pipeline.engine_for(recipe.render.engine, cycles_device(device), None)
 
     def bare(scene: Any, path: Path) -> None:
         target = blender.build(scene, meshes_of(scene))
-        cycles.configure(target)
+        engine.configure(target)
         target.render.image_settings.file_format, target.render.image_settings.color_mode = "PNG", "RGB"
         target.render.filepath = str(path)
         with plain.stage(RENDER):
@@ -119,7 +119,7 @@ def loops(args: argparse.Namespace, device: str) -> dict[str, Any]:
         bare(first, picture)
         again_s = time.perf_counter() - start
         info = folders.open_dataset(out, recipe, 0, 1_000_000, pipeline.versions())
-        pipeline.produce(recipe, info, 0, Path(temporary) / "warm", cycles)
+        pipeline.produce(recipe, info, 0, Path(temporary) / "warm", engine)
         plain.spent.clear()
         images, until = 0, time.perf_counter() + args.seconds_per_case
         with Usage() as usage:
@@ -128,11 +128,11 @@ def loops(args: argparse.Namespace, device: str) -> dict[str, Any]:
                     scene = sample(recipe, images, 0)
                 with ours.stage(REST):
                     meshes = meshes_of(scene)
-                    pipeline.store(scene, meshes, cycles.render(scene, meshes), info, out, cycles.device)
+                    pipeline.store(scene, meshes, engine.render(scene, meshes), info, out, engine.device)
                 with plain.stage(REST):
                     bare(scene, picture)
                 images += 1
-    told = {"device": cycles.device, "first_s": first_s, "again_s": again_s, "images": images}
+    told = {"device": engine.device, "first_s": first_s, "again_s": again_s, "images": images}
     return {**told, "ours": dict(ours.spent), "bare": dict(plain.spent), **usage.result}
 
 
@@ -158,9 +158,15 @@ def passed_on(args: argparse.Namespace) -> list[str]:
     return [text for pair in named.items() for text in pair]
 
 
-def overrides(args: argparse.Namespace) -> list[str]:
+def overrides(args: argparse.Namespace, device: str) -> list[str]:
     """The recipe's changes."""
-    return [f"render.size=[{args.size[0]}, {args.size[1]}]", f"render.preset={args.preset}"]
+    engine = ["render.engine=eevee"] if device == "eevee" else []
+    return [f"render.size=[{args.size[0]}, {args.size[1]}]", f"render.preset={args.preset}", *engine]
+
+
+def cycles_device(device: str) -> str:
+    """What `--device` of a command gets."""
+    return "auto" if device == "eevee" else device
 
 
 @contextmanager
@@ -168,8 +174,8 @@ def generating(args: argparse.Namespace, device: str, workers: int, out: Path) -
     """`scenewright generate` of more images than there is time for; stopped at the end as a user would stop it."""
     command = [
         sys.executable, "-P", "-m", "scenewright", "generate", args.recipe, "--out", str(out), "--count", "100000",
-        "--preset", args.preset, "--size", f"{args.size[0]}x{args.size[1]}", "--device", device,
-        "--workers", str(workers),
+        "--device", cycles_device(device), "--workers", str(workers), "--grace", "2",
+        *(part for change in overrides(args, device) for part in ("--set", change)),
     ]  # fmt: skip
     with (out.parent / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

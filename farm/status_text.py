@@ -90,6 +90,8 @@ def _running(found: Status) -> str:
 
 
 def _rate(rate: Rate) -> str:
+    if rate.last_10_min is not None and rate.last_10_min == rate.last_60_min:
+        return f"{rate.last_10_min:,.1f} images/h since the work began"
     known = ((rate.last_10_min, "10 minutes"), (rate.last_60_min, "60 minutes"))
     told = [f"{value:,.1f} images/h in the last {window}" for value, window in known if value is not None]
     return ", ".join(told) or "too little work to tell"
@@ -100,11 +102,8 @@ def _left(found: Status) -> str:
         return "none, all images are there"
     if found.rate.seconds_left is None:
         return "unknown"
-    return f"{duration(found.rate.seconds_left)}, by the rate of the {_source(found.rate)}"
-
-
-def _source(rate: Rate) -> str:
-    return "heartbeats" if rate.source == "heartbeats" else str(rate.source).replace("min", "minutes")
+    by = "what an image takes" if found.rate.source == "heartbeats" else f"the rate of the {found.rate.source}"
+    return f"{duration(found.rate.seconds_left)}, by {by.replace('min', 'minutes')}"
 
 
 def _cost(cost: Cost) -> Iterator[str]:

@@ -19,7 +19,10 @@ SHORTEST_S = 0.001
 #: Below so many finished images nothing is known of how they spread.
 LEAST_IMAGES = 8
 LEAST_LIMIT_S = 60.0
-#: How many times the 90 % quantile, and the longest time that was seen, an image may take at its first try.
+#: How many times the 90 % quantile, and the longest time that was seen, an image may take at its first try. The cost of
+#: an image spreads little in a recipe: over 96 of `hardware` and 48 of `bin` at 160×120 the standard deviation was 16
+#: and 18 % of the mean, the longest 1.5 times it. A machine that does other things decides: the same images took 5.5
+#: times as long beside fourteen other processes on two cores.
 OVER_P90, OVER_LONGEST = 10.0, 4.0
 #: How much more it gets at its second try.
 AGAIN = 4.0

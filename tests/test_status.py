@@ -154,6 +154,7 @@ def test_a_clock_that_was_set_forward(dataset: Path) -> None:
     rate = status(dataset).rate
     assert rate.source == "heartbeats" and rate.used == pytest.approx(200) and rate.last_10_min == 0
     assert rate.seconds_left == pytest.approx(90 / 200 * 3600)
+    assert "27 min, by what an image takes" in as_text(status(dataset))
 
 
 def test_two_drivers_on_one_dataset(dataset: Path) -> None:
@@ -185,6 +186,7 @@ def test_the_rate_of_a_young_run_is_over_its_age(dataset: Path) -> None:
     beat(dataset, "a", alive_s=120.0)
     rate = status(dataset).rate
     assert rate.last_10_min == pytest.approx(1800, rel=0.03) and rate.last_60_min == pytest.approx(1800, rel=0.03)
+    assert "images/h since the work began" in as_text(status(dataset))
     beat(dataset, "a", alive_s=10.0)
     assert status(dataset).rate.last_10_min is None  # too little to tell
 

@@ -55,7 +55,10 @@ def write_bytes_atomic(path: Place, data: bytes) -> None:
 def create(path: Place, data: bytes) -> bool:
     """Put `data` under `path`, whole or not at all, where nothing is; False when something is there, which stays.
 
-    Of all who try at once, on this machine or another, one succeeds. DatasetError as `atomic_file`.
+    Of all who try at once, on this machine or another, one succeeds; in a bucket, those with the same bytes.
+
+    Raises:
+        DatasetError: as `atomic_file`.
     """
     with _writing(path):
         return atomic.create_file(path, data) if isinstance(path, Path) else objects.create(path, data)

@@ -59,6 +59,8 @@ def open_dataset(
     elif indices(folder):
         _same_records(folder, recipe, seed, versions)
     elif foreign := strangers(folder):
+        if exists(folder / "dataset.json"):  # another run has begun it since we looked
+            return open_dataset(folder, recipe, seed, count, versions, alone)
         raise DatasetError(
             f"{folder} is not empty and holds no dataset ({', '.join(foreign[:3])}): choose another --out"
         )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["entries", "entry", "is_folder", "names", "numbered", "numbered_entries", "walk"]
 
 NUMBER = r"([0-9]{6}|[1-9][0-9]{6,})"
+#: As many as S3 and Google tell in one answer.
+PAGE = 1000
 #: What may follow the beginning of such a name.
 FOLLOWING = "0123456789."
 
@@ -124,7 +126,7 @@ def _s3_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> t
     top = f"{key}/" if key else ""
     more = {"ContinuationToken": token} if token else {}
     answer = client(folder).call_s3(
-        "list_objects_v2", Bucket=bucket, Prefix=top + prefix, Delimiter=delimiter, MaxKeys=1000, **more
+        "list_objects_v2", Bucket=bucket, Prefix=top + prefix, Delimiter=delimiter, MaxKeys=PAGE, **more
     )
     found = [
         Entry(item["Key"], item["Size"], item["ETag"], item["LastModified"].timestamp())
@@ -140,7 +142,7 @@ def _gcs_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> 
     more = {"pageToken": token} if token else {}
     more |= {"delimiter": delimiter} if delimiter else {}
     answer: dict[str, Any] = client(folder).call(
-        "GET", "b/{}/o", bucket, prefix=top + prefix, maxResults=1000, json_out=True, **more
+        "GET", "b/{}/o", bucket, prefix=top + prefix, maxResults=PAGE, json_out=True, **more
     )
     found = [
         Entry(item["name"], int(item["size"]), item["etag"], datetime.fromisoformat(item["updated"]).timestamp())

@@ -59,25 +59,24 @@ class Entry:
 
 
 def client(place: UPath) -> Any:
-    """The client of a bucket; s3fs, which would try again by itself, does not: see `place.OPTIONS`."""
+    """The client of a bucket; s3fs, which would try again without a word, does not: see `place.OPTIONS`."""
     fs = place.fs
     fs.retries = 1
     return fs
 
 
 def create(place: UPath, data: bytes) -> bool:
-    """Put an object where there is none; False when there is one, which stays as it is.
+    """Put an object where there is none; False when there is another one, which stays as it is.
 
-    Where the connection was lost the store may have had the object already. Then the next try finds it there, and so
-    what is there is compared: our own bytes mean that it was us. A part of our bytes is what a store has torn, and only
-    that is replaced, unless somebody has replaced it since.
+    Where the connection was lost the store may have had the object already, and the next try, of ours or of a client
+    that tries again in secret, finds it there. So what is there is compared: with these very bytes it is as good as
+    put now, whoever put it. A part of them is what a store has torn; that is replaced, unless somebody has done it.
     """
     fs, path = client(place), place.path
     condition: dict[str, Any] = {"mode": "create"}
-    again = not _is_s3(place)  # the other clients try again by themselves
 
     def once() -> bool:
-        nonlocal again, condition
+        nonlocal condition
         try:
             _put(fs, path, data, condition)
         except TornWriteError as torn:
@@ -86,15 +85,13 @@ def create(place: UPath, data: bytes) -> bool:
         except FileExistsError:
             held = read(place)
             if not _torn(held, data) or not _is_s3(place):
-                return again and held == data
+                return held == data
             condition = {"IfMatch": f'"{_md5(held)}"'}
             raise TornWriteError("the object there is a part of this one", condition["IfMatch"]) from None
         except OSError as error:
             if "IfMatch" in condition and _status(error) == PRECONDITION_FAILED:
                 return read(place) == data
             raise
-        finally:
-            again = True
         return True
 
     return attempt(f"create {place}", once)

@@ -24,8 +24,7 @@ CLIENTS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 SQUASHED = re.compile(r"({}):/[^/].*".format("|".join(CLIENTS)), re.DOTALL)
 
-#: A listing is never older than the call. Retries are ours alone on S3 (`retry.py`): a client that tries again in
-#: secret would find the object that its first try has made, and report that another worker was faster.
+#: A listing is never older than the call. On S3 it is we who try again (`retry.py`), so that every try is told.
 OPTIONS: dict[str, dict[str, Any]] = {
     "s3fs": {
         "use_listings_cache": False,

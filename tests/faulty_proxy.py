@@ -12,16 +12,19 @@ from typing import Any, Literal
 
 __all__ = ["Fault", "FaultyProxy", "every_third"]
 
-#: "refuse": 503, and nothing is passed on. "cut": the connection is closed before the request is read to its end.
-#: "tear": half of the body is passed on, as if it were all. "forget": it is passed on, and the answer is lost.
-#: "hang": nothing comes back for a while. None: nothing goes wrong.
-Fault = Literal["refuse", "cut", "tear", "forget"] | None
+#: "refuse": 503, and nothing is passed on. "deny": 403, likewise. "cut": the connection is closed before the body is
+#: read. "tear": half of the body is passed on, as if it were all. "forget": all is, and the answer is lost.
+#: "unconditional": the condition of a create-if-absent is lost. None: nothing goes wrong.
+Fault = Literal["refuse", "deny", "cut", "tear", "forget", "unconditional"] | None
 Plan = Callable[[int, str, str], Fault]
 
 #: Headers that speak of one connection or of the body as it was sent.
 OWN = {"connection", "content-length", "transfer-encoding", "expect"}
-#: What tells a server what the body should have been: a proxy that tears must not be found out by them.
-CHECKSUMS = {"content-md5", "x-amz-sdk-checksum-algorithm", "x-amz-trailer"}
+#: Status, code and message of S3 for requests that it does not serve.
+ANSWERS = {
+    "refuse": (503, "SlowDown", "Please reduce your request rate."),
+    "deny": (403, "AccessDenied", "Access Denied"),
+}
 
 
 class FaultyProxy:
@@ -90,15 +93,19 @@ def _handler(proxy: FaultyProxy) -> type[BaseHTTPRequestHandler]:
                 self._hang_up()
                 return
             body = self._body()
-            if fault == "refuse":
-                self._answer(503, {}, b"")
+            if fault in ANSWERS:
+                status, code, message = ANSWERS[fault]
+                text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+                self._answer(status, {"Content-Type": "application/xml"}, text.encode())
                 return
             headers = {k: v for k, v in self.headers.items() if k.lower() not in OWN}
-            if fault == "tear":
+            if fault == "tear":  # nor does the store learn what it should have got
                 body = body[: len(body) // 2]
                 headers = {
-                    k: v for k, v in headers.items() if k.lower() not in CHECKSUMS and "checksum" not in k.lower()
+                    k: v for k, v in headers.items() if "checksum" not in k.lower() and k.lower() != "content-md5"
                 }
+            if fault == "unconditional":
+                headers = {k: v for k, v in headers.items() if k.lower() != "if-none-match"}
             status, told, answer = self._pass_on(headers, body)
             if fault == "forget":
                 self._hang_up()

@@ -26,6 +26,7 @@ from .cli_farm import (
 )
 from .cli_painting import defects
 from .cli_places import Dataset, LocalDataset
+from .cli_warmup import warmup
 from .datasets.place import Place, local_folder, place
 from .errors import ScenewrightError, UsageError
 from .terminal import Stopped, console, rendering, steps
@@ -254,6 +255,9 @@ def doctor(as_json: JsonOption = False) -> None:
             print(f"{'ok  ' if c.ok else 'FAIL'} {c.name}: {c.detail}" + (f"\n     → {c.remedy}" if c.remedy else ""))
     if not all(c.ok for c in found):
         raise typer.Exit(1)
+
+
+app.command()(warmup)
 
 
 def main() -> NoReturn:

@@ -45,7 +45,7 @@ def _start(setup: dict[str, Any]) -> Handler | tuple[Handler, dict[str, Any]]:
         for path in setup["files"]:
             remember(Path(path))
         engine = engine_for(setup["engine"], setup["device"], setup["threads"])
-        return lambda request: _guard(lambda: _render_scene(engine, request))
+        return lambda request: _guard(lambda: _render_scene(engine, request)), {"device": engine.device}
     twins = setup["kind"] == "twins"
     folder = place(setup["folder"]).parent if twins else place(setup["folder"])
     info = read_info(folder)
@@ -107,7 +107,8 @@ def _render_scene(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     scene = Scene.from_json(request["scene"])
     frame, _ = photograph(scene, meshes_of(scene), engine, linear=request["linear"])
     arrays = {name: value for name, value in vars(frame).items() if value is not None}
-    np.savez(request["target"], **arrays)
+    if request["target"] is not None:
+        np.savez(request["target"], **arrays)
     return {"status": "ok"}
 
 

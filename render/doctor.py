@@ -19,6 +19,8 @@ from types import MappingProxyType
 
 import psutil
 
+from .check import Check
+from .doctor_gpu import gpu_checks
 from .machine import usable_cores
 
 __all__ = ["ESSENTIAL", "Blender", "Check", "blender", "checks", "main"]
@@ -56,16 +58,6 @@ print("\\n{ANSWER}" + json.dumps([bpy.app.version_string, available()]), flush=T
 
 
 @dataclass(frozen=True)
-class Check:
-    """One fact about this machine. `remedy` is empty when `ok`, else what to do, a command wherever there is one."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
 class Blender:
     """What a child process found: the version, or why bpy cannot be imported; and GPU backend → device names."""
 
@@ -82,7 +74,11 @@ def checks(folder: Path | None = None) -> list[Check]:
     return [
         _python(),
         _blender(found),
-        _gpu(found),
+        *(
+            gpu_checks(found.devices)
+            if found.version
+            else [Check("gpu", True, "not asked, since Blender does not start")]
+        ),
         _libraries(),
         _memory(),
         _cores(),
@@ -148,12 +144,6 @@ def _blender(found: Blender) -> Check:
         return Check("blender", False, found.problem, found.remedy)
     ok = found.version.startswith("4.5.")
     return Check("blender", ok, f"bpy {found.version}", "" if ok else "pip install 'bpy>=4.5.15,<4.6'")
-
-
-def _gpu(found: Blender) -> Check:
-    """Never a failure: the CPU renders the same datasets, more slowly."""
-    listed = "; ".join(f"{backend}: {', '.join(names)}" for backend, names in found.devices.items())
-    return Check("gpu", True, listed or "none that Cycles can use: pictures are rendered on the CPU")
 
 
 def _python() -> Check:

@@ -24,7 +24,7 @@ import psutil
 from ..errors import RenderError, ScenewrightError
 from .scratch import Scratch
 
-__all__ = ["START_S", "TIMEOUT_S", "Handler", "Worker", "ask", "die_with", "serve"]
+__all__ = ["START_S", "TIMEOUT_S", "Handler", "Worker", "ask", "die_with", "expect", "serve"]
 
 #: Answers a request, or gives one answer after another: all but the last say {"partial": True}.
 Handler = Callable[[dict[str, Any]], dict[str, Any] | Iterator[dict[str, Any]]]
@@ -216,16 +216,21 @@ def ask(
     worker = Worker(module, setup)
     busy = True
     try:
-        _receive(worker, "to start", max(timeout_s, START_S))
+        expect(worker, "to start", max(timeout_s, START_S))
         worker.send(request)
-        answer = _receive(worker, "for one image", timeout_s)
+        answer = expect(worker, "for one image", timeout_s)
         busy = False
         return answer
     finally:
         worker.stop(busy)
 
 
-def _receive(worker: Worker, what: str, timeout_s: float) -> dict[str, Any]:
+def expect(worker: Worker, what: str, timeout_s: float) -> dict[str, Any]:
+    """The next answer of a worker that is given `timeout_s` for it; `what` says for what, as in "to start".
+
+    Raises:
+        RenderError: it refuses its setup, dies or takes longer; the log's tail is in the message.
+    """
     try:
         answer = worker.receive(timeout_s)
     except TimeoutError:

@@ -16,7 +16,7 @@ FOLDERS = ("assets", "scenes", "render", "diffusion", "datasets", "farm")
 #: A module may import what has a lower rank, and its own folder. `__init__` only holds the version.
 RANK = {
     "__init__": 0, "errors": 0, "assets": 1, "scenes": 2, "render": 3, "diffusion": 4, "datasets": 5, "pipeline": 6,
-    "farm": 7, "terminal": 7, "cli_places": 8, "cli_executors": 8, "cli_farm": 9, "cli_refining": 10,
+    "farm": 7, "terminal": 7, "cli_places": 8, "cli_executors": 8, "cli_farm": 9, "cli_refining": 10, "cli_warmup": 10,
     "cli_painting": 11, "cli": 12, "__main__": 13,
 }  # fmt: skip
 
@@ -25,6 +25,7 @@ ALLOWED_AT_ROOT = {
     "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "Makefile",
     "constraints.txt", "py.typed", "__init__.py", "__main__.py", "cli.py", "pipeline.py", "errors.py",
     "terminal.py", "cli_executors.py", "cli_farm.py", "cli_refining.py", "cli_painting.py", "cli_places.py",
+    "cli_warmup.py",
 }  # fmt: skip
 #: What `datasets/` may read of `diffusion/`: plain data that records hold, and the definition of a painted label.
 PLAIN = ("scenewright.diffusion.card", "scenewright.diffusion.tries", "scenewright.diffusion.changed")

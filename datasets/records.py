@@ -291,9 +291,14 @@ def record_dicts(folder: Place, chosen: Iterable[int] | None = None) -> Iterator
             record = skim(data)
         except orjson.JSONDecodeError as error:
             raise DatasetError(f"{path} is no JSON: {error}. Delete it and render the image again") from error
-        if not isinstance(record, dict):
-            raise DatasetError(f"{path} holds no record. Delete it and render the image again")
+        if not isinstance(record, dict) or not _is_named(path.name, record.get("index")):
+            raise DatasetError(f"{path} does not hold that image's record. Delete it and render the image again")
         yield record
+
+
+def _is_named(name: str, index: object) -> bool:
+    """Whether a record's file has the name that its index gives it: other files are named by the index."""
+    return type(index) is int and name == f"{index:06d}.json"
 
 
 def write_info(folder: Place, info: DatasetInfo) -> None:

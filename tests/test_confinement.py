@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import orjson
 import psutil
 import pytest
 import trimesh
@@ -393,7 +394,7 @@ def test_readers_open_no_pipe(name: str, kind: str, dataset: Path, run: Run) -> 
         (dataset / name).symlink_to("/dev/zero" if kind == "device" else (dataset / name).name)
     ended = run("validate", dataset)
     assert ended.code == 1 and "Traceback" not in ended.err
-    for command in ("show", "rerender"):
+    for command in ("show", "status", "rerender"):
         ended = run(command, dataset, *([0, "--out", dataset.parent / "r.png"] if command == "rerender" else []))
         assert ended.code in (0, 1) and "Traceback" not in ended.err
 
@@ -432,6 +433,20 @@ def test_records_name_no_path_outside(name: str, made: Path) -> None:
     for key, value in (("image", name), ("depth", name), ("ids", name), ("maps", {"normals": name})):
         with pytest.raises(ValueError, match="must be a path below the dataset's folder"):
             Record.model_validate({**plain, key: value})
+
+
+@pytest.mark.parametrize("form", ["coco-polygons", "yolo", "label-studio"])
+@pytest.mark.parametrize(
+    ("key", "value"), [("index", "../../x"), ("index", 1), ("index", None), ("image", "../../x.png")]
+)
+def test_an_export_writes_where_it_was_told(form: str, key: str, value: object, dataset: Path, run: Run) -> None:
+    """Whatever a record calls itself and its picture, an export puts nothing outside of its folder."""
+    path = record_path(dataset, 0)
+    path.write_bytes(orjson.dumps({**orjson.loads(path.read_bytes()), key: value}))
+    before = content(dataset.parent)
+    ended = run("export", dataset, "--to", form, "--out", dataset.parent / "a" / "b" / "out")
+    assert ended.code == 1 and "Traceback" not in ended.err
+    assert {name for name in content(dataset.parent) if not name.startswith("a/b/out/")} == before.keys()
 
 
 # A whole run, from outside.

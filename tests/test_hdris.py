@@ -72,6 +72,17 @@ def with_nan() -> Image:
     return pixels
 
 
+def parts(path: Path, count: int, channels: int) -> None:
+    """An EXR of several parts, of which a reader sees the first only and unfolds all."""
+    pixels = {f"{k}": np.ones((32, 64), np.float32) for k in range(channels)}
+    header = {"type": OpenEXR.scanlineimage}
+    OpenEXR.File([OpenEXR.Part(dict(header), dict(pixels), name=f"part {k}") for k in range(count)]).write(str(path))
+
+
+#: A header that says 64×32 first, where no reader looks, and then what it means.
+RADIANCE = b"#?RADIANCE\n-Y 32 +X 64\nFORMAT=32-bit_rle_rgbe\n\n-Y 32767 +X 32767\n" + bytes(100)
+
+
 @pytest.mark.parametrize(
     ("name", "make", "message"),
     [
@@ -86,6 +97,9 @@ def with_nan() -> Image:
         ("text.exr", lambda p: p.write_text("no picture"), r"text\.exr cannot be read as \.exr"),
         ("text.hdr", lambda p: p.write_text("no picture"), r"text\.hdr cannot be read as \.hdr"),
         ("cut.exr", lambda p: p.write_bytes(hdri_path("studio").read_bytes()[:-50]), r"cut\.exr cannot be read"),
+        ("parts.exr", lambda p: parts(p, 2, 3), r"parts\.exr has 3 channels in the first of 2 parts: save it as one"),
+        ("layers.exr", lambda p: parts(p, 1, 5), r"layers\.exr has 5 channels in the first of 1 parts"),
+        ("huge.hdr", lambda p: p.write_bytes(RADIANCE), r"huge\.hdr has 32767×32767 pixels, more than 134,217,728"),
         ("empty.hdr", lambda p: p.write_bytes(b""), r"empty\.hdr is empty"),
         ("photo.jpg", lambda p: p.write_bytes(b"\xff\xd8"), r"\.jpg is no HDRI format; use \.exr or \.hdr"),
         ("absent.exr", lambda p: None, r"absent\.exr does not exist"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from ..errors import UsageError
 from ..pipeline import Outcome
 from ..render.machine import usable_cores
 from ..render.worker import TIMEOUT_S, Worker
+from .beats import settings_key
+from .heartbeat import Heartbeat
 from .job import Job
 from .stopping import Stop
 from .supervisor import Limits, Supervisor
@@ -67,6 +70,9 @@ class Crew(Job):
         self._module, self._setup, self._options, self._folder = module, setup, options, folder
         self._loaded = loaded
         self._more: dict[str, Any] = {}
+        self._heartbeat: Heartbeat
+        self._span = 1
+        self._told: defaultdict[int, list[str]] = defaultdict(list)
         self._finished: Callable[[int], Outcome | None] = lambda _: None
         self._progress: Callable[[Outcome], None] = lambda _: None
         self._partial: Callable[[dict[str, Any]], None] = lambda _: None
@@ -86,8 +92,11 @@ class Crew(Job):
         # Not as many as there is work left for: their share of the cores decides pixels, also when a run goes on.
         self._more = {"workers": self._options.workers, "cores": self._options.cores or usable_cores(), **more}
         self._finished, self._progress, self._partial = finished, progress, partial
+        self._span, self._told = more.get("span", 1), defaultdict(list)
         limits = Limits(self._options.workers, self._options.timeout_s, UNLIMITED)
-        return Supervisor(self, todo, limits, self._options.stop).run()
+        kind = "derived" if self.info.derived is None else self.info.derived.kind
+        with Heartbeat(self._folder, self._options.workers, "auto", settings_key(self.info, kind)) as self._heartbeat:
+            return Supervisor(self, todo, limits, self._options.stop).run()
 
     def start(self, number: int) -> Worker:
         """A worker that loads the model; its number decides which GPU it uses."""
@@ -96,6 +105,7 @@ class Crew(Job):
     def greet(self, answer: dict[str, Any]) -> None:
         """What the worker has loaded: it has to be what the dataset was begun with."""
         card = ModelCard.model_validate(answer["card"])
+        self._heartbeat.on(card.device)
         self.info = accept_model(self._folder, self.info, card)
         loaded, self._loaded = self._loaded, lambda _: None
         loaded(card)
@@ -110,4 +120,23 @@ class Crew(Job):
 
     def partial(self, answer: dict[str, Any]) -> None:
         """As the run in progress was told."""
+        self._told[answer["index"] // self._span].append(answer["status"])
         self._partial(answer)
+
+    def started(self, seconds: float) -> None:
+        """For the heartbeat."""
+        self._heartbeat.started(seconds)
+
+    def began(self, index: int) -> None:
+        """For the heartbeat."""
+        self._heartbeat.began(index)
+
+    def ended(self, index: int, status: str, seconds: float, first: bool = False) -> None:
+        """For the heartbeat: of several images that were asked for by the number of the first each took a share."""
+        images = self._told.pop(index // self._span, []) or [status]
+        for became in images:
+            self._heartbeat.ended(index, became, seconds / len(images), first)
+
+    def beat(self) -> None:
+        """For the heartbeat."""
+        self._heartbeat.beat()

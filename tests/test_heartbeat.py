@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from scenewright.farm import heartbeat
 from scenewright.farm.beats import heartbeats, history
 from scenewright.farm.heartbeat import Heartbeat
 from scenewright.farm.times import LEAST_IMAGES, Times, time_limit
+
+from .commands import COUNT
 
 NOW = 0.0  # write at every call
 
@@ -83,6 +86,24 @@ def test_a_process_goes_on_in_its_file(tmp_path: Path) -> None:
     assert beats["s"].busy_s == 33.0 * LEAST_IMAGES and beats["t"].counts == {}
     with Heartbeat(tmp_path, 1, "cpu", "s") as alive:
         assert soon(lambda: alive.limit(1800) == pytest.approx(120, rel=0.05))
+
+
+def test_a_run_leaves_the_heartbeat_of_its_work(made: Path) -> None:
+    """`generate` tells of every image, of the start of its worker and of its first image; that is what plans read."""
+    (beat,) = (seen.beat for seen in heartbeats(made))
+    assert beat.counts == {"ok": COUNT} and beat.times.count == COUNT and beat.ended_utc is not None
+    assert beat.starts == 1 and beat.starting_s > 0 and beat.first_times.count == 1 and beat.busy == ()
+    assert 0 < beat.busy_s < beat.alive_s and beat.device == "none" and beat.settings.startswith("dataset flat ")
+
+
+def test_the_folder_may_be_deleted_at_any_time(tmp_path: Path) -> None:
+    """A process whose file has gone writes it again, with all that it knows."""
+    alive = Heartbeat(tmp_path, 1, "cpu", "s")
+    alive.ended(0, "ok", 1.0)
+    assert soon(lambda: len(heartbeats(tmp_path)) == 1)
+    shutil.rmtree(tmp_path / WORKERS)
+    alive.close()
+    assert heartbeats(tmp_path)[0].beat.counts == {"ok": 1}
 
 
 def test_torn_and_foreign_files_are_passed_over(tmp_path: Path) -> None:

@@ -200,8 +200,8 @@ def test_tests_do_not_import_blender(file: str) -> None:
 def test_command_line_loads_neither_blender_nor_torch() -> None:
     """Whatever the command line imports, at its start or in a command, brings in neither Blender nor torch."""
     late = (
-        "farm.generate", "farm.status_text", "farm.painting", "farm.refining", "farm.rejudging", "pipeline",
-        "datasets.contact", "datasets.exporters.formats",
+        "farm.generate", "farm.status_text", "farm.pilot", "farm.painting", "farm.refining", "farm.rejudging",
+        "pipeline", "datasets.contact", "datasets.exporters.formats",
         "datasets.validate", "render.doctor", "scenes.load", "scenes.notes",
     )  # fmt: skip
     modules = ", ".join(f"scenewright.{name}" for name in ("cli", *late))

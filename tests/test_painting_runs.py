@@ -20,6 +20,8 @@ from scenewright.datasets.derived import Variant, card_sha256
 from scenewright.datasets.png import decode_ids
 from scenewright.datasets.records import TWINS, indices, iter_records, read_info, read_record, record_path
 from scenewright.datasets.validate import validate
+from scenewright.farm.beats import heartbeats
+from scenewright.farm.status import status
 
 from .commands import Run, child, content
 from .painted import SIZE, panels
@@ -64,6 +66,14 @@ def test_what_comes_out_is_sound_and_says_where_it_came_from(run: Run, plain: Pa
     defects = [d for t in told for d in t.defects]
     assert all(d.tries[0].tone is not None and d.prompt is None and d.material for d in defects)
     assert {(t.executed, t.strength) for d in defects for t in d.tries} == {(2, None)}
+
+
+def test_status_of_a_painted_dataset(painted: Path) -> None:
+    """It was asked for as many images as its source has, and its heartbeat counts them."""
+    found = status(painted)
+    assert (found.kind, found.requested, found.done) == ("variant", 4, 4)
+    (beat,) = (seen.beat for seen in heartbeats(painted))
+    assert beat.counts == {"ok": 4} and beat.settings.startswith("variant ") and beat.device == "cpu"
 
 
 def test_a_killed_run_goes_on_with_two_workers(plain: Path, painted: Path) -> None:

@@ -35,9 +35,11 @@ from scenewright.diffusion.placing import Placing
 from scenewright.diffusion.plan import Plan, prompt
 from scenewright.errors import DatasetError, ModelError, UsageError
 from scenewright.farm import refining_worker, supervisor
+from scenewright.farm.beats import heartbeats
 from scenewright.farm.generate import add_twins, generate
 from scenewright.farm.refining import Options, refine
 from scenewright.farm.rejudging import rejudge
+from scenewright.farm.status import status
 from scenewright.pipeline import rerender
 from scenewright.scenes.recipe import Recipe
 
@@ -104,6 +106,15 @@ def test_a_refined_dataset_is_sound(refined: Path) -> None:
     assert (info.derived.source.folder, info.derived.generation) == ("../renders", 1)
     assert info.derived.model.license == "openrail" and info.derived.model.model.sha256
     assert info.derived.outcomes == {"first_try": COUNT, "refined": COUNT} and 0.3 < (info.derived.free or 0) < 1
+
+
+def test_status_of_a_refined_dataset(refined: Path) -> None:
+    """Images, not the shares that workers get, are counted, on the device that the model has; so cost is known."""
+    found = status(refined, price=1.0)
+    assert (found.kind, found.requested, found.done, found.complete) == ("refined", COUNT, COUNT, True)
+    (beat,) = (seen.beat for seen in heartbeats(refined))
+    assert beat.counts == {"ok": COUNT} and beat.times.count == COUNT and beat.starts == 1
+    assert beat.device == "cpu" and beat.settings.startswith("refined ") and found.cost.images == COUNT
 
 
 def test_labels_stay_and_pictures_do_not(source: Path, refined: Path) -> None:

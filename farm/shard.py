@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from ..datasets.files import exists
 from ..datasets.place import place
 from ..datasets.presence import is_there
 from ..datasets.records import DatasetInfo, quarantine_folder, read_record
+from ..errors import RenderError
 from ..pipeline import Outcome, versions
 from ..render.worker import Worker
 from .beats import settings_key
@@ -22,6 +24,7 @@ from .options import Options
 from .render_worker import MODULE
 from .stopping import Stop
 from .supervisor import Limits, Supervisor
+from .warmup import warm_up, warmed
 
 __all__ = ["RenderShard"]
 
@@ -73,8 +76,20 @@ class RenderShard:
         limits = Limits(workers, options.timeout_s, options.recycle_images, options.memory_bytes(workers))
         settings = settings_key(self.info, self.kind, threads)
         with Heartbeat(place(self.place), workers, options.device, settings) as heartbeat:
+            if any(environments):
+                self._warm_up()
             job = _Renders(self, environments, threads, heartbeat, progress)
             Supervisor(job, self.indices, limits, options.stop).run()
+
+    def _warm_up(self) -> None:
+        """Have the GPUs' kernels compiled once, not by every worker at the same time.
+
+        What fails here fails in the workers too, which say so; kernels that cannot be kept are for `doctor` to find.
+        """
+        engine, options = self.info.settings["engine"], self.options
+        if not warmed(options.device, engine):
+            with suppress(RenderError):
+                warm_up([options.device], [engine], options.timeout_s, stop=options.stop)
 
 
 class _Renders(Job):

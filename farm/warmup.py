@@ -9,11 +9,12 @@ from __future__ import annotations
 import fcntl
 import importlib.metadata
 import json
+import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import IO, Any
 
 from ..errors import RenderError, UsageError
 from ..render.gpus import Gpu, find, pin
@@ -24,6 +25,7 @@ from ..scenes.sample import sample
 from ..scenes.scene import Scene
 from .options import check_device, check_timeout
 from .render_worker import MODULE
+from .stopping import Stop
 
 __all__ = ["ENGINES", "SCENES", "Warmed", "caches", "scene", "warm_up", "warmed"]
 
@@ -31,6 +33,8 @@ ENGINES = ("cycles", "eevee")
 #: In the CUDA cache, so that it goes when the kernels go.
 MARKER, LOCK = "scenewright-warm.json", "scenewright.lock"
 SIZE = [64, 48]
+POLL_S = 0.2
+STOPPED = "it was stopped before the kernels were complete"
 _BOX: dict[str, Any] = {"category": "box", "shape": "box"}
 #: OptiX compiles another set of kernels for shaders that trace rays, and another one for things that move; CUDA's are
 #: the same for all. Together these scenes need all that recipes can ask for.
@@ -74,12 +78,13 @@ def caches() -> tuple[KernelCache, ...]:
 
 def warm_up(
     devices: Sequence[str] = ("auto",), engines: Sequence[str] = ("cycles",), timeout_s: float = TIMEOUT_S,
-    again: bool = False, waiting: Callable[[str], object] = lambda _: None,
+    again: bool = False, waiting: Callable[[str], object] = lambda _: None, stop: Stop | None = None,
 ) -> list[Warmed]:  # fmt: skip
     """Render tiny scenes with each engine through each device, on one GPU of each model that this machine has.
 
     What is marked as done is left out, unless `again`. Others that ask meanwhile wait, told so through `waiting`, and
-    then find it done. Where there is no NVIDIA GPU nothing is marked, since nothing is kept.
+    then find it done. Where there is no NVIDIA GPU nothing is marked, since nothing is kept. A requested `stop` ends it
+    at once: drivers keep what is complete.
 
     Raises:
         UsageError: an engine or device that is none, or a time that cannot be meant.
@@ -93,10 +98,11 @@ def warm_up(
             raise UsageError(f"{engine!r} compiles no kernels: choose from {', '.join(ENGINES)}")
     models = _models()
     wishes = [(engine, device) for engine in engines for device in devices]
+    stop = stop or Stop()
     if not models:
-        return [_made(engine, device, None, timeout_s) for engine, device in wishes]
-    with _alone(waiting):
-        return [_warm(*wish, gpu, timeout_s, again) for wish in wishes for gpu in models]
+        return [_made(engine, device, None, timeout_s, stop) for engine, device in wishes]
+    with _alone(waiting, stop):
+        return [_warm(*wish, gpu, timeout_s, again, stop) for wish in wishes for gpu in models]
 
 
 def warmed(device: str = "auto", engine: str = "cycles") -> bool:
@@ -113,11 +119,11 @@ def _models() -> list[Gpu]:
     return list({(gpu.name, gpu.compute_capability): gpu for gpu in nvidia}.values())
 
 
-def _warm(engine: str, wish: str, gpu: Gpu, timeout_s: float, again: bool) -> Warmed:
+def _warm(engine: str, wish: str, gpu: Gpu, timeout_s: float, again: bool, stop: Stop) -> Warmed:
     key = _key(engine, wish, gpu)
     if not again and key in (marks := _marks()):
         return Warmed(engine, wish, gpu.name, marks[key], 0.0, already=True)
-    made = _made(engine, wish, gpu, timeout_s)
+    made = _made(engine, wish, gpu, timeout_s, stop)
     if not made.problem and wish != "cpu" and made.device == "cpu":
         return replace(made, problem=f"Cycles does not use {gpu.name}: `scenewright doctor` says why")
     if not made.problem:
@@ -125,30 +131,40 @@ def _warm(engine: str, wish: str, gpu: Gpu, timeout_s: float, again: bool) -> Wa
     return made
 
 
-def _made(engine: str, wish: str, gpu: Gpu | None, timeout_s: float) -> Warmed:
+def _made(engine: str, wish: str, gpu: Gpu | None, timeout_s: float, stop: Stop) -> Warmed:
     start, device, problem = time.monotonic(), "", ""
     try:
-        device = _render(engine, wish, pin(gpu) if gpu else {}, timeout_s)
+        device = _render(engine, wish, pin(gpu) if gpu else {}, timeout_s, stop)
     except RenderError as e:
         problem = str(e)
     return Warmed(engine, wish, gpu.name if gpu else "", device, time.monotonic() - start, problem=problem)
 
 
-def _render(engine: str, device: str, environment: Mapping[str, str], timeout_s: float) -> str:
+def _render(engine: str, device: str, environment: Mapping[str, str], timeout_s: float, stop: Stop) -> str:
     """All scenes in one process; gives the device as records name it."""
     setup: dict[str, Any] = {"kind": "scene", "engine": engine, "device": device, "threads": None, "files": []}
     worker, busy = Worker(MODULE, setup, environment), True
     try:
-        told: str = expect(worker, "to start", timeout_s)["device"]
+        told: str = _expect(worker, "to start", timeout_s, stop)["device"]
         for name in SCENES:
             worker.send({"scene": scene(name, engine).to_json(), "target": None, "linear": False})
-            answer = expect(worker, f"for the scene {name!r}", timeout_s)
+            answer = _expect(worker, f"for the scene {name!r}", timeout_s, stop)
             if answer["status"] != "ok":
                 raise RenderError(answer["reason"])
         busy = False
         return told
     finally:
         worker.stop(busy)
+
+
+def _expect(worker: Worker, what: str, timeout_s: float, stop: Stop) -> dict[str, Any]:
+    """`expect`, but no longer than until `stop` is requested."""
+    readable, until = select.poll(), time.monotonic() + timeout_s
+    readable.register(worker.fileno(), select.POLLIN)
+    while not readable.poll(1000 * POLL_S) and time.monotonic() < until:
+        if stop.requested:
+            raise RenderError(STOPPED)
+    return expect(worker, what, max(0.0, until - time.monotonic()))
 
 
 def scene(name: str, engine: str = "cycles") -> Scene:
@@ -187,11 +203,11 @@ def _mark(key: str, device: str) -> None:
 
 
 @contextmanager
-def _alone(waiting: Callable[[str], object]) -> Iterator[None]:
+def _alone(waiting: Callable[[str], object], stop: Stop) -> Iterator[None]:
     """Nobody else fills this machine's caches meanwhile. The lock goes with the process, however that ends.
 
     Raises:
-        RenderError: the folder cannot be written, or its use is switched off.
+        RenderError: the folder cannot be written, or its use is switched off; or the wait was stopped.
     """
     cache = cuda_cache()
     if problem := cache.off or cache.unwritable():
@@ -199,9 +215,18 @@ def _alone(waiting: Callable[[str], object]) -> Iterator[None]:
         raise RenderError(f"kernels that are compiled must be kept, but {problem}: {remedy}")
     cache.path.mkdir(parents=True, exist_ok=True)
     with (cache.path / LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(file):
             waiting(f"another process fills {cache.path}: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while not _locked(file):
+                if stop.requested:
+                    raise RenderError(STOPPED)
+                time.sleep(POLL_S)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -325,7 +325,7 @@ def test_a_full_scratch_folder_is_named(linear: bool, path: Path, tmp_path: Path
     # The picture takes 58 kB, its scene-linear layers 300 kB: a file may not grow to that, as on a full disk.
     limit = 100_000 if linear else 30_000
     try:
-        assert child.receive(120) == {"ready": True}
+        assert child.receive(120) == {"ready": True, "device": "cpu"}
         process = psutil.Process(child.pid)
         process.rlimit(psutil.RLIMIT_FSIZE, (limit, psutil.RLIM_INFINITY))
         child.send(request)

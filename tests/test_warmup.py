@@ -15,9 +15,14 @@ from typer.testing import CliRunner
 from scenewright.cli import app
 from scenewright.errors import RenderError, UsageError
 from scenewright.farm import warmup
+from scenewright.farm.generate import generate
+from scenewright.farm.options import Options
+from scenewright.farm.stopping import Stop
+from scenewright.farm.supervisor import Supervisor
 from scenewright.farm.warmup import SCENES, scene, warm_up, warmed
 
 from .fake_gpus import H100, L4, fake_smi
+from .small_recipe import make
 
 SECOND_H100 = H100.replace("0, GPU-aaaa", "2, GPU-cccc")
 
@@ -29,7 +34,7 @@ class Renders:
         self.device, self.seconds = device, seconds
         self.on: list[tuple[str, str, str]] = []
 
-    def __call__(self, engine: str, device: str, environment: Mapping[str, str], timeout_s: float) -> str:
+    def __call__(self, engine: str, device: str, environment: Mapping[str, str], timeout_s: float, stop: Stop) -> str:
         self.on.append((engine, device, environment.get("CUDA_VISIBLE_DEVICES", "")))
         time.sleep(self.seconds)
         for cache in warmup.caches()[:2]:
@@ -107,6 +112,32 @@ def test_many_at_once_compile_once(renders: Renders) -> None:
     assert len(said) == 7 and "waiting for it" in said[0]
 
 
+def test_stop_ends_the_wait(renders: Renders) -> None:
+    """Whoever waits for another process leaves when it is told to, and has rendered nothing."""
+    renders.seconds, stop = 3.0, Stop()
+    busy = threading.Thread(target=warm_up)
+    busy.start()
+    while not renders.on:
+        time.sleep(0.01)
+    start = time.monotonic()
+    with pytest.raises(RenderError, match="was stopped"):
+        warm_up(waiting=lambda _: stop.request(), stop=stop)
+    assert time.monotonic() - start < 2
+    assert len(renders.on) == 1
+    busy.join()
+
+
+def test_runs_warm_up_first(renders: Renders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run on GPUs has the kernels compiled once, before its workers start; a run on the CPU has not."""
+    order: list[str] = []
+    monkeypatch.setattr(Supervisor, "run", lambda self: order.append(f"workers after {len(renders.on)} renders"))
+    recipe = make(render={"engine": "cycles", "size": [64, 48]})
+    generate(recipe, 2, tmp_path / "cpu", options=Options(device="cpu"))
+    generate(recipe, 2, tmp_path / "gpu")
+    generate(recipe, 2, tmp_path / "again")
+    assert order == ["workers after 0 renders", *2 * ["workers after 2 renders"]]
+
+
 def test_failure_is_told_and_leaves_no_mark(renders: Renders, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails is told with its reason, and is tried again the next time."""
 
@@ -174,5 +205,5 @@ def test_scenes_ask_for_all_kernels() -> None:
 @pytest.mark.render
 def test_scenes_render() -> None:
     """Blender renders all of them, in one process."""
-    assert warmup._render("cycles", "cpu", {}, 300.0) == "cpu"
+    assert warmup._render("cycles", "cpu", {}, 300.0, Stop()) == "cpu"
     assert set(SCENES) == {"plain", "worn", "moving"}

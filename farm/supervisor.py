@@ -251,7 +251,7 @@ class Supervisor:
             self._job.ended(index, "crashed", time.monotonic() - slot.began, slot.served == 0)
         if index is None:
             self._close(slot)
-            self._failed_start(reason)
+            self._failed_start(reason, from_outside)
         elif index == CANARY:
             self._close(slot)
             if not from_outside:
@@ -280,10 +280,13 @@ class Supervisor:
         else:
             self._tell(self._job.aside(failure))
 
-    def _failed_start(self, reason: str) -> None:
-        """The first worker must start; later ones may fail now and then, on a machine that is short of something."""
+    def _failed_start(self, reason: str, from_outside: bool) -> None:
+        """The first worker must start, unless somebody kills it.
+
+        Later ones may fail now and then, on a machine that is short of something.
+        """
         self._failed_starts += 1
-        if not self._started_once:
+        if not self._started_once and not from_outside:
             raise RenderError(
                 f"the worker process did not start: {reason}\nrun `scenewright doctor` to see what is missing"
             )

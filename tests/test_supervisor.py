@@ -39,6 +39,8 @@ def start(setup):
     acts = setup.get("acts", {})
     if acts.get("start") == "refuse":
         raise RenderError("device cuda is not on this machine")
+    if acts.get("start") == "killed" and starts < 3:
+        os.kill(os.getpid(), 9)
     if acts.get("start") == "slow":
         time.sleep(1)
     if acts.get("start") == "odd" and starts % 2 == 0 or acts.get("start") == "once" and starts > 1:
@@ -268,6 +270,12 @@ def test_failed_starts_count_in_a_row_only(run: Run, tmp_path: Path) -> None:
     (tmp_path / "starts").unlink()
     with pytest.raises(RenderError, match=r"died 3 times in a row while starting: .*\n.*out of luck"):
         run(count=6, recycle=1, start="once")
+
+
+def test_a_first_worker_that_is_killed_is_replaced(run: Run, tmp_path: Path) -> None:
+    """Somebody who kills the first worker while it starts does not end the run: it is no worker that cannot start."""
+    failed, told = run(start="killed")
+    assert not failed and len(told) == 3 and (tmp_path / "starts").stat().st_size == 3
 
 
 def test_a_start_may_take_longer_than_an_image(run: Run) -> None:

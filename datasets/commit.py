@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
+from .ahead import ahead
 from .files import create, exists, read_bytes, write_bytes_atomic
 from .place import Place
 from .records import Record, read_record, record_path, write_record
@@ -31,20 +34,23 @@ def commit(folder: Place, record: Record, pictures: Mapping[str, bytes]) -> bool
     Raises:
         DatasetError: the folder or the bucket cannot be written.
     """
-    replaced: dict[str, bytes] = {}
-    for path, data in pictures.items():
-        if create(folder / path, data):
-            continue
-        held = read_bytes(folder / path)
-        if held == data:
-            continue
-        if exists(record_path(folder, record.index)):
-            break
-        write_bytes_atomic(folder / path, data)
-        replaced[path] = held
+    put = partial(_put, folder, record.index)
+    held = (map if isinstance(folder, Path) else ahead)(lambda item: (item[0], put(*item)), pictures.items())
+    replaced = {path: data for path, data in held if data is not None}
     if write_record(folder, record):
         return True
     if read_record(record_path(folder, record.index)).hashes != record.hashes:
-        for path, held in replaced.items():
-            write_bytes_atomic(folder / path, held)
+        for path, data in replaced.items():
+            write_bytes_atomic(folder / path, data)
     return False
+
+
+def _put(folder: Place, index: int, path: str, data: bytes) -> bytes | None:
+    """Put one picture of an image that has no record; gives what it has replaced, None where nothing was lost."""
+    if create(folder / path, data):
+        return None
+    held = read_bytes(folder / path)
+    if held == data or exists(record_path(folder, index)):
+        return None
+    write_bytes_atomic(folder / path, data)
+    return held

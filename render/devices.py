@@ -28,11 +28,20 @@ class DeviceReport:
         device: "cpu" or the GPU backend.
         names: names of the devices in use, as the driver gives them; empty for the CPU.
         threads: CPU threads that Cycles may use; 0 means all.
+        gpu_denoises: whether Open Image Denoise runs on the GPU too, which older ones cannot.
     """
 
     device: str
     names: tuple[str, ...]
     threads: int
+    gpu_denoises: bool = False
+
+    @property
+    def label(self) -> str:
+        """All that pixels depend on: "cpu", or backend and GPU names as in "optix: NVIDIA L4"."""
+        if not self.names:
+            return self.device
+        return f"{self.device}: {', '.join(self.names)}" + ("" if self.gpu_denoises else "; denoised on the CPU")
 
 
 def available() -> dict[str, tuple[str, ...]]:
@@ -91,4 +100,4 @@ def select(device: Device | str, threads: int | None = None) -> DeviceReport:
     for entry in cycles.devices:
         entry.use = entry.type == backend.upper()  # the CPU beside a GPU slows it, and changes the pixels
     scene.cycles.device = "CPU" if backend == "cpu" else "GPU"
-    return DeviceReport(backend, present.get(backend, ()), threads or 0)
+    return DeviceReport(backend, present.get(backend, ()), threads or 0, bool(cycles.has_oidn_gpu_devices()))

@@ -40,8 +40,7 @@ class Engine:
     @property
     def device(self) -> str:
         """What the pixels depend on beside the scene: "cpu", or backend and GPU names as in "optix: NVIDIA L4"."""
-        names = ", ".join(self._selected.names)
-        return f"{self._selected.device}: {names}" if names else self._selected.device
+        return self._selected.label
 
     def render(self, scene: Scene, meshes: Mapping[int, Mesh], linear: bool = False) -> Frame:
         """Render a scene; `meshes` gives each object's mesh by object id. `linear` also keeps scene-linear colour.
@@ -104,7 +103,7 @@ class Engine:
     def configure(self, target: bpy.types.Scene) -> None:
         """Make a Blender scene render on this engine's device and threads."""
         target.cycles.device = "CPU" if self._selected.device == "cpu" else "GPU"
-        target.cycles.denoising_use_gpu = self._selected.device != "cpu"
+        target.cycles.denoising_use_gpu = self._selected.gpu_denoises
         if self.threads is not None:
             target.render.threads_mode, target.render.threads = "FIXED", self.threads
 

@@ -12,7 +12,7 @@ import pytest
 
 from scenewright.errors import RenderError
 from scenewright.render import doctor
-from scenewright.render.devices import choose
+from scenewright.render.devices import DeviceReport, choose
 from scenewright.render.doctor import SYSTEM_LIBRARIES, Blender, blender, checks, explain, main
 
 
@@ -167,6 +167,13 @@ def test_absent_and_unknown_devices_are_refused() -> None:
         choose("tpu", {})
 
 
+def test_device_label() -> None:
+    """A record names backend and GPUs, and tells where the denoiser rounds as a CPU does."""
+    assert DeviceReport("cpu", (), 4).label == "cpu"
+    assert DeviceReport("optix", ("NVIDIA L4",), 0, gpu_denoises=True).label == "optix: NVIDIA L4"
+    assert DeviceReport("cuda", ("A", "A"), 0).label == "cuda: A, A; denoised on the CPU"
+
+
 SELECT = """
 import json, bpy
 from scenewright.errors import RenderError
@@ -175,7 +182,8 @@ scene, found = bpy.context.scene, []
 for device, threads in (("cpu", 1), ("auto", None), ("metal", None), ("cpu", 0)):
     try:
         report = select(device, threads)
-        found.append([report.device, report.threads, scene.cycles.device, scene.render.threads_mode])
+        told = [report.label, report.threads, scene.cycles.device, scene.render.threads_mode]
+        found.append([*told, report.gpu_denoises])
     except RenderError as error:
         found.append(str(error))
 print("\\nfound:" + json.dumps(found))
@@ -188,8 +196,9 @@ def test_select_sets_cycles() -> None:
     child = subprocess.run([sys.executable, "-c", SELECT], capture_output=True, text=True, timeout=120, check=True)
     line = next(line for line in child.stdout.splitlines() if line.startswith("found:"))
     cpu, auto, metal, threads = json.loads(line.removeprefix("found:"))
-    assert cpu == ["cpu", 1, "CPU", "FIXED"]
+    assert cpu == ["cpu", 1, "CPU", "FIXED", False]
     expected = "cpu" if not blender().devices else next(iter(blender().devices))
-    assert auto == [expected, 0, "CPU" if expected == "cpu" else "GPU", "AUTO"]
+    assert auto[0].partition(":")[0] == expected
+    assert auto[1:4] == [0, "CPU" if expected == "cpu" else "GPU", "AUTO"]
     assert sys.platform == "darwin" or metal.startswith("device metal is not on this machine")
     assert threads == "threads must be 1 to 1024, got 0: leave it out to use all"

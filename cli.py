@@ -190,11 +190,15 @@ def rerender(
 ) -> None:
     """Render one image again from its record alone, and compare it with the stored one.
 
-    Exit code 1 when the pixels differ, unless --device asked for another device than made them.
+    Exit code 1 when the pixels differ, unless --device asked for another device than made them. An image that was put
+    aside is rendered from its scene, to see what is wrong with it.
     """
     from .datasets.asset_store import use_assets
     from .datasets.contact import write_picture
+    from .datasets.files import exists
     from .datasets.inventory import assets_folder
+    from .datasets.records import record_path
+    from .farm.aside_scene import aside_scene
     from .farm.one_scene import render_scene
     from .pipeline import rerender as again
 
@@ -202,6 +206,12 @@ def rerender(
     _check_picture(target)
     folder = place(dataset)
     use_assets(assets_folder(folder))
+    if not exists(record_path(folder, index)):
+        scene, reason = aside_scene(folder, index)
+        console.print(f"image {index} was put aside: {escape(reason)}", soft_wrap=True)
+        write_picture(target, render_scene(scene, device or "auto", timeout_s=timeout).rgb)
+        print(target)
+        return
     elsewhere = False
 
     def render(scene: Any, recorded: str) -> Any:

@@ -202,3 +202,23 @@ def test_retry_forgets_failures_only(run: Run, recipe: Path, made: Path, tmp_pat
     assert run(*arguments).code == 3
     assert run(*arguments, "--retry").code == 0 and not place.exists()
     assert (out / "records/000000.json").stat().st_mtime_ns == stamp
+
+
+def test_what_was_put_aside_can_be_seen(run: Run, dataset: Path, tmp_path: Path) -> None:
+    """`rerender` shows the scene of an image that failed, as it was left or drawn anew, with the reason."""
+    scene = sw.sample(sw.load("hardware", ["render.engine=flat", "render.size=[64, 48]"]), index=1)
+    place = dataset / "quarantine/000001"
+    place.mkdir(parents=True)
+    (dataset / "records/000001.json").unlink()
+    (place / "failure.json").write_text(
+        '{"index": 1, "status": "failed", "reasons": ["a crash"], "host": "h", "command": "c", "versions": {}}'
+    )
+    shown = []
+    for text in (None, scene.to_json()):
+        if text is not None:
+            (place / "scene.json").write_text(text)
+        ended = run("rerender", dataset, 1, "--out", tmp_path / "x.png")
+        assert ended.code == 0 and "image 1 was put aside: a crash" in ended.err
+        shown.append((tmp_path / "x.png").read_bytes())
+    assert shown[0] != shown[1]
+    assert run("rerender", dataset, 7).code == 1

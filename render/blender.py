@@ -72,7 +72,7 @@ def build(scene: Scene, meshes: Mapping[int, Mesh]) -> bpy.types.Scene:
     lights.set_world(target, scene.world)
     cameras.add(target, scene.camera)
     if isinstance(scene.render, EeveeSettings):
-        eevee.configure(target, scene.render)
+        eevee.configure(target, scene, scene.render)
     else:
         _settings(target, scene.render, _noise_seed(scene))
     color_management(target, scene.render)

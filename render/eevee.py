@@ -9,7 +9,8 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
-from ..scenes.scene import EeveeSettings
+from ..scenes.scene import EeveeSettings, Scene
+from . import eevee_world
 
 __all__ = ["configure", "near_plane"]
 
@@ -21,14 +22,16 @@ SHADOW_TEXEL_M = 0.0001
 LIGHT_THRESHOLD = 1e-4
 
 
-def configure(target: bpy.types.Scene, settings: EeveeSettings) -> None:
+def configure(target: bpy.types.Scene, scene: Scene, settings: EeveeSettings) -> None:
     """Make a built Blender scene render with EEVEE; colour management and what the camera sees stay as they are."""
+    eevee_world.add_lamps(target, scene.world)
     target.render.engine = "BLENDER_EEVEE_NEXT"
     target.render.film_transparent = False
     eevee = target.eevee
     eevee.taa_render_samples = settings.samples
     eevee.use_raytracing, eevee.ray_tracing_method = True, "SCREEN"
-    eevee.ray_tracing_options.resolution_scale = str(settings.trace_px)
+    options = eevee.ray_tracing_options
+    options.resolution_scale, options.use_denoise = str(settings.trace_px), False
     # Rays of a dull surface seldom meet a small bright lamp of a panorama; the horizon on the screen leaves none out.
     eevee.use_fast_gi, eevee.fast_gi_method = True, "GLOBAL_ILLUMINATION"
     eevee.fast_gi_resolution = str(settings.trace_px)
@@ -41,7 +44,7 @@ def configure(target: bpy.types.Scene, settings: EeveeSettings) -> None:
         light.shadow_maximum_resolution = SHADOW_TEXEL_M
     for material in bpy.data.materials:
         material.surface_render_method, material.use_raytrace_refraction = "DITHERED", True
-    # Blender would gather all bright spots of a panorama into one sun, whatever their number and direction.
+    # Blender itself would gather all that is bright into one sun, whatever the number and direction of the spots.
     target.world.sun_threshold = 0.0
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import bpy
 
 from ..assets.defects.patch import Mark
+from ..assets.image_size import check_image
 from ..assets.material import FileRef, Material, Texture
 from ..assets.materials import material
-from ..assets.mesh_sources import check_picture
 from ..errors import AssetError
 from .shader_broken import fractured
 from .shader_glossy import acrylic, felt, marbled, speckled
@@ -103,7 +103,7 @@ def _image(ref: FileRef, locate: Callable[[FileRef], Path], is_colour: bool) -> 
     if known is not None:
         return known
     path = locate(ref)
-    check_picture(path, ref.name)
+    check_image(path.read_bytes(), ref.name)  # all of it: a TIFF may say its size at its end
     image = bpy.data.images.load(str(path), check_existing=False)
     if image.source != "FILE" or not image.size[0]:
         raise AssetError(f"Blender cannot read {ref.name} as a texture: save it as PNG, JPEG or EXR")

@@ -46,7 +46,7 @@ def process(folder: Path, threads: int, files: Iterable[Path] = ()) -> Iterator[
     names = [str(path) for path in files]
     worker = Worker(MODULE, {"kind": "scene", "engine": "cycles", "device": "cpu", "threads": threads, "files": names})
     try:
-        assert worker.receive() == {"ready": True}
+        assert worker.receive() == {"ready": True, "device": "cpu"}
 
         def shoot(scene: Scene) -> Frame:
             target = folder / f"frame-{threads}.npz"

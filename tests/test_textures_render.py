@@ -79,12 +79,18 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / pack).mkdir()
         for name, pixels in maps.items():
             cv2.imwrite(str(folder / pack / f"{name}.png"), pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    for suffix in (".png", ".tif"):
+        (folder / f"sand{suffix}").mkdir()
+        noise = np.random.default_rng(1).integers(90, 160, (700, 700, 3), np.uint8)
+        cv2.imwrite(str(folder / f"sand{suffix}" / f"sand_color{suffix}"), noise)
     return folder
 
 
 @pytest.fixture(scope="module")
 def cycles(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycles]:
-    with process(tmp_path_factory.mktemp("frames"), threads=2, files=sorted(library.rglob("*.png"))) as shoot:
+    with process(
+        tmp_path_factory.mktemp("frames"), threads=2, files=sorted(p for p in library.rglob("*") if p.is_file())
+    ) as shoot:
         yield shoot
 
 
@@ -135,6 +141,14 @@ def test_a_tile_has_its_size_in_metres(cycles: Cycles, library: Path) -> None:
     assert len(found) == len(expected) >= 7
     assert np.abs(found - expected).max() < 0.6
     assert np.diff(found).mean() == pytest.approx(tile / 2 / 0.5 * camera.fx, abs=0.1)
+
+
+def test_a_tiff_may_say_its_size_at_its_end(cycles: Cycles, library: Path) -> None:
+    """Headers are looked at before Blender opens a picture, wherever in the file they stand."""
+    (path,) = (library / "sand.tif").iterdir()
+    assert int.from_bytes(path.read_bytes()[4:8], "little") > 1 << 20
+    late, early = (cycles(shot(view(-90, 90), pictured(library / f"sand{s}", tile_m=0.2))) for s in (".tif", ".png"))
+    assert np.array_equal(late.rgb, early.rgb) and late.rgb.std() > 1
 
 
 def box(look: Material, scale: float = 1.0, ref: MeshRef | None = None) -> SceneObject:

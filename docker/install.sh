@@ -2,7 +2,7 @@
 # The steps that the three images share. Each Dockerfile says which of them make a layer.
 #
 #   build_tools     first stage: what installs from PyPI
-#   dependencies    first stage: what the package and its $EXTRAS need, in the versions of constraints.txt, and torch $TORCH
+#   dependencies    first stage: what the package and its $EXTRAS need, as constraints.txt has it, and torch $TORCH
 #   wheel           first stage: the package as a wheel
 #   system          what the finished image needs of Debian
 #   nvidia          where EGL finds the driver that the container toolkit brings in
@@ -16,7 +16,7 @@ ID=10001
 # What `import bpy` links to (render/doctor.py has the same list), and libegl1 for EEVEE.
 LIBRARIES="libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libegl1"
 
-# Debian's releases are frozen and get security fixes only; a version that is pinned here would be gone with the next fix.
+# Debian's releases are frozen but for security fixes; a version that is pinned here would be gone with the next fix.
 from_debian() {
     apt-get update
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"

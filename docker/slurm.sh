@@ -4,7 +4,8 @@
 #   sbatch --array=0-99%50 docker/slurm.sh RECIPE COUNT OUT SHARDS [OPTION…]
 #   sbatch --array=3,17    docker/slurm.sh RECIPE COUNT OUT SHARDS [OPTION…]      some of them again: SHARDS stays 100
 #
-# OPTIONs go to `scenewright generate`. From the environment:
+# OPTIONs go to `scenewright generate`; with more --workers give --threads and --memory too, which are of each worker.
+# From the environment:
 #   SCENEWRIGHT         how the program is called, e.g. "apptainer exec --nv scenewright.sif scenewright"
 #   SCENEWRIGHT_CACHE   folder for kernel caches on the node's own disk (default: /var/tmp/scenewright-UID)
 #
@@ -38,13 +39,18 @@ if [ ! -O "$cache" ]; then
 fi
 export XDG_CACHE_HOME=$cache CUDA_CACHE_PATH=$cache/cuda CUDA_CACHE_MAXSIZE=4294967296 OPTIX_CACHE_PATH=$cache/optix
 
-# 30 s before the time limit Slurm sends USR1 to this shell; the program then gets SIGTERM and 20 s for the images in the
+# Slurm kills a task that takes more than its memory: a worker that comes near is replaced before.
+memory=$((${SLURM_MEM_PER_NODE:-0} * 3 / 4 / 1024))
+((memory > 1)) || memory=""
+
+# 30 s before the time limit Slurm sends USR1 to this shell; then the program gets SIGTERM and 20 s for images in the
 # making. By scancel, since srun itself answers a SIGTERM by killing its tasks. USR1 tells this end from a cancellation.
 time_up="" again=yes
 trap 'time_up=yes again=yes; scancel --signal=TERM "$task"' USR1
 
-srun "${program[@]}" generate "$recipe" --count "$count" --out "$out" --executor index --shard "$shard" --shards "$shards" \
-    --workers 1 --threads "${SLURM_CPUS_PER_TASK:-1}" "$@" &
+srun "${program[@]}" generate "$recipe" --count "$count" --out "$out" \
+    --executor index --shard "$shard" --shards "$shards" \
+    --threads "${SLURM_CPUS_PER_TASK:-1}" ${memory:+--memory "$memory"} "$@" &
 step=$!
 while [ "$again" ]; do  # a trap ends `wait` before the step has ended
     again=""

@@ -17,6 +17,7 @@ import yaml
 from scenewright.render.doctor import SYSTEM_LIBRARIES
 
 from .benchmarks.try_image import lines, sent
+from .commands import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCKER = ROOT / "docker"
@@ -169,3 +170,15 @@ def test_compose_gives_devices_to_gpu_services_only() -> None:
     """The profile `cpu` runs on a machine without a GPU."""
     services = compose()["services"]
     assert {name for name, service in services.items() if "deploy" in service} == {"gpu", "diffusion"}
+
+
+def test_the_page_shows_commands_that_exist() -> None:
+    """Every command in the page's code blocks is one that the program takes, and every file that it names is there."""
+    page = text("README.md")
+    blocks = "\n".join(re.findall(r"```\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ")
+    calls = re.findall(r"\b(?:scenewright(?::\w+)?|cpu|gpu)\s+((?:generate|status|doctor|warmup)\b.*)", blocks)
+    assert len(calls) >= 7
+    for call in calls:
+        assert parsed(shlex.split(call, comments=True)) is not None
+    named = {*re.findall(r"\]\(([^)#:]+)\)", page), *(f"../{path}" for path in re.findall(r"docker/[\w.-]+\w", blocks))}
+    assert [path for path in named if not (DOCKER / path).is_file()] == []

@@ -96,6 +96,7 @@ def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
     yield {
         **os.environ, "PATH": f"{fake}:{os.environ['PATH']}", "FAKE": str(fake), "SCENEWRIGHT": PROGRAM,
         "SCENEWRIGHT_CACHE": str(tmp_path / "cache"), "SLURM_ARRAY_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "1",
+        "SLURM_MEM_PER_NODE": "8192",
     }  # fmt: skip
 
 
@@ -136,8 +137,8 @@ def test_slurm_tasks_call_the_command_line_as_it_is(slurm: dict[str, str]) -> No
     found = parsed(wait_for(Path(slurm["FAKE"]) / "arguments").split())
     task.send_signal(signal.SIGUSR1)
     assert task.wait(30) == 0
-    told = [found[name] for name in ("recipe", "count", "executor", "shard", "shards", "threads", "preset")]
-    assert told == ["hardware", 1000, "index", 3, 100, 1, "draft"]
+    told = [found[name] for name in ("recipe", "count", "executor", "shard", "shards", "threads", "memory", "preset")]
+    assert told == ["hardware", 1000, "index", 3, 100, 1, 6.0, "draft"]
 
 
 @pytest.mark.parametrize(("code", "requeued"), [(130, True), (3, False), (0, False)])

@@ -75,7 +75,8 @@ def check_creates(path: Place) -> None:
         sound = objects.honours_conditions(path)
     if not sound:
         raise DatasetError(
-            f"the store of {path} does not honour `If-None-Match: *`: two workers could overwrite each other's images. "
+            f"the store of {path} overwrites where it is asked to create (S3's `If-None-Match: *`, Google's "
+            "`ifGenerationMatch=0`): two workers could lose an image to each other. "
             "Choose an --out on a store or a version of it that does, or on a shared file system"
         )
 

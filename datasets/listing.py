@@ -154,16 +154,18 @@ def _gcs_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> 
 
 def _whole(folder: UPath, prefix: str, delimiter: str, token: str | None) -> tuple[dict[str, Entry], str | None]:
     """All that Azure has, in pages of 5000 that its client asks for one after the other."""
-    top = f"{folder.path}/"
+    top, fs = f"{folder.path}/", client(folder)
+    try:
+        infos = fs.ls(folder.path, detail=True) if delimiter else fs.find(folder.path, detail=True).values()
+    except FileNotFoundError:
+        return {}, None
     found = [
-        Entry(name, int(info["size"] or 0), str(info.get("etag", "")), _since_1970(info.get("last_modified")))
-        for name, info in client(folder).find(folder.path, detail=True).items()
-        if name.startswith(top + prefix)
+        Entry(i["name"] + "/", 0)
+        if i["type"] == "directory"
+        else Entry(i["name"], int(i["size"] or 0), str(i.get("etag", "")), _since_1970(i.get("last_modified")))
+        for i in infos
     ]
-    if delimiter:
-        folders = {top + f.name[len(top) :].partition("/")[0] + "/" for f in found if "/" in f.name[len(top) :]}
-        found = [f for f in found if "/" not in f.name[len(top) :]] + [Entry(name, 0) for name in folders]
-    return _below(top, found), None
+    return _below(top, [entry for entry in found if entry.name.startswith(top + prefix)]), None
 
 
 def _since_1970(when: datetime | None) -> float:

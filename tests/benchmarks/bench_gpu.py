@@ -265,7 +265,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def report(found: dict[str, Any]) -> None:
-    """The tables."""
+    """The tables; why a case has no number was printed as it ended."""
     width, height = found["size"]
     print(f"{found['recipe']}, {found['preset']}, {width}x{height}, {found['cores']} cores")
     print("; ".join(found["gpus"]) or "no NVIDIA GPU")
@@ -274,7 +274,7 @@ def report(found: dict[str, Any]) -> None:
         loop = case["loops"]
         base = 0.0
         if "error" in loop:
-            rates.append((device, "bare bpy loop", loop["error"], "", "", "", ""))
+            rates.append((device, "bare bpy loop", "none", "", "", "", ""))
         else:
             base = loop["images"] / sum(loop["bare"].values())
             whole = sum(loop["ours"].values())
@@ -289,7 +289,7 @@ def report(found: dict[str, Any]) -> None:
             if not name.startswith("generate"):
                 continue
             if "error" in result:
-                rates.append((device, name, result["error"], "", "", "", ""))
+                rates.append((device, name, "none", "", "", "", ""))
                 continue
             ratio = f"{result['per_s'] / base:.2f}" if base else ""
             start = f"{result['start_s']:.1f}"

@@ -3,6 +3,7 @@
     debootstrap --variant=minbase bookworm /tmp/base
     python tests/benchmarks/try_image.py build docker/Dockerfile /tmp/image --base /tmp/base
     python tests/benchmarks/try_image.py run /tmp/image -- doctor
+    umount /tmp/image/*/root && rm -r /tmp/image
 
 Needs root and Linux with overlayfs. `build` carries out the lines of each stage in an overlay over the base and prints
 how large it is after each. `run` starts the entry point as the image's user with a read-only root, no capability, no

@@ -26,11 +26,12 @@ from scenewright.datasets import listing, objects
 from scenewright.datasets.files import atomic_file, check_creates, create, exists, read_bytes, read_each, remove
 from scenewright.datasets.listing import entries, names, numbered, walk
 from scenewright.datasets.place import place
-from scenewright.datasets.records import indices, record_path
+from scenewright.datasets.records import TWINS, indices, record_path
 from scenewright.errors import DatasetError
 
 from .commands import COUNT, Run, content
 from .faulty_proxy import Fault, FaultyProxy, Plan, every_third
+from .small_recipe import make
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -271,6 +272,21 @@ def test_a_killed_run_goes_on(recipe: Path, made: Path, bucket: UPath) -> None:
     assert result.complete and result.rendered == COUNT - len(finished)
     assert finished.items() <= {e.name: e.modified_s for e in entries(out / "records")}.items()
     assert stored(out) == content(made)
+
+
+def test_everything_that_a_dataset_may_hold_fits_a_bucket(bucket: UPath, run: Run, tmp_path: Path) -> None:
+    """Twins, maps and the annotations derived of them are in a bucket what they are in a folder, and are fetched."""
+    recipe = make(outputs=["keypoints", "panoptic", "normals"], defects={"rate": 0.8, "twins": True})
+    folder, out = tmp_path / "local", bucket / "d"
+    sw.generate(recipe, 3, folder)
+    assert sw.generate(recipe, 3, str(out)).complete
+    assert stored(out) == content(folder) and indices(out / TWINS)
+    assert run("validate", out).code == 0 and run("show", out, "--out", tmp_path / "sheet.png").code == 0
+    assert run("fetch", out, tmp_path / "d").code == 0 and content(tmp_path / "d") == content(folder)
+    twin = indices(out / TWINS)[0]
+    remove(record_path(out / TWINS, twin))
+    assert f"lacks those of 1 images that have defects ([{twin}]" in run("validate", out).out
+    assert run("twins", out).code == 0 and stored(out) == content(folder)
 
 
 @pytest.fixture

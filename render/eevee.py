@@ -31,10 +31,11 @@ def configure(target: bpy.types.Scene, scene: Scene, settings: EeveeSettings) ->
     eevee.taa_render_samples = settings.samples
     eevee.use_raytracing, eevee.ray_tracing_method = True, "SCREEN"
     options = eevee.ray_tracing_options
-    options.resolution_scale, options.use_denoise = str(settings.trace_px), False
+    # Its denoiser takes neighbours' rays for a pixel's own, and small metal parts lose all their contrast.
+    options.resolution_scale, options.use_denoise = "1", False
     # Rays of a dull surface seldom meet a small bright lamp of a panorama; the horizon on the screen leaves none out.
     eevee.use_fast_gi, eevee.fast_gi_method = True, "GLOBAL_ILLUMINATION"
-    eevee.fast_gi_resolution = str(settings.trace_px)
+    eevee.fast_gi_resolution = "1"
     eevee.clamp_surface_direct = eevee.clamp_surface_indirect = 0.0
     eevee.use_shadows, eevee.light_threshold = True, LIGHT_THRESHOLD
     eevee.use_overscan, eevee.overscan_size = True, OVERSCAN_PERCENT

@@ -11,8 +11,8 @@ import numpy as np
 from ..assets.files import locate
 from ..assets.hdris import hdri_path
 from ..assets.mesh_sources import check_picture
-from ..scenes.scene import matrix
 from ..scenes.scene_lights import AreaLight, Light, PanelLight, RingLight, Sky, SpotLight, SunLight, World
+from .lamps import lamps
 
 __all__ = ["add", "add_lamps", "set_world"]
 
@@ -23,8 +23,6 @@ WORLD_MAP_RESOLUTION = 2048
 #: A sky is smooth, and Cycles samples its sun apart from the map.
 SKY_MAP_RESOLUTION = 512
 RING_SEGMENTS = 96
-#: Lamps that make up a ring, and how far one lies before a panel, which would shade it else.
-RING_LAMPS, BEFORE_M = 16, 1e-4
 
 
 def add(target: bpy.types.Scene, name: str, light: Light) -> None:
@@ -49,33 +47,11 @@ def add(target: bpy.types.Scene, name: str, light: Light) -> None:
 
 
 def add_lamps(target: bpy.types.Scene, name: str, light: Light) -> None:
-    """As `add`, for an engine in which luminous meshes do not light a scene: area lamps shine in their place."""
+    """As `add`, for an engine in which luminous meshes light nothing: area lamps shine in their place."""
     if isinstance(light, PanelLight):
         add(target, name, light)  # the camera sees it
-    lamps = _ring_lamps(light) if isinstance(light, RingLight) else [light]
-    for lamp in lamps:
-        add(target, name, _panel_lamp(lamp) if isinstance(lamp, PanelLight) else lamp)
-
-
-def _ring_lamps(light: RingLight) -> list[AreaLight]:
-    """Rectangles around the ring, with its area, its radiance and its tilt."""
-    place, lamps = np.asarray(light.world_T_light), []
-    size = (math.tau * light.radius_m / RING_LAMPS, light.width_m)
-    for a in np.arange(RING_LAMPS) * math.tau / RING_LAMPS:
-        out, along = np.array([math.cos(a), math.sin(a), 0.0]), np.array([-math.sin(a), math.cos(a), 0.0])
-        back = np.array([0.0, 0.0, math.cos(light.tilt)]) + out * math.sin(light.tilt)
-        lamp = np.eye(4)
-        lamp[:3, :4] = np.stack([along, np.cross(back, along), back, out * light.radius_m], axis=1)
-        lamps.append(AreaLight(world_T_light=matrix(place @ lamp), color=light.color, on_camera=light.on_camera,
-                               size=size, power_w=light.power_w / RING_LAMPS))  # fmt: skip
-    return lamps
-
-
-def _panel_lamp(light: PanelLight) -> AreaLight:
-    before = np.eye(4)
-    before[2, 3] = -BEFORE_M
-    return AreaLight(world_T_light=matrix(np.asarray(light.world_T_light) @ before), color=light.color,
-                     on_camera=light.on_camera, size=light.size, power_w=light.power_w)  # fmt: skip
+    for lamp in lamps(light):
+        add(target, name, lamp)
 
 
 def _lamp(name: str, light: AreaLight | SpotLight | SunLight) -> bpy.types.Light:

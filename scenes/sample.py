@@ -40,13 +40,8 @@ FIXED: dict[str, dict[str, Any]] = {
     for name, samples in (("draft", 4), ("fast", 32), ("standard", 128), ("high", 512))
 }
 
-#: EEVEE has no denoiser: its samples are what takes the noise of soft shadows and rough reflections away.
-EEVEE_PRESETS: dict[str, dict[str, Any]] = {
-    "draft": {"samples": 8, "trace_px": 2},
-    "fast": {"samples": 32, "trace_px": 2},
-    "standard": {"samples": 64},
-    "high": {"samples": 256},
-}
+#: EEVEE's pictures are not denoised: its samples take the noise of soft shadows and of reflections away.
+EEVEE_SAMPLES = {"draft": 8, "fast": 32, "standard": 64, "high": 256}
 
 
 def sample(recipe: Recipe, index: int, seed: int = 0, anew: Mapping[str, int] | None = None) -> Scene:
@@ -104,6 +99,6 @@ def _settings(recipe: Recipe, draw: ImageDraws, index: int) -> Settings:
         "white_balance_k": draw("render.white_balance_k"), "white_balance_tint": draw("render.white_balance_tint"),
     }  # fmt: skip
     if r.engine == "eevee":
-        return EeveeSettings(preset=r.preset, **EEVEE_PRESETS[r.preset], **view)
+        return EeveeSettings(preset=r.preset, samples=EEVEE_SAMPLES[r.preset], **view)
     fixed = {} if recipe.defects is None else FIXED[r.preset]
     return RenderSettings(engine=r.engine, preset=r.preset, **{**PRESETS[r.preset], **fixed}, **view)

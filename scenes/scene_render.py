@@ -40,7 +40,6 @@ class _Eevee(_Frozen):
     engine: Literal["eevee"] = "eevee"
     preset: str = "standard"
     samples: Annotated[int, Field(ge=1)] = 64
-    trace_px: Literal[1, 2, 4] = 1
 
 
 class RenderSettings(_View, _Cycles):
@@ -57,7 +56,6 @@ class EeveeSettings(_View, _Eevee):
     """How EEVEE computes the picture; view transform and white balance as `RenderSettings` has them.
 
     `samples` are whole pictures, each with its own jitter of pixels, lights and aperture, whose mean is the picture.
-    Rays on the screen are traced once for each square of `trace_px` × `trace_px` pixels.
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from scenewright.datasets.records import read_record, record_path
 from scenewright.errors import RecipeError, RenderError
 from scenewright.pipeline import rerender
 from scenewright.render import egl
+from scenewright.render.lamps import lamps
+from scenewright.render.panorama_lamps import BRIGHT, spots
 from scenewright.scenes.load import recipe_from_dict
 from scenewright.scenes.recipe import Recipe
-from scenewright.scenes.sample import EEVEE_PRESETS, sample
-from scenewright.scenes.scene import Scene
+from scenewright.scenes.sample import EEVEE_SAMPLES, sample
+from scenewright.scenes.scene import Scene, matrix
+from scenewright.scenes.scene_lights import AreaLight, RingLight
 
 from .small_recipe import RECIPE
 
@@ -45,12 +49,12 @@ def test_what_eevee_cannot_do_is_refused(changes: dict[str, Any], path: str) -> 
         make(**changes)
 
 
-@pytest.mark.parametrize("preset", EEVEE_PRESETS)
+@pytest.mark.parametrize("preset", EEVEE_SAMPLES)
 def test_a_scene_has_eevees_settings_alone(preset: str) -> None:
     """A scene for EEVEE stores its own settings and none of Cycles', and comes back from JSON as it was."""
     scene = sample(make(render={**EEVEE, "preset": preset}), 0)
     plain = scene.render.model_dump()
-    assert plain["samples"] == EEVEE_PRESETS[preset]["samples"]
+    assert plain["samples"] == EEVEE_SAMPLES[preset]
     assert not {"denoise", "noise_threshold", "min_samples", "prefilter"} & plain.keys()
     assert Scene.from_json(scene.to_json()) == scene
 
@@ -68,6 +72,51 @@ def test_missing_opengl_is_explained(monkeypatch: pytest.MonkeyPatch, stdout: st
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(RenderError, match=message):
         egl.ask()
+
+
+def test_a_panoramas_spot_is_a_lamp_of_its_light_and_size() -> None:
+    """A bright disc in an even panorama comes out with its direction, its angle, and π a² times what it has above."""
+    rows, radius, bright = 180, math.radians(6), 500.0
+    up, around = (np.pi * (0.5 - (np.arange(rows) + 0.5) / rows), np.pi - np.pi * (np.arange(2 * rows) + 0.5) / rows)
+    z, turn = np.meshgrid(up, around, indexing="ij")
+    towards = np.stack([np.cos(z) * np.cos(turn), np.cos(z) * np.sin(turn), np.sin(z)], axis=-1)
+    direction = np.array([0.48, -0.64, 0.6])
+    panorama = np.where(towards @ direction > math.cos(radius), bright, 1.0)[..., None] * np.ones(3, np.float32)
+    (spot,), limit = spots(panorama.astype(np.float32))
+    cap = math.tau * (1 - math.cos(radius))
+    mean = 1 + (bright - 1) * cap / (4 * math.pi)
+    assert limit == pytest.approx(BRIGHT * mean, rel=0.02)
+    assert np.degrees(np.arccos(np.dot(spot.direction, direction))) < 0.2
+    assert spot.angle == pytest.approx(2 * radius, rel=0.03)
+    assert spot.irradiance == pytest.approx((cap * (bright - limit),) * 3, rel=0.03)
+
+
+def test_an_even_panorama_has_no_lamps() -> None:
+    """Light that comes from everywhere alike stays the world's."""
+    assert spots(np.full((90, 180, 3), 3.0, np.float32))[0] == ()
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.4])
+def test_lamps_of_a_ring_give_its_light(tilt: float) -> None:
+    """Lamps in place of a ring light what lies on its axis as its closed form says, whatever its tilt and place.
+
+    A strip of power P whose normal leans by t to the axis gives P cos θ cos φ / (π d²), θ between its normal and the
+    way to the point, φ between that way and the axis, d the distance.
+    """
+    radius, depth = 0.3, 0.5
+    pose = np.array([[0.0, 0, 1, 2], [1, 0, 0, 3], [0, 1, 0, 4], [0, 0, 0, 1]])
+    ring = RingLight(world_T_light=matrix(pose), radius_m=radius, width_m=0.02, tilt=tilt, power_w=6.0)
+    point, total = (pose @ [0, 0, -depth, 1])[:3], 0.0
+    for lamp in lamps(ring):
+        assert isinstance(lamp, AreaLight)
+        place = np.asarray(lamp.world_T_light)
+        assert np.allclose(place[:3, :3] @ place[:3, :3].T, np.eye(3)) and np.linalg.det(place[:3, :3]) > 0
+        way = point - place[:3, 3]
+        d = np.linalg.norm(way)
+        total += lamp.power_w * (-place[:3, 2] @ way / d) * (-pose[:3, 2] @ way / d) / (math.pi * d**2)
+    d2 = radius**2 + depth**2
+    leaning = (depth * math.cos(tilt) + radius * math.sin(tilt)) / math.sqrt(d2)
+    assert total == pytest.approx(6 / math.pi * leaning * depth / math.sqrt(d2) / d2, rel=1e-6)
 
 
 @pytest.fixture(scope="module")

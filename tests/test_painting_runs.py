@@ -96,6 +96,25 @@ def test_a_killed_run_goes_on_with_two_workers(plain: Path, painted: Path) -> No
     assert content(out) == content(painted)
 
 
+def test_shares_at_the_same_time_give_the_same_bytes(plain: Path, painted: Path) -> None:
+    """Two shares that know nothing of each other begin one dataset at once, and end with equal bytes."""
+    out = plain.parent / "shares"
+    command = [sys.executable, "-m", "scenewright", "defects", str(plain), "--out", str(out), *map(str, PAINT)]
+    command += ["--executor", "index", "--shards", "2", "--shard"]
+    both = [subprocess.Popen([*command, str(k)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for k in (0, 1)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert content(out) == content(painted) and not (out / "model.json").exists()
+
+
+def test_a_cluster_gives_the_same_bytes(plain: Path, painted: Path) -> None:
+    """Painted by tasks of an embedded Ray cluster, an image is the same."""
+    pytest.importorskip("ray", reason="needs the extra `farm`")
+    out = plain.parent / "ray"
+    ended = child("defects", plain, "--out", out, *PAINT, "--executor", "ray", "--ray", "local")
+    assert ended.code == 0, ended.err
+    assert content(out) == content(painted)
+
+
 def test_another_plan_or_model_is_refused(run: Run, plain: Path, painted: Path) -> None:
     """A run with another seed, other kinds or other threads would not match: an error that says what differs."""
     before = content(painted)

@@ -36,6 +36,7 @@ from scenewright.diffusion.plan import Plan, prompt
 from scenewright.errors import DatasetError, ModelError, UsageError
 from scenewright.farm import refining_worker, supervisor
 from scenewright.farm.beats import heartbeats
+from scenewright.farm.executors import Index
 from scenewright.farm.generate import add_twins, generate
 from scenewright.farm.refining import Options, refine
 from scenewright.farm.rejudging import rejudge
@@ -313,6 +314,18 @@ def test_the_same_command_goes_on_with_several_workers(source: Path, soft: Path,
     before = content(out)
     record_path(out, 1).unlink()
     assert refine(source, out, wish, PLAN, options).made == 1 and content(out) == before
+
+
+def test_shares_make_one_dataset(source: Path, soft: Path, refined: Path, tmp_path: Path) -> None:
+    """Each share refines its own images, with the model that the first has noted; the last writes annotations."""
+    out = tmp_path / "out"
+    first = refine(source, out, request(soft), PLAN, executor=Index(1, 2))
+    assert first.complete and indices(out) == [i for i in indices(source) if i % 2]
+    assert (out / "model.json").is_file() and not (out / "annotations").exists()
+    with pytest.raises(DatasetError, match="begun with another model"):
+        refine(source, out, request(soft, license="mit"), PLAN, executor=Index(0, 2))
+    assert refine(source, out, request(soft), PLAN, executor=Index(0, 2)).complete
+    assert content(out) == content(refined)
 
 
 def test_another_configuration_is_another_model(source: Path, soft: Path, tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""What more workers bring, and what it costs to hand out images.
+
+    python tests/benchmarks/bench_scaling.py
+
+Scaling: the same images of `hardware` by one worker with one thread, and by two such workers, in turns. Images per
+second of *making*, from the first record to the last, since starting Blender is a cost of a run and not of an image;
+the whole runs are told too. Overhead: what a run of `render.engine: flat` takes beyond what its images take in their
+workers, for each image, locally and on an embedded Ray cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import scenewright as sw
+from scenewright.farm.beats import heartbeats
+from scenewright.farm.executors import Executor, Local
+from scenewright.farm.on_ray import Ray
+
+FLAT = """
+name: flat
+objects: {count: 2, assets: [{category: box, shape: box}]}
+render: {engine: flat, size: [64, 48]}
+"""
+LEAST_SCALING, MOST_OVERHEAD_MS = 1.9, 20.0
+
+
+def making(folder: Path) -> float:
+    """Images per second between the first record and the last."""
+    times = sorted(path.stat().st_mtime for path in (folder / "records").iterdir())
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
+def scaling(images: int, rounds: int, place: Path) -> float:
+    """Two workers against one, as the median over rounds."""
+    recipe = sw.load("hardware", ["render.preset=draft", "render.size=[320, 240]"])
+    ratios = []
+    for k in range(rounds):
+        rates, whole = {}, {}
+        for workers in (1, 2):
+            folder = place / f"{k}-{workers}"
+            began = time.monotonic()
+            options = sw.Options(workers=workers, threads=1, device="cpu")
+            sw.generate(recipe, images, folder, options=options)
+            whole[workers], rates[workers] = images / (time.monotonic() - began), making(folder)
+        ratios.append(rates[2] / rates[1])
+        print(
+            f"round {k + 1}: 1 worker {rates[1]:.3f} images/s, 2 workers {rates[2]:.3f}: × {ratios[-1]:.2f}; "
+            f"start and end included {whole[1]:.3f} and {whole[2]:.3f}: × {whole[2] / whole[1]:.2f}", flush=True,
+        )  # fmt: skip
+    return statistics.median(ratios)
+
+
+def overhead(name: str, images: int, executor: Executor, place: Path) -> float:
+    """Milliseconds of a run for each image that neither a worker's start nor the making of an image takes."""
+    folder = place / name
+    (place / "flat.yaml").write_text(FLAT)
+    began = time.monotonic()
+    sw.generate(sw.load(place / "flat.yaml"), images, folder, options=sw.Options(workers=1), executor=executor)
+    spent = time.monotonic() - began
+    beats = [seen.beat for seen in heartbeats(folder)]
+    busy, starting = sum(b.busy_s for b in beats), sum(b.starting_s for b in beats)
+    slots = 1 if isinstance(executor, Local) else 2
+    each = 1000 * max(0.0, spent - (busy + starting) / slots) / images
+    print(
+        f"{name}: {images} images in {spent:.1f} s; {busy:.1f} s in the making, {starting:.1f} s of starts, on {slots}"
+    )
+    print(f"{name}: {each:.1f} ms an image for handing out, opening, and the annotations at the end", flush=True)
+    return each
+
+
+def main() -> int:
+    """Measure; 1 when a limit is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--flat", type=int, default=300)
+    asked = parser.parse_args()
+    place = Path(tempfile.mkdtemp(prefix="scenewright-scaling-"))
+    try:
+        times = scaling(asked.images, asked.rounds, place)
+        print(f"two workers of one core against one: × {times:.2f} (at least {LEAST_SCALING})")
+        local = overhead("local", asked.flat, Local(), place)
+        ray = overhead("ray", asked.flat, Ray("local"), place)
+    finally:
+        shutil.rmtree(place)
+    print(f"overhead: {local:.1f} ms locally, {ray:.1f} ms on Ray (at most {MOST_OVERHEAD_MS:g})")
+    return int(times < LEAST_SCALING or max(local, ray) > MOST_OVERHEAD_MS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

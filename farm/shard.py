@@ -89,7 +89,7 @@ class RenderShard:
         engine, options = self.info.settings["engine"], self.options
         if not warmed(options.device, engine):
             with suppress(RenderError):
-                warm_up([options.device], [engine], options.timeout_s, stop=options.stop)
+                warm_up([options.device], [engine], stop=options.stop)
 
 
 class _Renders(Job):

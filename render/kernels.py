@@ -1,7 +1,8 @@
 """Cycles' kernels for NVIDIA's GPUs: which of them Blender brings compiled, and where the driver keeps the others.
 
 Blender brings machine code for some architectures, and PTX from which the driver compiles the kernels for any other
-one. OptiX compiles its own in any case. Either takes minutes, once: the driver keeps what it has compiled in a folder.
+one. OptiX compiles its own in any case. Either takes minutes, CUDA's many of them, once: the driver keeps what it has
+compiled in a folder.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ __all__ = ["LEAST_CACHE", "KernelCache", "Origin", "cuda_cache", "gl_cache", "ke
 
 Origin = Literal["binary", "ptx", "none"]
 MIB = 1 << 20
-#: The kernels for one architecture take a part of this; the driver throws away what no longer fits.
+#: CUDA's kernels for one architecture take 25 MB, each of OptiX's sets some more; a driver drops what no longer fits.
 LEAST_CACHE = 256 * MIB
 
 

@@ -88,7 +88,9 @@ def _kernels(nvidia: Sequence[Gpu]) -> list[Check]:
         elif origin == "binary":
             found.append(Check(name, True, "Blender brings CUDA's; OptiX compiles its own once: scenewright warmup"))
         else:
-            detail = "the driver compiles them at first use, which takes minutes: once per machine, scenewright warmup"
+            detail = (
+                "the driver compiles them at first use, for ten minutes or so: once per machine, scenewright warmup"
+            )
             found.append(Check(name, True, detail))
     return found
 

@@ -1,8 +1,8 @@
 """Cycles' kernels for NVIDIA's GPUs: which of them Blender brings compiled, and where the driver keeps the others.
 
 Blender brings machine code for some architectures, and PTX from which the driver compiles the kernels for any other
-one. OptiX compiles its own in any case. Either takes minutes, CUDA's many of them, once: the driver keeps what it has
-compiled in a folder.
+one (NVIDIA's compiler took 9 CPU minutes for compute capability 9.0). OptiX compiles its own in any case. Either
+happens once: the driver keeps what it has compiled in a folder.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -62,7 +63,26 @@ def client(place: UPath) -> Any:
     """The client of a bucket; s3fs, which would try again without a word, does not: see `place.OPTIONS`."""
     fs = place.fs
     fs.retries = 1
+    if _is_s3(place) and fs.session is None:
+        fs.session = _session()
     return fs
+
+
+def _session() -> Any:
+    """botocore's session with another parser of times: its own takes three quarters of what a listing costs."""
+    from aiobotocore.session import AioSession
+    from botocore.utils import parse_timestamp
+
+    def parse(text: Any) -> datetime:
+        try:
+            return datetime.fromisoformat(text)
+        except (TypeError, ValueError):  # times in headers are written otherwise
+            found: datetime = parse_timestamp(text)
+            return found
+
+    session = AioSession()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=parse)
+    return session
 
 
 def create(place: UPath, data: bytes) -> bool:

@@ -238,7 +238,7 @@ def test_a_run_through_a_failing_network_makes_the_same_dataset(
     It validates, one of its images renders again, and fetched it is the folder.
     """
     out = bucket / "d"
-    network.plan = every_third("refuse", "cut", "tear", "forget")
+    network.plan = every_third()
     ended = run("generate", recipe, "--count", COUNT, "--out", out)
     assert ended.code == 0, ended.err
     assert all(network.proxy.faults[fault] for fault in ("refuse", "cut", "tear", "forget"))

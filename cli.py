@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from . import cli_farm, cli_refining
+from .cli_export import export
 from .cli_farm import (
     NOTHING,
     AllowOption,
@@ -25,11 +26,11 @@ from .cli_farm import (
     load,
 )
 from .cli_painting import defects
-from .cli_places import Dataset, LocalDataset
+from .cli_places import Dataset
 from .cli_warmup import warmup
 from .datasets.place import Place, local_folder, place
 from .errors import ScenewrightError, UsageError
-from .terminal import Stopped, console, rendering, steps
+from .terminal import Stopped, console, rendering
 
 __all__ = ["app", "main"]
 
@@ -122,62 +123,7 @@ def validate(
         raise typer.Exit(1)
 
 
-@app.command()
-def export(
-    dataset: LocalDataset,
-    to: Annotated[str, typer.Option(metavar="FORMAT", help="One of the formats above.")],
-    out: Annotated[
-        Path,
-        typer.Option(
-            parser=local_folder, metavar="FOLDER", help="Folder to write; an export that was stopped goes on there."
-        ),
-    ],
-    split: Annotated[
-        list[str] | None, typer.Option(metavar="SPLIT", help="train or val; repeatable. Default: both.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Copy a dataset into the layout of another tool. The dataset stays as it is, and nothing is overwritten.
-
-    \b
-    coco-polygons  COCO with polygons, for readers that take no run lengths
-                   (Hugging Face's DETR): train/, val/, annotations/
-    rf-detr        the same as train/, valid/ and test/, each with its
-                   _annotations.coco.json; test is valid once more
-    yolo           images/, labels/, data.yaml: an outline for each object
-    yolo-detect    the same: a box for each object
-    label-studio   tasks_train.json to import, label_config.xml, images/
-    panoptic       COCO panoptic where panopticapi looks for it: pictures,
-                   annotations/panoptic_train.json and its folder of PNGs;
-                   the recipe must ask for the output panoptic
-    bop            BOP's scenewise layout: train_pbr/, val_pbr/ with poses,
-                   masks, depth; models/ in mm, one for each different mesh
-    mvtec-ad       MVTec AD's tree: train/good, test/good, test/KIND and
-                   ground_truth/KIND, as tools for anomalies read it
-    visa           VisA's layout with split_csv/1cls.csv
-    pairs          images with defects beside their sound twins, with masks
-                   and pairs.csv; needs twins
-
-    \b
-    Polygons run along the edges of pixels and lose nothing; a slit of no
-    width leads to each hole, and in yolo and label-studio to each further
-    part of an object.
-    bop refuses lenses, and writes no symmetries of models.
-    """
-    from .datasets.exporters.formats import export_dataset
-
-    try:
-        with steps("exporting") as progress:
-            result = export_dataset(dataset, to, out, split or (), progress)
-    except Stopped:
-        raise Stopped(": the same command goes on from here") from None
-    if as_json:
-        print(json.dumps(vars(result)))
-        return
-    images = ", ".join(f"{count} images of {name}" for name, count in result.images.items())
-    print(f"{out}: {images}, {result.annotations} annotations")
-    for note in result.notes:
-        console.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+app.command()(export)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from scenewright.cli import export
+from scenewright.cli_export import export
 from scenewright.datasets.exporters.formats import FORMATS, export_dataset
 from scenewright.datasets.records import record_path
 from scenewright.errors import DatasetError, UsageError

@@ -17,7 +17,7 @@ FOLDERS = ("assets", "scenes", "render", "diffusion", "datasets", "farm")
 RANK = {
     "__init__": 0, "errors": 0, "assets": 1, "scenes": 2, "render": 3, "diffusion": 4, "datasets": 5, "pipeline": 6,
     "farm": 7, "terminal": 7, "cli_places": 8, "cli_executors": 8, "cli_farm": 9, "cli_refining": 10, "cli_warmup": 10,
-    "cli_painting": 11, "cli": 12, "__main__": 13,
+    "cli_export": 10, "cli_painting": 11, "cli": 12, "__main__": 13,
 }  # fmt: skip
 
 ALLOWED_AT_ROOT = {
@@ -25,7 +25,7 @@ ALLOWED_AT_ROOT = {
     "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "Makefile",
     "constraints.txt", "py.typed", "__init__.py", "__main__.py", "cli.py", "pipeline.py", "errors.py",
     "terminal.py", "cli_executors.py", "cli_farm.py", "cli_refining.py", "cli_painting.py", "cli_places.py",
-    "cli_warmup.py",
+    "cli_warmup.py", "cli_export.py",
 }  # fmt: skip
 #: What `datasets/` may read of `diffusion/`: plain data that records hold, and the definition of a painted label.
 PLAIN = ("scenewright.diffusion.card", "scenewright.diffusion.tries", "scenewright.diffusion.changed")
@@ -200,8 +200,8 @@ def test_tests_do_not_import_blender(file: str) -> None:
 def test_command_line_loads_neither_blender_nor_torch() -> None:
     """Whatever the command line imports, at its start or in a command, brings in neither Blender nor torch."""
     late = (
-        "farm.generate", "farm.status_text", "farm.pilot", "farm.painting", "farm.refining", "farm.rejudging",
-        "pipeline", "datasets.contact", "datasets.exporters.formats",
+        "farm.generate", "farm.exporting", "farm.status_text", "farm.pilot", "farm.painting", "farm.refining",
+        "farm.rejudging", "pipeline", "datasets.contact", "datasets.exporters.formats",
         "datasets.validate", "render.doctor", "scenes.load", "scenes.notes",
     )  # fmt: skip
     modules = ", ".join(f"scenewright.{name}" for name in ("cli", *late))

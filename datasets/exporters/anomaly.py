@@ -9,7 +9,6 @@ it, a tooth that is missing against the ground: that has no pixel for COCO to ho
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ from ...errors import DatasetError, UsageError
 from ...render.defect_labels import shows
 from ...render.rle import decode
 from ...scenes.scene import DefectRules
-from ..records import TWINS, indices, read_info
-from ..stream import damaged
+from ..files import exists
+from ..records import TWINS, read_info, record_path
 from .job import Job, Written
 
-__all__ = ["GOOD", "Case", "binary_png", "cases", "check", "defect_mask", "left_out_note"]
+__all__ = ["GOOD", "Case", "Tally", "binary_png", "cases", "check", "defect_mask", "has_twin", "left_out_note"]
 
 Json = dict[str, Any]
 Mask = npt.NDArray[np.bool_]
@@ -62,37 +61,60 @@ def check(dataset: Path) -> None:
             raise UsageError(f"{name!r} names a folder of this export and cannot: give the recipe another `name`")
 
 
-def cases(job: Job, told: Written) -> Iterator[Case]:
-    """All pictures of an export, by index, an image before its twin; those left out are counted in `told.notes`."""
-    twins, hidden, met = set(indices(job.dataset / TWINS)), 0, 0
-    # Readers sort pictures and masks by name and pair them by place: digits of one width keep both in one order.
-    width = max(6, *(len(str(found[-1])) for found in job.indices.values()))
-    for split in job.indices:
-        for record in job.records(split):
-            with damaged(record.get("index")):
-                name, seen = f"{record['index']:0{width}d}", _seen(record)
-                train = split == "train"
-                if not record["defects"]:
-                    yield Case(record["image"], name, train, GOOD, record)
-                    continue
-                if seen:
-                    kinds = {d["category"] for d in seen}
-                    if not kinds <= set(job.info.defect_categories):
-                        raise KeyError(f"{sorted(kinds)} are not all categories of this dataset")
-                    yield Case(record["image"], name, False, kinds.pop() if len(kinds) == 1 else COMBINED, record, seen)
-                    told.annotations += len(seen)
-                else:
-                    hidden += 1
-                if record["index"] in twins:
-                    met += bool(seen) and train
-                    yield Case(f"{TWINS}/{record['image']}", f"{name}_twin", train, GOOD, record)
-    if hidden:
-        told.notes.append(left_out_note(hidden))
-    if met:
-        told.notes.append(
-            f"images to be tested on whose sound twin is among those to learn from: {met}; for a test of scenes that "
-            "were never seen, export --split train and --split val apart, and test on the latter"
-        )
+def cases(job: Job, record: Json) -> tuple[list[Case], Json]:
+    """The pictures of one image that are exported, it before its twin, and what a `Tally` counts of it.
+
+    Readers sort pictures and masks by name and pair them by place: digits of one width keep both in one order.
+    """
+    name, seen = f"{record['index']:0{max(6, len(str(job.largest)))}d}", _seen(record)
+    train, twin = record["split"] == "train", bool(record["defects"]) and has_twin(job, record)
+    count = {
+        "annotations": len(seen),
+        "hidden": bool(record["defects"]) and not seen,
+        "met": twin and train and bool(seen),
+    }
+    if not record["defects"]:
+        return [Case(record["image"], name, train, GOOD, record)], count
+    found = []
+    if seen:
+        kinds = {d["category"] for d in seen}
+        if not kinds <= set(job.info.defect_categories):
+            raise KeyError(f"{sorted(kinds)} are not all categories of this dataset")
+        kind = kinds.pop() if len(kinds) == 1 else COMBINED
+        found.append(Case(record["image"], name, False, kind, record, seen))
+    if twin:
+        found.append(Case(f"{TWINS}/{record['image']}", f"{name}_twin", train, GOOD, record))
+    return found, count
+
+
+def has_twin(job: Job, record: Json) -> bool:
+    """Whether the sound twin of an image is there."""
+    return exists(record_path(job.dataset / TWINS, record["index"]))
+
+
+class Tally:
+    """Counts defects, images that are left out, and those whose twin is learnt from."""
+
+    def __init__(self) -> None:
+        self.annotations = self.hidden = self.met = 0
+
+    def add(self, image: Json) -> None:
+        """One image, as `cases` counts it."""
+        self.annotations += image["annotations"]
+        self.hidden += image["hidden"]
+        self.met += image["met"]
+
+    def written(self) -> Written:
+        """What to tell of all."""
+        told = Written(self.annotations)
+        if self.hidden:
+            told.notes.append(left_out_note(self.hidden))
+        if self.met:
+            told.notes.append(
+                f"images to be tested on whose sound twin is among those to learn from: {self.met}; for a test of "
+                "scenes that were never seen, export --split train and --split val apart, and test on the latter"
+            )
+        return told
 
 
 def _seen(record: Json) -> tuple[Json, ...]:

@@ -22,7 +22,7 @@ the toolkit's `dataset_params.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,18 @@ from ...render.bop import bop_box, bop_camera, bop_model, bop_pose, bop_visibili
 from ...render.labels import InstanceLabel
 from ...render.rle import decode
 from ...scenes.build import scene_mesh
+from ...scenes.scene import SceneObject
+from ..asset_store import use_assets
 from ..depth import decode_depth
 from ..files import inside, read_bytes, write_bytes_atomic
+from ..inventory import assets_folder
 from ..png import encode_ids
 from ..records import Record, read_record, record_dicts, record_path
 from ..stream import damaged
-from .bop_models import Model, ModelKey, find_models, write_models
-from .job import Job, Written
+from .bop_models import find_models, write_models
+from .job import Images, Job, Written
 
-__all__ = ["check", "write"]
+__all__ = ["check", "finish", "image"]
 
 Json = dict[str, Any]
 Mask = npt.NDArray[np.bool_]
@@ -53,6 +56,8 @@ SCENE_IMAGES = 1000
 #: Depth in metres is written in steps of so many; the dataset's own steps are kept.
 STEP_M = 0.0001
 DEEPEST = 65535
+#: Stands for the number of a model, which only the whole dataset tells.
+UNNUMBERED = 0
 FILES = ("scene_camera.json", "scene_gt.json", "scene_gt_info.json")
 
 
@@ -68,8 +73,33 @@ def check(dataset: Path) -> None:
             )
 
 
-def write(job: Job) -> Written:
-    """Write the export."""
+def image(job: Job, skimmed: Json) -> Json:
+    """Write one image's pictures; gives its entries in `FILES`, whose models have no number yet, and the models."""
+    record = read_record(record_path(job.dataset, skimmed["index"]))
+    scene, number = divmod(record.index, SCENE_IMAGES)
+    place, name = _folder(job, record.split, scene), f"{number:06d}"
+    job.copy(record.image, place / "rgb" / f"{name}.png")
+    step_m, depth, far = _depth(job, record)
+    job.put(place / "depth" / f"{name}.png", encode_ids(depth))
+    things = {thing.id: thing for thing in record.scene.objects}
+    shown = [item for item in record.instances if item.category_id and item.amodal_area]
+    poses, infos = [], []
+    for k, item in enumerate(shown):
+        whole, seen = (_mask(rle, record) for rle in (item.amodal_rle, item.rle))
+        for kind, mask in (("mask", whole), ("mask_visib", seen)):
+            job.put(place / kind / f"{name}_{k:06d}.png", _png(mask))
+        poses.append(bop_pose(item, UNNUMBERED))
+        valid = int(np.count_nonzero(whole & (depth > 0)))
+        infos.append(
+            bop_visibility(item) | {"px_count_valid": valid, "bbox_obj": _box(job, record, item, things[item.id])}
+        )
+    models = [(things[item.id].mesh.sha256, things[item.id].scale) for item in shown]
+    entries = (bop_camera(record.scene.camera, step_m), poses, infos)
+    return {"index": record.index, "entries": entries, "models": models, "far": far}
+
+
+def finish(job: Job, images: Images) -> Written:
+    """Write the models and the JSON files."""
     told, models = Written(), find_models(job)
     write_models(job, models)
     kinds = {name for model in models.values() for name in model.categories}
@@ -81,51 +111,35 @@ def write(job: Job) -> Written:
     if job.info.defect_categories:
         told.notes.append("defects are left out: BOP has poses and masks of whole objects, and models of sound ones")
     far = 0
-    for split, found in job.indices.items():
-        scenes: dict[int, list[int]] = {}
-        for index in found:
-            scenes.setdefault(index // SCENE_IMAGES, []).append(index)
-        for scene, members in scenes.items():
-            place = job.out / f"{split}_pbr" / f"{scene:06d}"
+    for split in job.indices:
+        scenes = groupby(images(split), lambda item: item["index"] // SCENE_IMAGES)
+        for scene, items in scenes:
             files: dict[str, Json] = {name: {} for name in FILES}
-            for index in job.steps(f"images of {split}, scene {scene}", members):
-                record, image = read_record(record_path(job.dataset, index)), index % SCENE_IMAGES
-                entries, lost = _image(job, record, place, models)
-                far += lost
-                for name, entry in zip(FILES, entries, strict=True):
-                    files[name][str(image)] = entry
-                told.annotations += len(entries[1])
+            for item in items:
+                camera, poses, infos = item["entries"]
+                numbers = [models[sha256, scale].obj_id for sha256, scale in item["models"]]
+                poses = [pose | {"obj_id": number} for pose, number in zip(poses, numbers, strict=True)]
+                for name, entry in zip(FILES, (camera, poses, infos), strict=True):
+                    files[name][str(item["index"] % SCENE_IMAGES)] = entry
+                far += item["far"]
+                told.annotations += len(poses)
             for name, content in files.items():
-                write_bytes_atomic(place / name, _lines(content))
+                write_bytes_atomic(_folder(job, split, scene) / name, _lines(content))
     _camera(job)
     if far:
         told.notes.append(f"{far} pixels are too far for 16 bits of depth, and 0 (none) in the export")
     return told
 
 
-def _image(job: Job, record: Record, place: Path, models: Mapping[ModelKey, Model]) -> tuple[tuple[Json, ...], int]:
-    """Write one image's pictures; gives its entries in `FILES`, and how many pixels are too far."""
-    name = f"{record.index % SCENE_IMAGES:06d}"
-    job.copy(record.image, place / "rgb" / f"{name}.png")
-    step_m, depth, far = _depth(job, record)
-    job.put(place / "depth" / f"{name}.png", encode_ids(depth))
-    things = {thing.id: thing for thing in record.scene.objects}
-    shown = [item for item in record.instances if item.category_id and item.amodal_area]
-    poses, infos = [], []
-    for k, item in enumerate(shown):
-        thing = things[item.id]
-        model = models[thing.mesh.sha256, thing.scale]
-        whole, seen = (_mask(rle, record) for rle in (item.amodal_rle, item.rle))
-        for kind, mask in (("mask", whole), ("mask_visib", seen)):
-            job.put(place / kind / f"{name}_{k:06d}.png", _png(mask))
-        poses.append(bop_pose(item, model.obj_id))
-        valid = int(np.count_nonzero(whole & (depth > 0)))
-        infos.append(bop_visibility(item) | {"px_count_valid": valid, "bbox_obj": _box(record, item, model)})
-    return (bop_camera(record.scene.camera, step_m), poses, infos), far  # type: ignore[return-value]  # lists are JSON
+def _folder(job: Job, split: str, scene: int) -> Path:
+    return job.out / f"{split}_pbr" / f"{scene:06d}"
 
 
-def _box(record: Record, item: InstanceLabel, model: Model) -> list[int]:
-    points = bop_model(scene_mesh(model.mesh), model.scale)[0] if item.truncation else np.zeros((0, 3))
+def _box(job: Job, record: Record, item: InstanceLabel, thing: SceneObject) -> list[int]:
+    points = np.zeros((0, 3))
+    if item.truncation:
+        use_assets(assets_folder(job.dataset))
+        points = bop_model(scene_mesh(thing.mesh), thing.scale)[0]
     return list(bop_box(item, record.scene.camera, points) or (-1, -1, -1, -1))
 
 

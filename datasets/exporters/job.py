@@ -8,6 +8,7 @@ command goes on where another one was stopped; an export of something else, or a
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,20 +20,24 @@ from typing import Any, TypeVar
 import orjson
 
 from ...errors import DatasetError, UsageError
-from ..files import TEMPORARY, inside, read_bytes, write_bytes_atomic
-from ..folder import lock
+from ..files import TEMPORARY, create, inside, read_bytes, write_bytes_atomic
+from ..folder import lock, together
 from ..records import TWINS, DatasetInfo, read_info, record_dicts
 from ..splits import SPLITS
 from ..stream import damaged
 
-__all__ = ["MARKER", "Job", "Progress", "Written", "close_job", "open_job"]
+__all__ = ["MARKER", "PARTS", "Images", "Job", "Progress", "Written", "close_job", "completed", "open_job", "tidy"]
 
 Json = dict[str, Any]
 Item = TypeVar("Item")
 
 #: What begins (its name, how many of it there are): gives what to call after each.
 Progress = Callable[[str, int], Callable[[], None]]
+#: What the exporter's function for an image has given for each image of a split, by index.
+Images = Callable[[str], Iterator[Json]]
 MARKER = "export.json"
+#: The folder of what is only there until an export by blocks is complete; see `parts`.
+PARTS = ".parts"
 
 
 @dataclass
@@ -45,13 +50,19 @@ class Written:
 
 @dataclass(frozen=True)
 class Job:
-    """Images of a dataset on their way into the folder `out`: those of every split that is asked for and has some."""
+    """Images of a dataset on their way into the folder `out`.
+
+    Attributes:
+        indices: those of every split that is asked for and has some; in a worker, a block of them.
+        largest: the largest index of the whole export.
+    """
 
     dataset: Path
     info: DatasetInfo
     out: Path
     indices: dict[str, list[int]]
     progress: Progress
+    largest: int
 
     def records(self, split: str) -> Iterator[Json]:
         """The records of a split as `records.record_dicts` gives them, while progress is told of each."""
@@ -99,11 +110,13 @@ class Job:
 
 @contextmanager
 def open_job(
-    dataset: Path, form: str, out: Path, splits: Iterable[str], progress: Progress, twins: bool = False
-) -> Iterator[Job]:
+    dataset: Path, form: str, out: Path, splits: Iterable[str], progress: Progress, twins: bool = False,
+    alone: bool = True,
+) -> Iterator[Job]:  # fmt: skip
     """The job of exporting these splits of the dataset as `form` to the folder `out`, which is held while it lasts.
 
-    With `twins`, an export from other twins is another one too.
+    With `twins`, an export from other twins is another one too. Who is not `alone` holds it together with others, and
+    leaves their unfinished files where they are.
 
     Raises:
         UsageError: a split that there is none of, or an `out` inside the dataset.
@@ -118,19 +131,26 @@ def open_job(
         raise DatasetError(f"{dataset} has no image in {' or '.join(chosen)}: generate some, or choose another --split")
     about = {"format": form, "splits": list(chosen), "dataset": info.name, "seed": info.seed, "images_sha256": sha256}
     _check(out, about)
-    with lock(out):
+    with lock(out) if alone else together(out):
         _check(out, about)
-        _sweep(out)
-        if not (out / MARKER).exists():
-            write_bytes_atomic(out / MARKER, _json({**about, "complete": False}))
-        try:
-            yield Job(dataset, info, out, {split: found for split, found in indices.items() if found}, progress)
-        finally:
+        if alone:
             _sweep(out)
+        if not (out / MARKER).exists() and not create(out / MARKER, _json({**about, "complete": False})):
+            _check(out, about)
+        largest = max(found[-1] for found in indices.values() if found)
+        try:
+            found = {split: some for split, some in indices.items() if some}
+            yield Job(dataset, info, out, found, progress, largest)
+        finally:
+            if alone:
+                _sweep(out)
 
 
 def close_job(job: Job, written: Written) -> dict[str, int]:
-    """Say in `export.json` that the export is complete, and what it holds. Gives the images by split."""
+    """Say in `export.json` that the export is complete, and what it holds. Gives the images by split.
+
+    Then what was there only until now is removed.
+    """
     about = orjson.loads(read_bytes(job.out / MARKER))
     images = {split: len(job.indices.get(split, [])) for split in about["splits"]}
     written.notes += [
@@ -141,7 +161,20 @@ def close_job(job: Job, written: Written) -> dict[str, int]:
         written.notes += [f"the pictures were made by {made_by}", *derived.notes]
     told = {"complete": True, "images": images, "annotations": written.annotations, "notes": written.notes}
     write_bytes_atomic(job.out / MARKER, _json(about | told))
+    tidy(job.out)
     return images
+
+
+def completed(out: Path) -> Json | None:
+    """What `export.json` says of a complete export, None of another one."""
+    about: Json = orjson.loads(read_bytes(out / MARKER))
+    return about if about["complete"] else None
+
+
+def tidy(out: Path) -> None:
+    """Remove what a complete export does not need any more."""
+    shutil.rmtree(out / PARTS, ignore_errors=True)
+    _sweep(out)
 
 
 def _chosen(splits: Iterable[str]) -> tuple[str, ...]:

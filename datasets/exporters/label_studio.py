@@ -24,12 +24,11 @@ import orjson
 from ..coco import annotation_id
 from ..contact import category_color
 from ..files import atomic_file
-from ..stream import damaged
-from .job import Job, Written
+from .job import Images, Job, Written
 from .outlines import Part, one_polygon
-from .polygons import HoleCount, outlined
+from .polygons import HoleCount, outlined, slits
 
-__all__ = ["write"]
+__all__ = ["finish", "image"]
 
 Json = dict[str, Any]
 
@@ -37,25 +36,28 @@ Json = dict[str, Any]
 DECIMALS = 5
 
 
-def write(job: Job) -> Written:
-    """Write the export."""
+def image(job: Job, record: Json) -> Json:
+    """Write a picture; gives its task."""
+    found, split, name = outlined(record), record["split"], record["image"].rpartition("/")[2]
+    regions = [_region(record, item, parts) for item, parts in found]
+    job.copy(record["image"], job.out / "images" / split / name)
+    url = "/data/local-files/?d=" + quote(f"{job.out.resolve().name}/images/{split}/{name}")
+    task = {"data": {"image": url, "index": record["index"]}, "annotations": [{"result": regions}]}
+    return {"task": task, "regions": len(regions), **slits(found)}
+
+
+def finish(job: Job, images: Images) -> Written:
+    """Write the tasks and the interface."""
     told, holes = Written(), HoleCount()
     job.put(job.out / "label_config.xml", _interface((*job.info.categories, *job.info.defect_categories)).encode())
     for split in job.indices:
         with atomic_file(job.out / f"tasks_{split}.json") as file:
             before = b"[\n"
-            for record in job.records(split):
-                with damaged(record.get("index")):
-                    found, name = outlined(record), record["image"].rpartition("/")[2]
-                    regions = [_region(record, item, parts) for item, parts in found]
-                    job.copy(record["image"], job.out / "images" / split / name)
-                url = "/data/local-files/?d=" + quote(f"{job.out.resolve().name}/images/{split}/{name}")
-                task = {"data": {"image": url, "index": record["index"]}, "annotations": [{"result": regions}]}
-                file.write(before + orjson.dumps(task))
+            for item in images(split):
+                file.write(before + orjson.dumps(item["task"]))
                 before = b",\n"
-                told.annotations += len(regions)
-                for _, parts in found:
-                    holes.add(parts)
+                told.annotations += item["regions"]
+                holes.add(item)
             file.write(b"\n]\n")
     told.notes += holes.notes(one_polygon=True)
     return told

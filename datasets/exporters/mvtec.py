@@ -13,20 +13,34 @@ visible defects and what is absent, a missing tooth for example. What goes where
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from .anomaly import GOOD, binary_png, cases, defect_mask
-from .job import Job, Written
+from .anomaly import GOOD, Tally, binary_png, cases, defect_mask
+from .job import Images, Job, Written
 
-__all__ = ["write"]
+__all__ = ["finish", "image"]
+
+Json = dict[str, Any]
 
 
-def write(job: Job) -> Written:
-    """Write the export."""
-    told, root = Written(), job.out / job.info.name
-    for case in cases(job, told):
+def image(job: Job, record: Json) -> Json:
+    """Write an image, its mask and its twin."""
+    found, count = cases(job, record)
+    root = job.out / job.info.name
+    for case in found:
         job.copy(case.image, root / ("train" if case.train else "test") / case.kind / f"{case.name}.png")
         if case.kind != GOOD:
             mask = np.where(defect_mask(case), 255, 0).astype(np.uint8)
             job.put(root / "ground_truth" / case.kind / f"{case.name}_mask.png", binary_png(mask))
-    return told
+    return count
+
+
+def finish(job: Job, images: Images) -> Written:
+    """Nothing is written: the tree is all there is."""
+    tally = Tally()
+    for split in job.indices:
+        for item in images(split):
+            tally.add(item)
+    return tally.written()

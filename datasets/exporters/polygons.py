@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from ..coco import all_categories, annotation_id, coco_path, head, image_entry
-from ..stream import CocoFile, damaged
-from .job import Job, Written
+from ..stream import CocoFile
+from .job import Images, Job, Written
 from .outlines import Part, joined, parts_of
 
-__all__ = ["HoleCount", "annotated", "outlined", "write_coco_polygons", "write_rf_detr"]
+__all__ = [
+    "HoleCount", "annotated", "finish_coco", "finish_rf_detr", "image_coco", "image_rf_detr", "outlined", "slits",
+]  # fmt: skip
 
 Json = dict[str, Any]
 
@@ -37,10 +39,10 @@ class HoleCount:
     def __init__(self) -> None:
         self.holes = self.apart = 0
 
-    def add(self, found: list[Part]) -> None:
-        """Count one object, by the parts of its mask."""
-        self.holes += any(part.holes for part in found)
-        self.apart += len(found) > 1
+    def add(self, image: Json) -> None:
+        """Count what `slits` tells of an image; nothing where that was not asked."""
+        self.holes += image.get("holes", 0)
+        self.apart += image.get("apart", 0)
 
     def notes(self, one_polygon: bool) -> list[str]:
         """What to tell a person; `one_polygon` when the format wants each object as one outline."""
@@ -50,6 +52,14 @@ class HoleCount:
         if self.apart and one_polygon:
             notes.append(f"objects seen in several parts: {self.apart}; slits of no width join them to one outline")
         return notes
+
+
+def slits(found: list[tuple[Json, list[Part]]]) -> Json:
+    """How many objects of an image, by the parts of their masks, have holes, and how many are in several parts."""
+    return {
+        "holes": sum(any(part.holes for part in parts) for _, parts in found),
+        "apart": sum(len(parts) > 1 for _, parts in found),
+    }
 
 
 def outlined(record: Json) -> list[tuple[Json, list[Part]]]:
@@ -63,34 +73,46 @@ def annotated(record: Json) -> list[Json]:
     return [item for item in (*record["instances"], *record.get("defects", ())) if item["annotated"]]
 
 
-def write_coco_polygons(job: Job) -> Written:
-    """Write the export in COCO's own layout."""
-    return _write(job, lambda split: [(coco_path(job.out, split), job.out / split)])
+def image_coco(job: Job, record: Json) -> Json:
+    """Write an image in COCO's own layout."""
+    return _image(job, record, [job.out / record["split"]])
 
 
-def write_rf_detr(job: Job) -> Written:
-    """Write the export in RF-DETR's layout."""
-    return _write(job, lambda split: [(job.out / p / "_annotations.coco.json", job.out / p) for p in RF_DETR[split]])
+def image_rf_detr(job: Job, record: Json) -> Json:
+    """Write an image in RF-DETR's layout."""
+    return _image(job, record, [job.out / place for place in RF_DETR[record["split"]]])
 
 
-def _write(job: Job, places: Callable[[str], list[tuple[Path, Path]]]) -> Written:
-    """Write each split; `places` gives the JSON files and image folders that get it."""
+def finish_coco(job: Job, images: Images) -> Written:
+    """Write the JSON files of COCO's own layout."""
+    return _finish(job, images, lambda split: [coco_path(job.out, split)])
+
+
+def finish_rf_detr(job: Job, images: Images) -> Written:
+    """Write the JSON files of RF-DETR's layout."""
+    return _finish(job, images, lambda split: [job.out / place / "_annotations.coco.json" for place in RF_DETR[split]])
+
+
+def _image(job: Job, record: Json, folders: list[Path]) -> Json:
+    image, found = image_entry(record, job.info.license), outlined(record)
+    annotations = [_annotation(record, item, parts) for item, parts in found]
+    job.copy(record["image"], *(folder / image["file_name"] for folder in folders))
+    return {"image": image, "annotations": annotations, **slits(found)}
+
+
+def _finish(job: Job, images: Images, places: Callable[[str], list[Path]]) -> Written:
+    """Write each split; `places` gives the JSON files that get it."""
     told, holes = Written(), HoleCount()
     top = head(job.info) | {"categories": all_categories(job.info)}
     for split in job.indices:
         with ExitStack() as stack:
-            here = [(CocoFile(stack, path, top), folder) for path, folder in places(split)]
-            for record in job.records(split):
-                with damaged(record.get("index")):
-                    image, found = image_entry(record, job.info.license), outlined(record)
-                    annotations = [_annotation(record, item, parts) for item, parts in found]
-                for file, folder in here:
-                    job.copy(record["image"], folder / image["file_name"])
-                    file.add(image, annotations)
-                told.annotations += len(annotations)
-                for _, parts in found:
-                    holes.add(parts)
-            for file, _ in here:
+            files = [CocoFile(stack, path, top) for path in places(split)]
+            for image in images(split):
+                for file in files:
+                    file.add(image["image"], image["annotations"])
+                told.annotations += len(image["annotations"])
+                holes.add(image)
+            for file in files:
                 file.finish()
     told.notes += holes.notes(one_polygon=False)
     return told

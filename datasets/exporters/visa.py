@@ -18,35 +18,52 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from .anomaly import GOOD, Case, binary_png, cases, defect_mask
-from .job import Job, Written
+from .anomaly import GOOD, Case, Tally, binary_png, cases, defect_mask
+from .job import Images, Job, Written
 
-__all__ = ["table_bytes", "write"]
+__all__ = ["finish", "image", "table_bytes"]
+
+Json = dict[str, Any]
 
 COLUMNS = ("object", "split", "label", "image", "mask")
 
 
-def write(job: Job) -> Written:
-    """Write the export."""
-    told, name = Written(), job.info.name
+def image(job: Job, record: Json) -> Json:
+    """Write an image, its mask and its twin; gives their rows of both tables."""
+    name = job.info.name
+    found, count = cases(job, record)
     splits: list[tuple[str, ...]] = []
     labels: list[tuple[str, ...]] = []
-    for case in cases(job, told):
+    for case in found:
         sound = case.kind == GOOD
-        image, mask = f"{name}/Data/Images/{'Normal' if sound else 'Anomaly'}/{case.name}.png", ""
-        job.copy(case.image, job.out / image)
+        path, mask = f"{name}/Data/Images/{'Normal' if sound else 'Anomaly'}/{case.name}.png", ""
+        job.copy(case.image, job.out / path)
         if not sound:
             mask = f"{name}/Data/Masks/Anomaly/{case.name}.png"
             job.put(job.out / mask, binary_png(_numbers(case, job.info.defect_categories)))
         kinds = ",".join(dict.fromkeys(d["category"] for d in case.defects)) or "normal"
-        splits.append((name, "train" if case.train else "test", "normal" if sound else "anomaly", image, mask))
-        labels.append((image, kinds, mask))
+        splits.append((name, "train" if case.train else "test", "normal" if sound else "anomaly", path, mask))
+        labels.append((path, kinds, mask))
+    return {"splits": splits, "labels": labels, **count}
+
+
+def finish(job: Job, images: Images) -> Written:
+    """Write the tables."""
+    tally = Tally()
+    splits: list[Sequence[str]] = []
+    labels: list[Sequence[str]] = []
+    for split in job.indices:
+        for item in images(split):
+            tally.add(item)
+            splits += item["splits"]
+            labels += item["labels"]
     job.put(job.out / "split_csv" / "1cls.csv", table_bytes(COLUMNS, splits))
-    job.put(job.out / name / "image_anno.csv", table_bytes(("image", "label", "mask"), labels))
-    return told
+    job.put(job.out / job.info.name / "image_anno.csv", table_bytes(("image", "label", "mask"), labels))
+    return tally.written()
 
 
 def table_bytes(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

@@ -14,19 +14,17 @@ makes any mask about half a pixel larger all around, and fills the slits. An ima
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import yaml
 
 from ..coco import all_categories
 from ..records import DatasetInfo
-from ..stream import damaged
-from .job import Job, Written
+from .job import Images, Job, Written
 from .outlines import one_polygon
-from .polygons import HoleCount, annotated, outlined
+from .polygons import HoleCount, annotated, outlined, slits
 
-__all__ = ["write_boxes", "write_outlines"]
+__all__ = ["finish", "image_boxes", "image_outlines"]
 
 Json = dict[str, Any]
 
@@ -34,25 +32,17 @@ Json = dict[str, Any]
 DECIMALS = 7
 
 
-def write_outlines(job: Job) -> Written:
-    """Write the export with an outline of each object."""
-    holes, classes = HoleCount(), _classes(job.info)
-
-    def lines(record: Json) -> list[str]:
-        found, scale = outlined(record), (record["width"], record["height"])
-        for _, parts in found:
-            holes.add(parts)
-        return [_line(classes, item, (one_polygon(parts) / scale).ravel().tolist()) for item, parts in found]
-
-    told = _write(job, lines)
-    told.notes += holes.notes(one_polygon=True)
-    return told
+def image_outlines(job: Job, record: Json) -> Json:
+    """Write an image with an outline of each object."""
+    found, scale, classes = outlined(record), (record["width"], record["height"]), _classes(job.info)
+    lines = [_line(classes, item, (one_polygon(parts) / scale).ravel().tolist()) for item, parts in found]
+    return {"lines": _put(job, record, lines), **slits(found)}
 
 
-def write_boxes(job: Job) -> Written:
-    """Write the export with the box of each object."""
+def image_boxes(job: Job, record: Json) -> Json:
+    """Write an image with the box of each object."""
     classes = _classes(job.info)
-    return _write(job, lambda record: [_line(classes, item, _box(item, record)) for item in annotated(record)])
+    return {"lines": _put(job, record, [_line(classes, item, _box(item, record)) for item in annotated(record)])}
 
 
 def _classes(info: DatasetInfo) -> dict[int, int]:
@@ -60,23 +50,27 @@ def _classes(info: DatasetInfo) -> dict[int, int]:
     return {category["id"]: k for k, category in enumerate(all_categories(info))}
 
 
-def _write(job: Job, lines: Callable[[Json], list[str]]) -> Written:
-    """Write pictures, the lines of each, and `data.yaml`.
+def _put(job: Job, record: Json, lines: list[str]) -> int:
+    """Write a picture and its lines; gives their count."""
+    split, name = record["split"], record["image"].rpartition("/")[2]
+    job.copy(record["image"], job.out / "images" / split / name)
+    text = "".join(f"{line}\n" for line in lines)
+    job.put((job.out / "labels" / split / name).with_suffix(".txt"), text.encode())
+    return len(lines)
 
-    That has no `path`: then its own folder is the root, wherever that is moved.
-    """
-    told = Written()
+
+def finish(job: Job, images: Images) -> Written:
+    """Write `data.yaml`. That has no `path`: then its own folder is the root, wherever that is moved."""
+    told, holes = Written(), HoleCount()
     for split in job.indices:
-        for record in job.records(split):
-            with damaged(record.get("index")):
-                text, name = lines(record), record["image"].rpartition("/")[2]
-                job.copy(record["image"], job.out / "images" / split / name)
-            job.put((job.out / "labels" / split / name).with_suffix(".txt"), "".join(f"{s}\n" for s in text).encode())
-            told.annotations += len(text)
+        for image in images(split):
+            told.annotations += image["lines"]
+            holes.add(image)
     data = {split: f"images/{split}" for split in job.indices} | {
         "names": {k: category["name"] for k, category in enumerate(all_categories(job.info))}
     }
     job.put(job.out / "data.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True).encode())
+    told.notes += holes.notes(one_polygon=True)
     return told
 
 

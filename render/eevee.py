@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
+from ..scenes.ids import SURFACE
 from ..scenes.scene import EeveeSettings, Scene
 from . import eevee_world
 
@@ -20,6 +21,8 @@ OVERSCAN_PERCENT = 5.0
 SHADOW_TEXEL_M = 0.0001
 #: Lamps count as far as they give more than this; Blender's 0.01 takes some of a weak lamp's light away.
 LIGHT_THRESHOLD = 1e-4
+#: Moments of the exposure among which the samples are shared out; every preset's samples are a multiple.
+MOTION_STEPS = 8
 
 
 def configure(target: bpy.types.Scene, scene: Scene, settings: EeveeSettings) -> None:
@@ -39,7 +42,8 @@ def configure(target: bpy.types.Scene, scene: Scene, settings: EeveeSettings) ->
     eevee.clamp_surface_direct = eevee.clamp_surface_indirect = 0.0
     eevee.use_shadows, eevee.light_threshold = True, LIGHT_THRESHOLD
     eevee.use_overscan, eevee.overscan_size = True, OVERSCAN_PERCENT
-    eevee.use_bokeh_jittered = True
+    # Without, blur is smeared over the finished picture along one line, or in one disc, for each pixel.
+    eevee.use_bokeh_jittered, eevee.motion_blur_steps = True, MOTION_STEPS
     for light in bpy.data.lights:
         light.use_shadow_jitter = True
         light.shadow_maximum_resolution = SHADOW_TEXEL_M
@@ -55,10 +59,22 @@ def near_plane(target: bpy.types.Scene, depth_m: npt.NDArray[np.float32]) -> Ite
 
     A buffer that begins at 0.5 mm, as Cycles' camera does, tells depths at 1 m no nearer than a tenth of a millimetre.
     """
-    camera, nearest = target.camera.data, float(depth_m.min(initial=1.0))
+    camera, nearest = target.camera.data, min(float(depth_m.min(initial=1.0)), _nearest_corner(target))
     kept = camera.clip_start
+    # A quarter: what moves while the shutter is open, and what a wide aperture sees from its rim, is nearer.
     camera.clip_start = max(kept, 0.25 * nearest)
     try:
         yield
     finally:
         camera.clip_start = kept
+
+
+def _nearest_corner(target: bpy.types.Scene) -> float:
+    """Depth of the nearest corner of all boxes around meshes but the table: labels may look through glass."""
+    from_world = np.linalg.inv(np.array(target.camera.matrix_world))
+    depths = [
+        -(from_world @ np.array(item.matrix_world) @ np.c_[np.array(item.bound_box), np.ones(8)].T)[2]
+        for item in target.collection.objects
+        if item.type == "MESH" and item.pass_index != SURFACE
+    ]
+    return float(np.min(depths, initial=1.0))

@@ -323,7 +323,7 @@ def test_shares_make_one_dataset(source: Path, soft: Path, refined: Path, tmp_pa
     assert first.complete and indices(out) == [i for i in indices(source) if i % 2]
     assert (out / "model.json").is_file() and not (out / "annotations").exists()
     with pytest.raises(DatasetError, match="begun with another model"):
-        refine(source, out, request(soft, license="mit"), PLAN, executor=Index(0, 2))
+        refine(source, out, replace(request(soft), license="mit"), PLAN, executor=Index(0, 2))
     assert refine(source, out, request(soft), PLAN, executor=Index(0, 2)).complete
     assert content(out) == content(refined)
 

@@ -31,7 +31,7 @@ def put_assets(refs: Iterable[FileRef], folder: Place) -> None:
         for ref in refs:
             copy_into(ref, folder)
         return
-    held = {entry.name: entry.size for entry in _listed(folder)}
+    held = {entry.name: entry.size for entry in entries(folder)}
     for ref in refs:
         source, name = locate(ref), stored_name(ref)
         if held.get(name) != source.stat().st_size:
@@ -64,7 +64,7 @@ def fetch_assets(folder: UPath, target: Path) -> int:
     Raises:
         DatasetError: one cannot be fetched, or does not have the content that its name says.
     """
-    found = [entry for entry in _listed(folder) if STORED_NAME.fullmatch(entry.name)]
+    found = [entry for entry in entries(folder) if STORED_NAME.fullmatch(entry.name)]
     for entry in found:
         if not _have(target / entry.name, entry.size):
             _fetch(folder / entry.name, target / entry.name, entry.size)
@@ -73,13 +73,6 @@ def fetch_assets(folder: UPath, target: Path) -> int:
 
 def _have(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
-
-
-def _listed(folder: UPath) -> list[objects.Entry]:
-    try:
-        return list(entries(folder))
-    except OSError as error:
-        raise DatasetError(f"cannot list {folder}: {error.strerror or error}") from error
 
 
 def _upload(source: Path, target: UPath) -> None:

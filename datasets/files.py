@@ -121,7 +121,8 @@ def _reading(path: Place) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DatasetError(f"{path} is missing: restore it, or run the same generate command again") from error
     except OSError as error:
-        raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
+        more = "" if isinstance(path, Path) else ". Check that these credentials may read it, and the connection"
+        raise DatasetError(f"cannot read {path}: {error.strerror or error}{more}") from error
 
 
 def read_each(paths: Iterable[Place]) -> Iterator[tuple[Place, bytes]]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DatasetError
 from .ahead import ahead
 from .objects import Entry, client
 from .place import Place
@@ -115,10 +116,17 @@ def _pages(folder: UPath, prefix: str, delimiter: str) -> Iterator[dict[str, Ent
 def _page(folder: UPath, prefix: str, delimiter: str, token: str | None = None) -> tuple[dict[str, Entry], str | None]:
     """Up to a thousand entries below a folder whose names begin with `prefix`, and the token of what follows.
 
-    With the delimiter "/" those directly in it; folders among them are named with a slash at the end.
+    With the delimiter "/" those directly in it; folders among them are named with a slash at the end. DatasetError
+    where the store refuses.
     """
     ask = {"s3": _s3_page, "gs": _gcs_page, "gcs": _gcs_page}.get(folder.protocol, _whole)
-    return attempt(f"list {folder}", ask, folder, prefix, delimiter, token)
+    try:
+        return attempt(f"list {folder}", ask, folder, prefix, delimiter, token)
+    except OSError as error:
+        raise DatasetError(
+            f"cannot list {folder}: {error.strerror or error}. Check that the bucket is there, that these credentials "
+            "may list, read and write it, and the connection"
+        ) from error
 
 
 def _s3_page(folder: UPath, prefix: str, delimiter: str, token: str | None) -> tuple[dict[str, Entry], str | None]:

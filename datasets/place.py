@@ -12,7 +12,7 @@ from ..errors import UsageError
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["CLIENTS", "Place", "PlaceT", "is_url", "local_folder", "place"]
+__all__ = ["CLIENTS", "Place", "PlaceT", "local_folder", "place"]
 
 #: A `pathlib.Path`, or for a bucket the same thing of universal_pathlib, whose import a local run does not pay for.
 Place: TypeAlias = "Path | UPath"
@@ -39,11 +39,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gcsfs": {"use_listings_cache": False, "consistency": "md5"},
     "adlfs": {"use_listings_cache": False},
 }
-
-
-def is_url(text: object) -> bool:
-    """Whether this names a bucket, or would like to: `protocol://…`."""
-    return isinstance(text, str) and URL.fullmatch(text) is not None
 
 
 def local_folder(text: str | Path) -> Path:

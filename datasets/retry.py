@@ -52,7 +52,7 @@ def attempt(what: str, call: Callable[..., T], *arguments: Any, **options: Any) 
             return call(*arguments, **options)
         except Exception as error:
             if seconds is None or not passes(error):
-                raise _plain(error, what) from error
+                raise _plain(error) from error
             log.warning("%s: %s; try %d of %d follows", what, _brief(error), number + 1, len(WAITS_S) + 1)
             time.sleep(seconds)
     raise AssertionError("the last try returns or raises")
@@ -93,14 +93,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def _plain(error: Exception, what: str) -> Exception:
+def _plain(error: Exception) -> Exception:
     """The exception as the rest of the program knows them: an OSError for what a client says of the store."""
     if isinstance(error, OSError):
         return error
     if type(error).__module__.partition(".")[0] not in CLIENTS:
         return error
     kind = PermissionError if "Credentials" in type(error).__name__ or status(error) in (401, 403) else OSError
-    return kind(f"{what}: {_brief(error)}")
+    return kind(_brief(error))
 
 
 def _brief(error: Exception) -> str:

@@ -31,7 +31,7 @@ def store_now(place: Place) -> float | None:
         else:
             put(path, b"")
         return entry(path).modified_s
-    except OSError:
+    except (OSError, DatasetError):
         return None
     finally:
         with contextlib.suppress(DatasetError):

@@ -14,7 +14,7 @@ import pytest
 from scenewright.assets import atomic
 from scenewright.datasets.files import check_creates, create, exists, inside, read_bytes, read_each, remove
 from scenewright.datasets.listing import entries, is_folder, names, numbered
-from scenewright.datasets.place import is_url, place
+from scenewright.datasets.place import place
 from scenewright.datasets.presence import is_there, present
 from scenewright.datasets.records import read_info, record_path
 from scenewright.errors import DatasetError, UsageError
@@ -26,7 +26,6 @@ def test_a_path_is_a_path() -> None:
     """Folders of this machine are `pathlib`'s, however they are written."""
     assert place("out/parts") == Path("out/parts") and place(Path("/a b")) == Path("/a b")
     assert place("s3") == Path("s3") and place("a:b") == Path("a:b")
-    assert not is_url("/a:/b") and is_url("ftp://a") and not is_url(Path("s3://a"))
 
 
 @pytest.mark.parametrize(

@@ -316,9 +316,9 @@ def test_the_same_command_goes_on_with_several_workers(source: Path, soft: Path,
     assert refine(source, out, wish, PLAN, options).made == 1 and content(out) == before
 
 
-def test_shares_make_one_dataset(source: Path, soft: Path, refined: Path, tmp_path: Path) -> None:
+def test_shares_make_one_dataset(source: Path, soft: Path, refined: Path) -> None:
     """Each share refines its own images, with the model that the first has noted; the last writes annotations."""
-    out = tmp_path / "out"
+    out = source.parent / "shares"  # beside the other one: a dataset says where its source is
     first = refine(source, out, request(soft), PLAN, executor=Index(1, 2))
     assert first.complete and indices(out) == [i for i in indices(source) if i % 2]
     assert (out / "model.json").is_file() and not (out / "annotations").exists()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..scenes.ids import SURFACE
 from ..scenes.scene import EeveeSettings, Scene
 from . import eevee_world
+from .eevee_glass import thicken
 
 __all__ = ["configure", "near_plane"]
 
@@ -49,6 +50,9 @@ def configure(target: bpy.types.Scene, scene: Scene, settings: EeveeSettings) ->
         light.shadow_maximum_resolution = SHADOW_TEXEL_M
     for material in bpy.data.materials:
         material.surface_render_method, material.use_raytrace_refraction = "DITHERED", True
+    for item in target.collection.objects:
+        if item.type == "MESH":
+            thicken(item)
     # Blender itself would gather all that is bright into one sun, whatever the number and direction of the spots.
     target.world.sun_threshold = 0.0
 

@@ -33,7 +33,7 @@ IGNORED_AT_ROOT = {"build", "dist", "out", "__pycache__", "scenewright.egg-info"
 
 #: Module → where it may be imported. Inside these, torch and diffusers still have to wait for a function to be called.
 HOMES = {
-    "bpy": ("render/",), "mathutils": ("render/",), "gpu": ("render/",),
+    "bpy": ("render/",), "mathutils": ("render/",), "gpu": ("render/",), "bmesh": ("render/",),
     "torch": ("datasets/loader.py", "diffusion/"), "diffusers": ("diffusion/",), "transformers": ("diffusion/",),
     "random": (), "secrets": (),
     "uuid": ("datasets/", "pipeline.py", "farm/"),  # names of temporary files

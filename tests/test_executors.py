@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from scenewright.farm.share_number import share_number
 
 from .commands import COUNT, Run, content
 
+ROOT = Path(__file__).resolve().parent.parent
 SHARES = 2
 
 
@@ -222,3 +224,14 @@ def test_what_was_put_aside_can_be_seen(run: Run, dataset: Path, tmp_path: Path)
         shown.append((tmp_path / "x.png").read_bytes())
     assert shown[0] != shown[1]
     assert run("rerender", dataset, 7).code == 1
+
+
+def test_the_table_of_faults_names_tests_that_there_are() -> None:
+    """Every fault that the farm's page lists has a test, under the name that stands there."""
+    page = (ROOT / "farm/README.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    named = set(re.findall(r"`(test_\w+)`", page))
+    sources = [path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py")]
+    there = {name for text in sources for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
+    assert len(rows) >= 17 and all("`test_" in row for row in rows[1:])
+    assert named <= there

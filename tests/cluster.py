@@ -25,7 +25,8 @@ LOG = """
 import os, sys
 if "scenewright.farm.render_worker" in sys.orig_argv:
     from scenewright import pipeline
-    begin, commit = pipeline.sample, pipeline.write_record
+    from scenewright.datasets import commit
+    begin, write = pipeline.sample, commit.write_record
     def note(what, index):
         with open(os.environ["SCENEWRIGHT_TEST_LOG"], "a") as log:
             log.write(f"{what} {index}\\n")
@@ -33,10 +34,10 @@ if "scenewright.farm.render_worker" in sys.orig_argv:
         note("begun", index)
         return begin(recipe, index, seed)
     def write_record(folder, record):
-        first = commit(folder, record)
+        first = write(folder, record)
         note("first" if first else "second", record.index)
         return first
-    pipeline.sample, pipeline.write_record = sample, write_record
+    pipeline.sample, commit.write_record = sample, write_record
 """
 
 

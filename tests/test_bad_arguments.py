@@ -63,7 +63,7 @@ def test_bad_arguments(line: str, run: Run, recipe: Path, tmp_path: Path) -> Non
         ("show {dataset} --out {new}.gif", 2, "end --out in .png or .jpg"),
         ("show {dataset} --columns 0", 2, "Invalid value for '--columns'"),
         ("show {new}", 1, "new holds no finished image: name the folder that `--out` named"),
-        ("rerender {dataset} 7 --out {new}.png", 1, "has no image 7: there is no 000007.json in its records"),
+        ("rerender {dataset} 7 --out {new}.png", 1, "has no image 7, and none was put aside under this index"),
         ("rerender {dataset} one", 2, "Invalid value for"),
         ("rerender {dataset} 0 --out {new}", 2, "end --out in .png or .jpg"),
         ("rerender {dataset} 0 --device gpu --out {new}.png", 2, "'gpu' is no device"),

@@ -28,6 +28,9 @@ MAX_SICK = 5
 #: What a machine that has proved unable waits before it hands a shard back, so that it does not eat the whole queue.
 SICK_PAUSE_S = 20.0
 MAX_SHARD = 64
+#: Said before Ray is imported, it takes loopback for this machine's address, and all its processes listen there alone.
+#: Whatever else is asked for, it turns 127.0.0.1 into the address by which others reach this machine.
+ALONE, LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "127.0.0.1"
 POLL_S = 1.0
 #: Shards per slot in flight: one runs and one waits where it will run.
 WINDOW = 2
@@ -186,24 +189,29 @@ def _check_versions(theirs: dict[str, str]) -> None:
 @contextmanager
 def _cluster(address: str) -> Iterator[Any]:
     """Ray, connected; an embedded cluster is shut down at the end, another one left running."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # said per task instead: see `RenderShard.part`
+    if address == "local":
+        os.environ[ALONE] = "0"
     try:
         import ray
     except ImportError:
         raise UsageError("--executor ray needs Ray: pip install 'scenewright[farm]'") from None
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # said per task instead: see `RenderShard.part`
     mine = not ray.is_initialized()
     if mine:
-        more = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == "local" else {}
+        more = {"include_dashboard": False} if address == "local" else {}
         try:
-            ray.init(
-                address=address, logging_level=logging.WARNING, log_to_driver=False, configure_logging=True, **more
-            )
+            ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False, **more)
         except ConnectionError as e:
             raise RenderError(
                 f"no Ray cluster answers at {address!r}: {e}. Start one with `ray start --head`, or use --ray local"
             ) from e
     try:
+        if mine and address == "local" and (at := ray.util.get_node_ip_address()) != LOOPBACK:
+            raise UsageError(
+                f"an embedded cluster listens on loopback only, and this one would on {at}, since Ray was imported "
+                f"before: set {ALONE}=0 before Python starts, or name the --ray cluster that may be reached"
+            )
         yield ray
     finally:
         if mine:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 import scenewright as sw
@@ -29,15 +33,31 @@ def reference(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return content(folder)
 
 
-def test_an_embedded_cluster_gives_the_same_bytes(recipe: Path, reference: dict[str, str], tmp_path: Path) -> None:
-    """`--ray local` needs nothing that is running, listens on loopback only, and makes the dataset of any executor."""
+def listening(pid: int) -> set[str]:
+    """Addresses on which a process and all below it accept connections."""
+    found: set[str] = set()
+    with suppress(psutil.Error):
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            with suppress(psutil.Error):
+                sockets = process.net_connections("inet")
+                found |= {s.laddr.ip.removeprefix("::ffff:") for s in sockets if s.status == psutil.CONN_LISTEN}
+    return found
+
+
+def test_an_embedded_cluster_is_like_any_executor_and_reached_by_nobody(
+    recipe: Path, reference: dict[str, str], tmp_path: Path
+) -> None:
+    """`--ray local` needs nothing that is running, gives the same bytes, and listens on loopback only."""
     command = [
         sys.executable, "-m", "scenewright", "generate", str(recipe), "--count", str(COUNT), "--out",
         str(tmp_path / "d"), "--executor", "ray", "--ray", "local",
     ]  # fmt: skip
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert content(tmp_path / "d") == reference
+    process, heard = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL), set[str]()
+    while process.poll() is None:
+        heard |= listening(process.pid)
+        time.sleep(0.1)
+    assert process.returncode == 0 and content(tmp_path / "d") == reference
+    assert heard and all(ip_address(ip).is_loopback for ip in heard), heard
 
 
 def test_a_cluster_under_fire_loses_nothing(recipe: Path, reference: dict[str, str], tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def run_under_fire(
             target=_drive, args=(recipe, count, out, made.address, list(harm.drivers), told, deadline), daemon=True
         )
         drivers.start()
-        _attack(made, out, harm, rng, told, cpus, deadline)
+        _attack(made, out, log, harm, rng, told, cpus, deadline)
         drivers.join()
     told.notes.update(log.read_text().splitlines())
     return told
@@ -136,7 +136,9 @@ def _driver(recipe: Sequence[str], count: int, out: Path, address: str) -> subpr
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
-def _attack(made: Any, out: Path, harm: Harm, rng: np.random.Generator, told: Told, cpus: int, deadline: float) -> None:
+def _attack(
+    made: Any, out: Path, log: Path, harm: Harm, rng: np.random.Generator, told: Told, cpus: int, deadline: float
+) -> None:
     """In the order of the dataset's growth: kill render processes, and two nodes."""
     due = sorted([(at, "kill") for at in harm.kills] + [(harm.node_replaced, "replace"), (harm.node_lost, "lose")])
     for at, what in due:
@@ -144,22 +146,29 @@ def _attack(made: Any, out: Path, harm: Harm, rng: np.random.Generator, told: To
             time.sleep(0.05)
         if what == "kill":
             time.sleep(float(rng.uniform(0, 0.5)))
-            told.killed += _kill_one(rng)
+            told.killed += _kill_one(rng, log)
         else:
             made.remove_node(min(made.worker_nodes, key=str), allow_graceful=False)
             if what == "replace":
                 made.add_node(num_cpus=cpus)
 
 
-def _kill_one(rng: np.random.Generator) -> int:
-    """SIGKILL one render process of this machine, waiting for one to be there."""
+def _kill_one(rng: np.random.Generator, log: Path) -> int:
+    """SIGKILL one render process of this run, waiting for one to be there; others on this machine are not ours."""
     for _ in range(400):
-        found = [
-            p for p in psutil.process_iter(["cmdline"]) if "scenewright.farm.render_worker" in (p.info["cmdline"] or ())
-        ]
+        found = [process for process in psutil.process_iter(["cmdline"]) if _ours(process, log)]
         if found:
             with suppress(psutil.Error):
                 found[int(rng.integers(len(found)))].send_signal(signal.SIGKILL)
                 return 1
         time.sleep(0.05)
     return 0
+
+
+def _ours(process: psutil.Process, log: Path) -> bool:
+    if "scenewright.farm.render_worker" not in (process.info["cmdline"] or ()):
+        return False
+    try:
+        return process.environ().get("SCENEWRIGHT_TEST_LOG") == str(log)
+    except psutil.Error:
+        return False

@@ -7,18 +7,16 @@ themselves, and counts what became of the requests.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from ..datasets.derived_folder import check_places, finish, grouped, open_derived
-from ..datasets.files import sweep
-from ..datasets.folder import lock, together
-from ..datasets.presence import is_there, present
-from ..datasets.records import TWINS, DatasetInfo, indices, read_info, record_dicts, write_info
+from ..datasets.derived_folder import check_places, grouped, open_derived
+from ..datasets.presence import is_there
+from ..datasets.records import DatasetInfo, indices, read_info, record_dicts, write_info
 from ..diffusion.card import ModelCard
 from ..diffusion.load import Request
 from ..diffusion.paint_plan import PaintPlan
@@ -26,6 +24,7 @@ from ..diffusion.placing import Placing
 from ..errors import DatasetError
 from ..pipeline import Outcome
 from .crew import Crew, Options
+from .deriving import Listeners, derive
 from .executors import Executor, Local
 from .on_device import placed
 from .painting_plan import Ask, planned
@@ -86,39 +85,18 @@ def paint(
     check_places(source, folder)
     plan, info = planned(source, ask)
     images = indices(source)
-    lost: dict[int, Outcome] = {}
+    places = str(source.absolute()), str(folder.absolute())
 
-    def told(image: Outcome) -> None:
-        if image.status != "ok":
-            lost[image.index] = image
-        progress(image)
+    def opened() -> DatasetInfo:
+        return _opened(folder, source, info, plan, len(images), executor.alone)
 
-    with lock(folder) if executor.alone else together(folder):
-        info = _opened(folder, source, info, plan, len(images), executor.alone)
-        mine = executor.mine(images)
-        todo = _left(mine, folder, info)
-        begin(len(todo), len(mine))
-        places = str(source.absolute()), str(folder.absolute())
-        try:
-            executor.run(PaintShard(*places, tuple(todo), ask, info, options, loaded), told)
-        finally:
-            for place in (folder, folder / TWINS) if executor.alone else ():
-                sweep(place)
-        left = _left(images, folder, info)
-        info = read_info(folder)
-        if not options.stop.requested and (executor.alone or not left):
-            info = finish(folder, info)
-    impossible = tuple(i for i, o in sorted(lost.items()) if o.status == "impossible")
-    failed = {i: o.reason or "" for i, o in sorted(lost.items())}
-    unfinished = {*left} & {*mine} - failed.keys()
-    return Result(
-        info, folder, len({*todo} - {*left}), *_counted(folder), failed, impossible, unfinished=len(unfinished)
-    )
+    def shard(todo: tuple[int, ...], new: DatasetInfo) -> PaintShard:
+        return PaintShard(*places, todo, ask, new, options, loaded)
 
-
-def _left(asked: Iterable[int], folder: Path, info: DatasetInfo) -> list[int]:
-    there = present(folder, info)
-    return [i for i in asked if i not in there]
+    done = derive(folder, images, executor, Listeners(begin, progress), opened, shard)
+    impossible = tuple(i for i, o in done.lost.items() if o.status == "impossible")
+    failed = {i: o.reason or "" for i, o in done.lost.items()}
+    return Result(done.info, folder, done.made, *_counted(folder), failed, impossible, done.unfinished)
 
 
 def _unheard(_: object) -> None:

@@ -6,24 +6,23 @@ finished images themselves, and counts how they came out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from ..datasets.derived_folder import check_places, finish, grouped, open_derived
-from ..datasets.files import sweep
-from ..datasets.folder import lock, together
+from ..datasets.derived_folder import check_places, grouped, open_derived
 from ..datasets.presence import present
-from ..datasets.records import TWINS, DatasetInfo, indices, read_info
+from ..datasets.records import DatasetInfo, indices, read_info
 from ..diffusion.card import ModelCard, checked_license
 from ..diffusion.load import Request
 from ..diffusion.plan import Plan
 from ..errors import UsageError
 from ..pipeline import Outcome
 from . import crew
+from .deriving import Listeners, derive
 from .executors import Executor, Local
 from .on_device import placed
 from .stopping import Stop
@@ -102,36 +101,18 @@ def refine(
     check_places(source, folder)
     checked_license(request.license)
     asked = indices(source)[: options.count]
-    failed: dict[int, str] = {}
+    places = str(source.absolute()), str(folder.absolute())
 
-    def told(image: Outcome) -> None:
-        if image.status == "failed":
-            failed[image.index] = str(image.reason)
-        progress(image)
-
-    with lock(folder) if executor.alone else together(folder):
+    def opened() -> DatasetInfo:
         notes, plain = (APART,) if grouped(info) else (), plan.checked().model_dump(mode="json")
-        info = open_derived(folder, source, info, "refined", plain, len(asked), notes, executor.alone)
-        mine = executor.mine(asked)
-        todo = _left(mine, folder, info)
-        begin(len(todo), len(mine))
-        places = str(source.absolute()), str(folder.absolute())
-        try:
-            executor.run(RefineShard(*places, tuple(todo), request, plan, info, options, loaded), told)
-        finally:
-            for place in (folder, folder / TWINS) if executor.alone else ():
-                sweep(place)
-        left = _left(asked, folder, info)
-        info = read_info(folder)
-        if not options.stop.requested and (executor.alone or not left):
-            info = finish(folder, info)
-    unfinished = {*left} & {*mine} - failed.keys()
-    return Result(info, folder, len({*todo} - {*left}), dict(sorted(failed.items())), len(unfinished))
+        return open_derived(folder, source, info, "refined", plain, len(asked), notes, executor.alone)
 
+    def shard(todo: tuple[int, ...], new: DatasetInfo) -> RefineShard:
+        return RefineShard(*places, todo, request, plan, new, options, loaded)
 
-def _left(asked: Iterable[int], folder: Path, info: DatasetInfo) -> list[int]:
-    there = present(folder, info)
-    return [i for i in asked if i not in there]
+    done = derive(folder, asked, executor, Listeners(begin, progress), opened, shard)
+    failed = {i: str(o.reason) for i, o in done.lost.items()}
+    return Result(done.info, folder, done.made, failed, done.unfinished)
 
 
 @dataclass(frozen=True)

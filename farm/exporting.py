@@ -21,7 +21,7 @@ from ..errors import DatasetError, UsageError
 from ..pipeline import Outcome
 from ..render.worker import TIMEOUT_S, Worker
 from .executors import Executor, Local
-from .job import Failure, Job
+from .job import Evidence, Job
 from .stopping import Stop
 from .supervisor import Limits, Supervisor
 
@@ -189,10 +189,11 @@ class _Blocks(Job):
     def progress(self, outcome: Outcome) -> None:
         self._told(outcome)
 
-    def aside(self, failure: Failure) -> Outcome:
+    def aside(self, given_up: Evidence) -> Outcome:
         """An export without one of its images would be another export."""
-        images: Sequence[int] = self._shard.blocks[failure.index].indices
-        image = images[min(self._written[failure.index], len(images) - 1)]
+        images: Sequence[int] = self._shard.blocks[given_up.index].indices
+        image = images[min(self._written[given_up.index], len(images) - 1)]
         raise DatasetError(
-            f"image {image} cannot be exported: {failure.outcome.reason}\nvalidate the dataset; what is written is kept"
+            f"image {image} cannot be exported: {given_up.outcome.reason}\n"
+            "validate the dataset; what is written is kept"
         )

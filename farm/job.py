@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,18 @@ from typing import Any
 from ..pipeline import Outcome
 from ..render.worker import Worker
 
-__all__ = ["CANARY", "Failure", "Job", "read_scene"]
+__all__ = ["CANARY", "Evidence", "Job", "read_scene"]
 
 #: The index of an image of no dataset; see `Job.canary`.
 CANARY = -1
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An image that could not be made, and what is known about it.
+class Evidence:
+    """What is known about an image that could not be made.
 
     Attributes:
-        status: "failed" after that many `tries`, or "impossible", which it is every time.
+        status: "failed", or "impossible", which it is every time.
         reasons: what each try ended with, the last one last.
         log: the end of what the last worker wrote.
         scene: the scene as JSON, where the worker got so far.
@@ -39,7 +40,7 @@ class Failure:
         return Outcome(self.index, self.status, tries + self.reasons[-1])
 
 
-class Job:
+class Job(ABC):
     """Work on images by number. Subclasses say how a worker starts, and listen to what they want to know.
 
     A worker answers `{"index": i}` with the fields of an `Outcome`, and `rss` in bytes.
@@ -50,13 +51,13 @@ class Job:
 
     canary = False
 
+    @abstractmethod
     def start(self, number: int) -> Worker:
         """A new worker in place `number`, counted from 0; no living one has the same."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finished(self, index: int) -> Outcome | None:
         """What is there of an image whose worker died: it writes the record before it answers. None: not complete."""
-        raise NotImplementedError
 
     def progress(self, outcome: Outcome) -> None:
         """An image has ended."""
@@ -86,9 +87,9 @@ class Job:
     def beat(self) -> None:
         """Time passes: called about every second, and more often while things happen."""
 
-    def aside(self, failure: Failure) -> Outcome:
+    def aside(self, given_up: Evidence) -> Outcome:
         """An image is given up; gives how that shall be told."""
-        return failure.outcome
+        return given_up.outcome
 
 
 def read_scene(scratch: Path, index: int) -> bytes | None:

@@ -19,7 +19,7 @@ from ..pipeline import Outcome, versions
 from ..render.worker import Worker
 from .beats import settings_key
 from .heartbeat import Heartbeat
-from .job import Failure, Job
+from .job import Evidence, Job
 from .options import Options
 from .render_worker import MODULE
 from .stopping import Stop
@@ -126,15 +126,15 @@ class _Renders(Job):
     def progress(self, outcome: Outcome) -> None:
         self._told(outcome)
 
-    def aside(self, failure: Failure) -> Outcome:
+    def aside(self, given_up: Evidence) -> Outcome:
         """Put the image into quarantine, with what is known about it."""
         told = failures.Failure(
-            index=failure.index,
-            status="impossible" if failure.status == "impossible" else "failed",
-            reasons=failure.reasons,
+            index=given_up.index,
+            status="impossible" if given_up.status == "impossible" else "failed",
+            reasons=given_up.reasons,
             host=socket.gethostname(),
-            command=shlex.join(["scenewright", "rerender", self._shard.place, str(failure.index)]),
+            command=shlex.join(["scenewright", "rerender", self._shard.place, str(given_up.index)]),
             versions=versions(),
         )
-        failures.write_failure(self._folder, told, failure.scene, failure.log)
-        return failure.outcome
+        failures.write_failure(self._folder, told, given_up.scene, given_up.log)
+        return given_up.outcome

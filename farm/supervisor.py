@@ -13,7 +13,7 @@ from .. import errors
 from ..errors import DatasetError, RenderError
 from ..pipeline import Outcome
 from ..render.worker import GRACE_S, START_S, Worker
-from .job import CANARY, Failure, Job, read_scene
+from .job import CANARY, Evidence, Job, read_scene
 from .stopping import Stop
 
 __all__ = ["MAX_FAILURES", "Limits", "Supervisor"]
@@ -85,7 +85,7 @@ class Supervisor:
         self._job, self._limits, self._stop = job, limits, stop or Stop()
         self._waiting = deque(todo)
         self._tries: defaultdict[int, _Tries] = defaultdict(_Tries)
-        self._suspects: list[Failure] = []
+        self._suspects: list[Evidence] = []
         self._failed_starts = 0
         self._started_once = False
         self._lost: dict[int, Outcome] = {}
@@ -221,9 +221,9 @@ class Supervisor:
         for failure in suspects:
             self._tell(self._job.aside(failure))
 
-    def _evidence(self, slot: _Slot, index: int, status: str, reasons: tuple[str, ...]) -> Failure:
+    def _evidence(self, slot: _Slot, index: int, status: str, reasons: tuple[str, ...]) -> Evidence:
         worker = slot.worker
-        return Failure(index, status, reasons, worker.log(), read_scene(worker.scratch, index))
+        return Evidence(index, status, reasons, worker.log(), read_scene(worker.scratch, index))
 
     def _tell(self, outcome: Outcome) -> None:
         if outcome.status not in ("ok", "quarantined"):

@@ -17,7 +17,7 @@ import pytest
 
 from scenewright.errors import RenderError
 from scenewright.farm import supervisor
-from scenewright.farm.job import CANARY, Failure, Job
+from scenewright.farm.job import CANARY, Evidence, Job
 from scenewright.farm.stopping import Stop
 from scenewright.farm.supervisor import Limits, Supervisor
 from scenewright.pipeline import Outcome
@@ -106,7 +106,7 @@ class Fake(Job):
             "acts": {name.strip("_"): act for name, act in acts.items()},
         }
         self.told: list[Outcome] = []
-        self.given_up: list[Failure] = []
+        self.given_up: list[Evidence] = []
         self.begun: list[int] = []
         self.numbers: list[int] = []
 
@@ -123,9 +123,9 @@ class Fake(Job):
     def began(self, index: int) -> None:
         self.begun.append(index)
 
-    def aside(self, failure: Failure) -> Outcome:
-        self.given_up.append(failure)
-        return failure.outcome
+    def aside(self, given_up: Evidence) -> Outcome:
+        self.given_up.append(given_up)
+        return given_up.outcome
 
 
 Run = Callable[..., tuple[dict[int, Outcome], list[Outcome]]]

@@ -235,3 +235,13 @@ def test_the_table_of_faults_names_tests_that_there_are() -> None:
     there = {name for text in sources for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
     assert len(rows) >= 17 and all("`test_" in row for row in rows[1:])
     assert named <= there
+
+
+def test_a_share_leaves_what_says_it_all(recipe: Path, tmp_path: Path) -> None:
+    """Where dataset.json says already what a share would write, it is left alone: hundreds may begin at once."""
+    out, loaded = tmp_path / "d", sw.load(recipe)
+    assert sw.generate(loaded, COUNT, out, executor=Index(1, 2)).complete
+    stamp = (out / "dataset.json").stat()
+    assert sw.generate(loaded, COUNT, out, executor=Index(1, 2)).complete
+    after = (out / "dataset.json").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (stamp.st_ino, stamp.st_mtime_ns)

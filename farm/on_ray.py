@@ -27,7 +27,9 @@ MAX_CALLS = 50
 MAX_SICK = 5
 #: What a machine that has proved unable waits before it hands a shard back, so that it does not eat the whole queue.
 SICK_PAUSE_S = 20.0
-MAX_SHARD = 64
+#: Images of a shard, where there are enough for every slot: fewer are not worth a worker's start. The last shards leave
+#: slots idle, so each slot gets several where it can.
+MIN_SHARD, MAX_SHARD, SHARDS_EACH = 4, 64, 4
 #: Said before Ray is imported, it takes loopback for this machine's address, and all its processes listen there alone.
 #: Whatever else is asked for, it turns 127.0.0.1 into the address by which others reach this machine.
 ALONE, LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "127.0.0.1"
@@ -45,7 +47,7 @@ class Ray:
             this machine belongs to; else the address of its head, as `ray start` prints it.
         per_gpu: shards that share a GPU; 0: none is used, None: one each on a cluster that has GPUs.
         cpus: cores of a shard.
-        shard_images: images of a shard; None: as many as give every slot four shards, 64 at most.
+        shard_images: images of a shard; None: see `Ray.size`.
     """
 
     address: str = "auto"
@@ -91,6 +93,12 @@ class Ray:
         """How many tasks such a cluster runs at once."""
         by_cpu, sharing = int(total.get("CPU", 0) // self.cpus), self.sharing(total)
         return min(by_cpu, int(total.get("GPU", 0) * sharing)) if sharing else by_cpu
+
+    def size(self, images: int, slots: int) -> int:
+        """Images of a shard, of so many for so many slots."""
+        each = -(-images // max(1, slots))
+        shards = min(max(1, each // MIN_SHARD), SHARDS_EACH)
+        return self.shard_images or min(-(-each // shards), MAX_SHARD)
 
 
 @dataclass
@@ -139,7 +147,7 @@ class _Run:
 
     def _pieces(self) -> Iterator[_Piece]:
         indices = self.shard.indices
-        size = self.plan.shard_images or max(1, min(MAX_SHARD, len(indices) // (4 * max(1, self._slots()))))
+        size = self.plan.size(len(indices), self._slots())
         return (_Piece(indices[at : at + size]) for at in range(0, len(indices), size))
 
     def _slots(self) -> int:

@@ -55,7 +55,7 @@ def test_an_embedded_cluster_is_like_any_executor_and_reached_by_nobody(
     process, heard = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL), set[str]()
     while process.poll() is None:
         heard |= listening(process.pid)
-        time.sleep(0.1)
+        time.sleep(0.5)
     assert process.returncode == 0 and content(tmp_path / "d") == reference
     assert heard and all(ip_address(ip).is_loopback for ip in heard), heard
 
@@ -85,6 +85,16 @@ def test_slots_of_a_cluster() -> None:
     assert Ray().slots({"CPU": 16.0, "GPU": 2.0}) == 2 and Ray().slots({"CPU": 16.0}) == 16
     assert Ray(per_gpu=4).resources({"GPU": 1.0}) == {"num_cpus": 1, "num_gpus": 0.25}
     assert Ray(per_gpu=0).resources({"GPU": 1.0}) == {"num_cpus": 1, "num_gpus": 0}
+
+
+@pytest.mark.parametrize(
+    ("images", "slots", "size"),
+    [(4, 2, 2), (1, 8, 1), (60, 6, 5), (150, 2, 19), (100_000, 500, 50), (100_000, 8, 64), (5, 0, 5)],
+)
+def test_shards_are_worth_a_start_and_end_together(images: int, slots: int, size: int) -> None:
+    """Every slot gets some images; several shards, where each has enough to be worth the start of a worker."""
+    assert Ray().size(images, slots) == size
+    assert Ray(shard_images=7).size(images, slots) == 7
 
 
 def test_no_cluster_is_one_sentence(recipe: Path, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from ..errors import DatasetError
 from .ahead import ahead
 from .asset_store import fetch_assets
 from .files import inside, read_bytes, write_bytes_atomic
-from .folder import export, lock, strangers
+from .folder import export, strangers
 from .listing import walk
+from .locks import lock
 from .records import TWINS, DatasetInfo, indices, parse_record, read_info, record_path, write_info
 from .stored import read_image
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from itertools import chain
-from pathlib import Path
-from typing import TextIO
 
 from ..assets.material import FileRef
 from ..errors import DatasetError
@@ -19,7 +14,7 @@ from ..scenes.recipe import Recipe
 from .asset_store import put_assets, use_assets
 from .coco import write_coco
 from .coco_keypoints import write_keypoints
-from .files import TEMPORARY, check_creates, check_links, exists, sweep
+from .files import TEMPORARY, check_creates, exists, sweep
 from .listing import is_folder, names
 from .panoptic import write_panoptic
 from .place import Place
@@ -37,13 +32,13 @@ from .records import (
     write_info,
 )
 
-__all__ = ["check_versions", "difference", "export", "lock", "open_dataset", "strangers", "together"]
+__all__ = ["check_versions", "difference", "export", "open_dataset", "strangers"]
 
 
 def open_dataset(
     folder: Place, recipe: Recipe, seed: int, count: int, versions: dict[str, str], alone: bool = True
 ) -> DatasetInfo:
-    """Create the dataset, or continue it when the same recipe, seed and versions made it. Call with `lock` held.
+    """Create the dataset, or continue it when the same recipe, seed and versions made it. Call with `locks.lock` held.
 
     Who is not `alone`, but `together` with others, leaves unfinished files where they are: somebody may write them.
 
@@ -146,73 +141,6 @@ def _export(folder: Place, info: DatasetInfo, here: Sequence[int]) -> DatasetInf
     info = info.model_copy(update={"counts": counts})
     write_info(folder, info)
     return info
-
-
-@contextmanager
-def lock(folder: Place) -> Iterator[None]:
-    """Hold the folder for one run; it is created when missing. The lock goes with the process, however that ends.
-
-    A bucket has no locks: runs that share one make some images twice at worst, and each image has one record.
-    """
-    if not isinstance(folder, Path):
-        yield
-        return
-    with _lock_file(folder) as file:
-        if not _held(file, folder / ".lock"):
-            raise DatasetError(f"another run is writing to {folder}: wait for it, or choose another --out")
-        try:
-            check_links(folder)
-            yield
-        finally:
-            (folder / ".lock").unlink(missing_ok=True)
-
-
-@contextmanager
-def together(folder: Place) -> Iterator[None]:
-    """Hold the folder beside others that do the same, and keep out whoever wants it alone. The last one takes the lock.
-
-    A file system without locks is no error here, nor a bucket: images are committed one by one, whoever else writes.
-    """
-    if not isinstance(folder, Path):
-        yield
-        return
-    with _lock_file(folder) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DatasetError(f"a run that wants {folder} for itself is writing to it: wait for it") from None
-        except OSError:
-            pass
-        check_links(folder)
-        yield
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            (folder / ".lock").unlink(missing_ok=True)
-
-
-def _lock_file(folder: Path) -> TextIO:
-    """The file that is locked, in the folder, which is created when missing."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Through a link somebody's file elsewhere would be made empty.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-        return os.fdopen(os.open(folder / ".lock", flags, 0o644), "w")
-    except OSError as e:
-        raise DatasetError(f"cannot write to {folder}: {e.strerror or e}. Choose another --out") from e
-
-
-def _held(file: TextIO, path: Path) -> bool:
-    """Lock the open file and tell whether that worked; False when another run holds it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A run that ended between our open and our lock took the file with it: then we hold nothing.
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except (BlockingIOError, FileNotFoundError):
-        return False
-    except OSError as e:
-        raise DatasetError(
-            f"cannot lock {path}: {e.strerror or e}. Choose an --out on a file system with locks, such as a local disk"
-        ) from e
 
 
 def strangers(folder: Place) -> list[str]:

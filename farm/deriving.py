@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..datasets.derived_folder import finish
 from ..datasets.files import sweep
-from ..datasets.folder import lock, together
+from ..datasets.locks import lock, together
 from ..datasets.presence import present
 from ..datasets.records import TWINS, DatasetInfo, read_info
 from ..pipeline import Outcome

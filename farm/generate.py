@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..datasets.failures import Failure, drop_failures, failures
 from ..datasets.files import sweep
-from ..datasets.folder import check_versions, export, lock, open_dataset, together
+from ..datasets.folder import check_versions, export, open_dataset
+from ..datasets.locks import lock, together
 from ..datasets.place import Place, place
 from ..datasets.presence import present
 from ..datasets.records import TWINS, DatasetInfo, indices, quarantined, read_info, read_record, record_path

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import scenewright as sw
-from scenewright.datasets.folder import lock
+from scenewright.datasets.locks import lock
 from scenewright.errors import DatasetError
 
 from .commands import COUNT, Run, content
@@ -130,7 +130,7 @@ def test_a_file_system_without_locks_is_named(recipe: Path, tmp_path: Path, monk
     def flock(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr("scenewright.datasets.folder.fcntl.flock", flock)
+    monkeypatch.setattr("scenewright.datasets.locks.fcntl.flock", flock)
     with pytest.raises(DatasetError, match=r"cannot lock .*: No locks available\. Choose an --out on a file system"):
         sw.generate(sw.load(recipe), 1, tmp_path / "d")
 

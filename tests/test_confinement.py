@@ -24,7 +24,7 @@ import scenewright as sw
 from scenewright.assets.files import MAX_BYTES
 from scenewright.assets.reach import Reach
 from scenewright.datasets.derived_folder import open_derived
-from scenewright.datasets.folder import lock
+from scenewright.datasets.locks import lock
 from scenewright.datasets.records import Record, read_info, read_record, record_path
 from scenewright.errors import DatasetError, RecipeError, ScenewrightError, UsageError
 from scenewright.scenes.load import load

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import scenewright as sw
-from scenewright.datasets.folder import lock, together
+from scenewright.datasets.locks import lock, together
 from scenewright.datasets.records import indices
 from scenewright.errors import DatasetError, RenderError, UsageError
 from scenewright.farm.executors import Index

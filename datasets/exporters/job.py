@@ -21,7 +21,7 @@ import orjson
 
 from ...errors import DatasetError, UsageError
 from ..files import TEMPORARY, create, inside, read_bytes, write_bytes_atomic
-from ..folder import lock, together
+from ..locks import lock, together
 from ..records import TWINS, DatasetInfo, read_info, record_dicts
 from ..splits import SPLITS
 from ..stream import damaged

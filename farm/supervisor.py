@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import selectors
 import time
-from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .. import errors
@@ -15,13 +14,11 @@ from ..pipeline import Outcome
 from ..render.worker import GRACE_S, START_S, Worker
 from .job import CANARY, Evidence, Job, read_scene
 from .stopping import Stop
+from .tries import MAX_FAILURES, Backlog
 
-__all__ = ["MAX_FAILURES", "Limits", "Supervisor"]
+__all__ = ["Limits", "Supervisor"]
 
 RECYCLE_BYTES = 3 << 30
-MAX_FAILURES = 3
-#: Who is killed from outside may have been in somebody's way (a cgroup's limit, an operator): it need not be the image.
-MAX_KILLS = 10
 POLL_S = 1.0
 
 
@@ -55,24 +52,13 @@ class _Slot:
     served: int = 0
 
 
-@dataclass
-class _Tries:
-    """What the tries at an image came to: its own failures, and deaths that came from outside."""
-
-    failures: list[str] = field(default_factory=list)
-    kills: list[str] = field(default_factory=list)
-
-    @property
-    def over(self) -> bool:
-        return len(self.failures) >= MAX_FAILURES or len(self.kills) >= MAX_KILLS
-
-
 class Supervisor:
     """Hands indices to workers and replaces workers.
 
-    An image that has failed `MAX_FAILURES` times is suspected, not yet guilty: first a fresh worker has to make the
-    canary. A machine that cannot make that (its GPU is lost, its scratch disk full) would fail every image, and ends
-    the run instead.
+    A worker that has failed is replaced, and its image rather tried in another place. An image that has failed
+    `MAX_FAILURES` times is suspected, not yet guilty: first a fresh worker has to make the canary. A machine that
+    cannot make that in as many tries (its GPU is lost, its scratch disk full) would fail every image, and ends the run
+    instead.
 
     Args:
         job: what workers do.
@@ -83,8 +69,7 @@ class Supervisor:
 
     def __init__(self, job: Job, todo: Iterable[int], limits: Limits, stop: Stop | None = None) -> None:
         self._job, self._limits, self._stop = job, limits, stop or Stop()
-        self._waiting = deque(todo)
-        self._tries: defaultdict[int, _Tries] = defaultdict(_Tries)
+        self._backlog = Backlog(todo, limits.workers)
         self._suspects: list[Evidence] = []
         self._failed_starts = 0
         self._started_once = False
@@ -122,8 +107,7 @@ class Supervisor:
             if trouble := self._trouble(slot):
                 self._crashed(slot, slot.worker.with_tail(trouble))
         if self._stop.requested:
-            self._waiting.clear()
-            self._suspects.clear()
+            self._backlog.clear()
             for slot in [s for s in self._slots if s.index is None]:
                 self._close(slot)
         self._job.beat()
@@ -139,17 +123,14 @@ class Supervisor:
         return None
 
     def _fill(self) -> None:
-        """Open workers while images wait that no starting worker will take."""
-        while len(self._slots) < self._limits.workers and self._starting() < len(self._waiting) + self._trial_waits():
-            number = min(set(range(self._limits.workers)) - {s.number for s in self._slots})
+        """Open workers in places for which more waits than starting workers will take."""
+        for number in sorted(set(range(self._limits.workers)) - {s.number for s in self._slots}):
+            if self._starting() >= self._backlog.count(number):
+                continue
             now = time.monotonic()
             slot = _Slot(number, self._job.start(number), now + max(self._limits.timeout_s, START_S), began=now)
             self._slots.append(slot)
             self._selector.register(slot.worker.fileno(), selectors.EVENT_READ, slot)
-
-    def _trial_waits(self) -> bool:
-        """Whether somebody has to make the canary."""
-        return bool(self._suspects) and all(s.index != CANARY for s in self._slots)
 
     def _starting(self) -> int:
         return sum(slot.index is None for slot in self._slots)
@@ -183,7 +164,7 @@ class Supervisor:
     def _limit_s(self, index: int | None) -> float:
         if index is None or index == CANARY:
             return max(self._limits.timeout_s, START_S)
-        return self._job.limit_s(self._limits.timeout_s, len(self._tries[index].failures))
+        return self._job.limit_s(self._limits.timeout_s, self._backlog.failures(index))
 
     def _ready(self, slot: _Slot, answer: dict[str, Any]) -> None:
         if answer.get("status") == "fatal":
@@ -199,27 +180,30 @@ class Supervisor:
             raise _error(answer, DatasetError)
         if index != CANARY:
             self._job.ended(index, status, time.monotonic() - slot.began, slot.served == 0)
-        if index == CANARY:
-            self._acquit(status, str(reason))
-        elif status == "failed":
-            self._failed(slot, index, str(reason), alive=True)
+        if index == CANARY and status == "ok":
+            self._convict()
+        elif index == CANARY or status == "failed":
+            self._failed(slot, index, str(reason))
         elif status == "impossible":
             self._tell(self._job.aside(self._evidence(slot, index, status, (str(reason),))))
         else:
             self._tell(Outcome(index, status, reason))
         slot.index, slot.served = None, slot.served + 1
 
-    def _acquit(self, status: str, reason: str) -> None:
-        """The canary has ended: the suspects are guilty, or this machine is."""
+    def _convict(self) -> None:
+        """The canary was made: it is not this machine but the suspects that cannot be made."""
         suspects, self._suspects = self._suspects, []
-        if status != "ok":
-            blamed = ", ".join(str(f.index) for f in suspects)
-            raise RenderError(
-                f"this machine cannot make any image: image {blamed} failed {MAX_FAILURES} times, and so did the "
-                f"simplest scene: {reason}\nrun `scenewright doctor` here, or go on with the same command elsewhere"
-            )
+        self._backlog.trusted()
         for failure in suspects:
             self._tell(self._job.aside(failure))
+
+    def _sick(self, tries: int, reason: str) -> RenderError:
+        """The canary cannot be made: it is this machine."""
+        blamed = ", ".join(f"image {s.index} failed {len(s.reasons)} times" for s in self._suspects)
+        return RenderError(
+            f"this machine cannot make any image: {blamed}, and the simplest scene {tries} times: {reason}\n"
+            "run `scenewright doctor` here, or go on with the same command elsewhere"
+        )
 
     def _evidence(self, slot: _Slot, index: int, status: str, reasons: tuple[str, ...]) -> Evidence:
         worker = slot.worker
@@ -231,18 +215,23 @@ class Supervisor:
         self._job.progress(outcome)
 
     def _next(self, slot: _Slot, rss: int) -> None:
-        """Give the worker the canary that suspects wait for, or another image, or close it."""
+        """Give the worker the canary, if it is fresh and suspects wait for that, or another image, or close it."""
         old = slot.served >= self._limits.recycle_images or rss > RECYCLE_BYTES
-        trial = self._trial_waits()
-        if old or self._stop.requested or not (trial or self._waiting):
+        done = old or self._stop.requested or self._gives_way(slot)
+        slot.index = None if done else self._backlog.take(slot.number, fresh=not slot.served)
+        if slot.index is None:
             self._close(slot)
             return
-        slot.index = CANARY if trial else self._waiting.popleft()
         slot.began = time.monotonic()
         slot.deadline = slot.began + self._limit_s(slot.index)
-        if not trial:
+        if slot.index != CANARY:
             self._job.began(slot.index)
         slot.worker.send({"index": slot.index})
+
+    def _gives_way(self, slot: _Slot) -> bool:
+        """Whether a fresh worker shall make the canary here, since none can sooner in another place."""
+        places, taken = self._backlog.trial(), {s.number for s in self._slots if s.served or s.index is not None}
+        return slot.number in places <= taken
 
     def _crashed(self, slot: _Slot, reason: str, from_outside: bool = False) -> None:
         """A worker that has died or must go; its image is made again by another one, unless it is finished."""
@@ -252,31 +241,28 @@ class Supervisor:
         if index is None:
             self._close(slot)
             self._failed_start(reason, from_outside)
-        elif index == CANARY:
-            self._close(slot)
-            if not from_outside:
-                self._acquit("failed", reason)
-        elif (outcome := self._finished(slot, index)) is not None:
+        elif index != CANARY and (outcome := self._finished(slot, index)) is not None:
             self._close(slot)
             self._tell(outcome)
         else:
-            self._failed(slot, index, reason, from_outside=from_outside)
+            self._failed(slot, index, reason, from_outside)
 
     def _finished(self, slot: _Slot, index: int) -> Outcome | None:
         slot.worker.end()  # whoever still writes must not finish between our look and the next try
         return self._job.finished(index)
 
-    def _failed(self, slot: _Slot, index: int, reason: str, from_outside: bool = False, alive: bool = False) -> None:
-        """A try has failed: another one, or the end of it."""
-        tries = self._tries[index]
-        (tries.kills if from_outside else tries.failures).append(reason)
-        failure = self._evidence(slot, index, "failed", (*tries.kills, *tries.failures)) if tries.over else None
-        if not alive:
-            self._close(slot)
-        if failure is None:
-            self._waiting.appendleft(index)
-        elif self._job.canary:
+    def _failed(self, slot: _Slot, index: int, reason: str, from_outside: bool = False) -> None:
+        """A try has failed: another one by another worker, or the end of it."""
+        tries = self._backlog.failed(index, slot.number, reason, from_outside)
+        failure = self._evidence(slot, index, "failed", tries.reasons)
+        self._close(slot)
+        if not tries.over:
+            return
+        if index == CANARY:
+            raise self._sick(len(tries.reasons), reason)
+        if self._job.canary:
             self._suspects.append(failure)
+            self._backlog.suspect(slot.number)
         else:
             self._tell(self._job.aside(failure))
 

@@ -130,17 +130,18 @@ def test_two_drivers_on_one_dataset(recipe: Path, tmp_path: Path) -> None:
     assert not (out / ".lock").exists()
 
 
-#: Read by every Python that starts: after its first image a worker's renderer fails for ever.
+#: Read by every Python that starts: after the first image every worker's renderer fails for ever.
 LOSE_THE_GPU = """
-import sys
+import os, sys
+from pathlib import Path
 if "scenewright.farm.render_worker" in sys.orig_argv:
     from scenewright.errors import RenderError
     from scenewright.render.flat import FlatEngine
-    render, made = FlatEngine.render, []
+    render, lost = FlatEngine.render, Path(os.environ["LOST"])
     def once(self, *more, **named):
-        if made:
+        if lost.exists():
             raise RenderError("CUDA error: the GPU has fallen off the bus")
-        made.append(1)
+        lost.touch()
         return render(self, *more, **named)
     FlatEngine.render = once
 """
@@ -152,6 +153,7 @@ def test_a_lost_gpu_blames_no_image(recipe: Path, made: Path, tmp_path: Path, mo
     with monkeypatch.context() as patch:
         (tmp_path / "sitecustomize.py").write_text(LOSE_THE_GPU)
         patch.setenv("PYTHONPATH", str(tmp_path))
+        patch.setenv("LOST", str(tmp_path / "lost"))
         with pytest.raises(RenderError, match=r"cannot make any image.*fallen off the bus"):
             sw.generate(loaded, COUNT, out)
     assert indices(out) == [0] and not (out / "quarantine").exists()

@@ -34,7 +34,7 @@ from scenewright.diffusion.load import Request
 from scenewright.diffusion.placing import Placing
 from scenewright.diffusion.plan import Plan, prompt
 from scenewright.errors import DatasetError, ModelError, UsageError
-from scenewright.farm import refining_worker, supervisor
+from scenewright.farm import refining_worker, tries
 from scenewright.farm.beats import heartbeats
 from scenewright.farm.executors import Index
 from scenewright.farm.generate import add_twins, generate
@@ -389,7 +389,7 @@ def test_an_image_that_kills_its_worker_costs_itself_alone(
     np.save(tmp_path / "deadly.npy", pixels(source, read_record(record_path(source, 1))))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("DEADLY", str(tmp_path / "deadly.npy"))
-    monkeypatch.setattr(supervisor, "MAX_FAILURES", 1)
+    monkeypatch.setattr(tries, "MAX_FAILURES", 1)
     result = refine(source, tmp_path / "out", request(soft), PLAN, Options(count=3))
     assert [*result.failed] == [1] and "exit code 9" in result.failed[1]
     assert indices(tmp_path / "out") == [0, 2] and result.made == 2

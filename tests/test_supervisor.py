@@ -46,16 +46,28 @@ def start(setup):
     if acts.get("start") == "odd" and starts % 2 == 0 or acts.get("start") == "once" and starts > 1:
         sys.exit("out of luck")
 
+    spoilt = []
+
     def handle(request):
         index = request["index"]
         act = acts.get(str(index))
+        with (folder / "served").open("a") as file:
+            file.write(f"{os.getpid()} {setup.get('number')} {index}\\n")
         with (folder / "tries").open("a") as file:
             file.write(f"{index} ")
         first = (folder / "tries").read_text().split().count(str(index)) == 1
+        if setup.get("number") in setup.get("sick", []):
+            return {"index": index, "status": "failed", "reason": "this GPU is sick"}
         if index == -1:
             if act == "die":
                 sys.exit("even the simplest")
+            if act == "kill":
+                os.kill(os.getpid(), 9)
             return {"index": -1, "status": "failed" if act == "fail" else "ok", "reason": "the GPU is lost"}
+        if act == "spoil" and first:
+            spoilt.append(index)
+        if spoilt:
+            return {"index": index, "status": "failed", "reason": "out of order"}
         if act == "fail":
             Path(tempfile.gettempdir(), f"scene-{index}.json").write_text(f"scene {index}")
             return {"index": index, "status": "failed", "reason": "Blender failed"}
@@ -112,7 +124,7 @@ class Fake(Job):
 
     def start(self, number: int) -> Worker:
         self.numbers.append(number)
-        return Worker("fake_worker", self.setup)
+        return Worker("fake_worker", {**self.setup, "number": number})
 
     def finished(self, index: int) -> Outcome | None:
         return Outcome(index, "ok") if (self.folder / f"done-{index}").exists() else None
@@ -148,6 +160,12 @@ def run(tmp_path: Path) -> Run:
 def tries(folder: Path) -> Counter[str]:
     """How often each image was begun."""
     return Counter((folder / "tries").read_text().split())
+
+
+def served(folder: Path) -> list[tuple[int, int, int]]:
+    """The process, the place and the image of each try, in order."""
+    lines = (folder / "served").read_text().splitlines()
+    return [(int(pid), int(place), int(index)) for pid, place, index in map(str.split, lines)]
 
 
 def test_a_death_after_the_record_costs_nothing(run: Run, tmp_path: Path) -> None:
@@ -192,6 +210,43 @@ def test_a_sick_machine_blames_no_image(how: str, run: Run, tmp_path: Path) -> N
     with pytest.raises(RenderError, match=r"(?s)cannot make any image: image 1 failed 3 times.*\n.*doctor"):
         run(job=job)
     assert not job.given_up
+
+
+def test_a_sick_place_blames_no_image(run: Run, tmp_path: Path) -> None:
+    """Where one GPU of several fails every image, each is made on another one, and nothing is put aside."""
+    job = Fake(tmp_path, canary=True, **{f"_{i}": "slow" for i in range(6)})
+    job.setup["sick"] = [1]
+    failed, told = run(count=6, workers=3, job=job)
+    assert not failed and sorted(o.index for o in told) == [*range(6)] and not job.given_up
+    assert 1 in {number for _, number, _ in served(tmp_path)} and max(tries(tmp_path).values()) == 2
+
+
+def test_a_spoilt_worker_is_replaced(run: Run, tmp_path: Path) -> None:
+    """A worker that fails does not fail the next images too: a fresh one makes them, and no start counts as failed."""
+    job = Fake(tmp_path, canary=True, **{f"_{i}": "spoil" for i in range(5)})
+    failed, told = run(count=5, job=job)
+    assert not failed and len(told) == 5 and set(tries(tmp_path).values()) == {2}
+
+
+def test_the_canary_gets_a_fresh_worker_elsewhere(run: Run, tmp_path: Path) -> None:
+    """What the suspect has spoilt, a process or a GPU, is not where the canary is made."""
+    job = Fake(tmp_path, canary=True, _1="fail", _3="slow", _4="slow")
+    failed, _ = run(count=9, workers=2, job=job)
+    assert failed.keys() == {1} and tries(tmp_path)["-1"] == 1
+    history = served(tmp_path)
+    at = [index for _, _, index in history].index(CANARY)
+    pid, place, _ = history[at]
+    assert pid not in {p for p, _, _ in history[:at]}
+    assert [p for _, p, index in history[:at] if index == 1][-1] != place
+
+
+def test_a_guilty_image_on_a_machine_with_a_sick_place(run: Run, tmp_path: Path) -> None:
+    """The canary is tried in several places too: one that cannot make it does not speak for the machine."""
+    job = Fake(tmp_path, canary=True, _0="fail")
+    job.setup["sick"] = [1]
+    failed, _ = run(count=1, workers=2, job=job)
+    assert failed.keys() == {0} == {e.index for e in job.given_up}
+    assert [place for _, place, index in served(tmp_path) if index == CANARY] == [1, 0]
 
 
 def test_the_last_image_is_tried_too(run: Run, tmp_path: Path) -> None:

@@ -263,6 +263,15 @@ def test_kills_from_outside_are_not_the_images_fault(run: Run, tmp_path: Path) -
     assert failed.keys() == {1} and tries(tmp_path) == {"0": 1, "1": 10, "2": 2}
 
 
+def test_canaries_that_are_killed_end_the_run(run: Run, tmp_path: Path) -> None:
+    """A machine where the system kills each canary too, for want of memory, is given up after ten: no endless loop."""
+    job = Fake(tmp_path, canary=True, _0="fail")
+    job.setup["acts"]["-1"] = "kill"
+    with pytest.raises(RenderError, match=r"image 0 failed 3 times, and the simplest scene 10 times: .*SIGKILL"):
+        run(count=1, job=job)
+    assert tries(tmp_path) == {"0": 3, "-1": 10} and not job.given_up
+
+
 def test_a_worker_that_eats_memory_is_replaced(run: Run, tmp_path: Path) -> None:
     """A worker that holds more than it may is killed within seconds, and its image made by another one."""
     began = time.monotonic()

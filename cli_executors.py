@@ -65,12 +65,13 @@ def options_of(
 
 
 def executor_of(
-    name: str, ray: str, per_gpu: int | None, threads: int | None, shard: int | None, shards: int | None
-) -> Executor:
+    name: str, ray: str, per_gpu: int | None, threads: int | None, shard: int | None, shards: int | None,
+    workers: int | None = None,
+) -> Executor:  # fmt: skip
     """Who makes the images; for a share, its number comes from the scheduler's environment where none is given.
 
     Raises:
-        UsageError: there is no such executor, or no number.
+        UsageError: there is no such executor, or no number, or an option means nothing to it.
     """
     from .farm.executors import Index, Local
     from .farm.on_ray import Ray
@@ -81,6 +82,11 @@ def executor_of(
     if shard is not None or shards is not None:
         raise UsageError(f"--shard and --shards go with --executor index, not {name}")
     if name == "ray":
+        if workers is not None:
+            raise UsageError(
+                f"--workers {workers} is of one machine; on Ray there are as many as the cluster has room for: see "
+                "--threads and --workers-per-gpu"
+            )
         return Ray(ray, per_gpu, threads or 1)
     if name != "local":
         raise UsageError(f"{name!r} is no executor: choose local, ray or index")
@@ -111,7 +117,10 @@ def going_on(stop: Stop, what: str) -> Iterator[None]:
 
 
 def tell_stopped(result: Any, stop: Stop) -> None:
-    """Stopped, with how many images are left to make, when the run was asked to end before it was through."""
-    if stop.requested and result.unfinished:
-        left = f"{result.unfinished} are left to make; finished images are kept"
-        raise Stopped(f": {left}, the same command goes on from here")
+    """Stopped, with what is left to do, when the run was asked to end before it was through.
+
+    That may be the annotations alone: a scheduler must not take a run for done that has not written them.
+    """
+    if stop.requested and not result.finished:
+        left = f"{result.unfinished} are left to make" if result.unfinished else "all are made, but for what lists them"
+        raise Stopped(f": {left}; finished images are kept, the same command goes on from here")

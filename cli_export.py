@@ -92,7 +92,7 @@ def export(
     from .farm.exporting import Options
     from .farm.exporting import export as run
 
-    who = executor_of(executor, ray, 0, 1, shard, shards)
+    who = executor_of(executor, ray, 0, 1, shard, shards, workers)
     options = Options(workers, Stop(grace))
     try:
         with ExitStack() as stack:

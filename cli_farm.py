@@ -27,6 +27,7 @@ from .cli_executors import (
     executor_of,
     going_on,
     options_of,
+    tell_stopped,
 )
 from .cli_places import Dataset, NewDataset, fetch
 from .errors import UsageError
@@ -129,7 +130,7 @@ def generate(
     if not plan and (pilot is not None or nodes is not None or price is not None):
         raise UsageError("--pilot, --nodes and --price go with --plan: what a run costs, `scenewright status` tells")
     loaded = load(recipe, preset, size, set_, allow)
-    who = executor_of(executor, ray, per_gpu, threads, shard, shards)
+    who = executor_of(executor, ray, per_gpu, threads, shard, shards, workers)
     options = options_of(workers, per_gpu, device, threads, memory, timeout, grace)
     if plan:
         _plan((loaded, count, out, seed, options, who), pilot, nodes or 1, price, currency, as_json)
@@ -172,10 +173,7 @@ def _plan(
 
 def _end(result: Result, stop: Stop) -> None:
     """Say what is missing and what helps, and end with the exit code for it."""
-    if stop.requested and result.unfinished:
-        raise Stopped(
-            f": {result.unfinished} are left to make; finished images are kept, the same command goes on from here"
-        )
+    tell_stopped(result, stop)
     if not result.complete:
         _say_what_is_missing(result)
         raise typer.Exit(NOTHING if result.missing == result.asked else PARTIAL)
@@ -226,7 +224,7 @@ def twins(
     """
     from .farm.generate import add_twins
 
-    who = executor_of(executor, ray, per_gpu, threads, shard, shards)
+    who = executor_of(executor, ray, per_gpu, threads, shard, shards, workers)
     options = options_of(workers, per_gpu, device, threads, memory, timeout, grace)
     with going_on(options.stop, "twins"), rendering(0) as (begin, advance):
         result = add_twins(dataset, options, advance, begin, who)

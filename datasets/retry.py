@@ -22,9 +22,9 @@ PASSING_CODES = {
 }  # fmt: skip
 #: Classes of the clients and of what they build on, by name, since none of them need be installed.
 PASSING_CLASSES = {
-    "ChecksumError", "ClientConnectionError", "ClientPayloadError", "ConnectionError", "HTTPClientError",
-    "IncompleteRead", "IncompleteReadError", "ResponseParserError", "ServiceRequestError", "ServiceResponseError",
-    "TimeoutError", "TornWriteError",
+    "ChecksumError", "ClientConnectionError", "ClientPayloadError", "ConnectionError", "FlexibleChecksumError",
+    "HTTPClientError", "IncompleteRead", "IncompleteReadError", "ResponseParserError", "ServiceRequestError",
+    "ServiceResponseError", "TimeoutError", "TornWriteError",
 }  # fmt: skip
 #: Where clients' own exceptions come from. What comes from elsewhere and is no OSError is a mistake in the program.
 CLIENTS = {"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "requests", "s3fs"}

@@ -48,7 +48,8 @@ memory=$((${SLURM_MEM_PER_NODE:-0} * 3 / 4 / 1024))
 time_up="" again=yes
 trap 'time_up=yes again=yes; scancel --signal=TERM "$task"' USR1
 
-srun "${program[@]}" generate "$recipe" --count "$count" --out "$out" \
+# srun does not take the count of cores over from sbatch, and would bind the task to one.
+srun --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" "${program[@]}" generate "$recipe" --count "$count" --out "$out" \
     --executor index --shard "$shard" --shards "$shards" \
     --threads "${SLURM_CPUS_PER_TASK:-1}" ${memory:+--memory "$memory"} "$@" &
 step=$!

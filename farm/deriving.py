@@ -26,12 +26,14 @@ class Derived:
         made: images that this run has made.
         lost: index → what became of an image that could not be made.
         unfinished: how many it did not get to, because it was stopped.
+        finished: whether it has written the annotations.
     """
 
     info: DatasetInfo
     made: int
     lost: dict[int, Outcome]
     unfinished: int
+    finished: bool
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,10 @@ def derive(
                 sweep(place)
         left = _left(asked, folder, info)
         info = read_info(folder)
-        if not work.stop.requested and (executor.alone or not left):
+        if finished := not work.stop.requested and (executor.alone or not left):
             info = finish(folder, info)
     unfinished = {*left} & {*mine} - lost.keys()
-    return Derived(info, len({*todo} - {*left}), dict(sorted(lost.items())), len(unfinished))
+    return Derived(info, len({*todo} - {*left}), dict(sorted(lost.items())), len(unfinished), finished)
 
 
 def _left(asked: Iterable[int], folder: Path, info: DatasetInfo) -> list[int]:

@@ -63,6 +63,11 @@ class Result:
     unfinished: int = 0
     elsewhere: int = 0
 
+    @property
+    def finished(self) -> bool:
+        """Whether the files of the whole are there."""
+        return self.export is not None
+
 
 def export(
     dataset: Path, form: str, out: Path, splits: Iterable[str] = SPLITS, options: Options | None = None,

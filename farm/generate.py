@@ -37,6 +37,8 @@ class Result:
         impossible: those of `failed` that fail the same way every time, with this recipe and seed.
         quarantined: images whose labels are in doubt, put aside by this run or before it.
         unfinished: how many images it did not get to, because it was stopped.
+        finished: whether it has written the annotations. A stopped run leaves that to the next one, and a share to
+            whichever finds the dataset complete.
     """
 
     info: DatasetInfo
@@ -47,6 +49,7 @@ class Result:
     impossible: tuple[int, ...] = ()
     quarantined: tuple[int, ...] = ()
     unfinished: int = 0
+    finished: bool = True
 
     @property
     def present(self) -> list[int]:
@@ -104,9 +107,9 @@ def generate(
         finally:
             if executor.alone:
                 _tidy(folder)
-        if not options.stop.requested and (executor.alone or not _left(range(count), folder, info)):
+        if finished := not options.stop.requested and (executor.alone or not _left(range(count), folder, info)):
             info = export(folder, info)
-    return _result(info, folder, todo, mine)
+    return _result(info, folder, todo, mine, finished)
 
 
 def _deaf(_: Outcome) -> None:
@@ -130,7 +133,7 @@ def _left(asked: Iterable[int], folder: Place, info: DatasetInfo) -> list[int]:
     return [i for i in asked if i not in done]
 
 
-def _result(info: DatasetInfo, folder: Place, todo: Sequence[int], asked: Iterable[int]) -> Result:
+def _result(info: DatasetInfo, folder: Place, todo: Sequence[int], asked: Iterable[int], finished: bool) -> Result:
     """What is there now of what was asked for."""
     wanted = set(asked)
     there, doubtful = present(folder, info), set(quarantined(folder))
@@ -144,6 +147,7 @@ def _result(info: DatasetInfo, folder: Place, todo: Sequence[int], asked: Iterab
         impossible=tuple(i for i, f in failed.items() if f.status == "impossible"),
         quarantined=tuple(sorted(doubtful & wanted - there)),
         unfinished=len(wanted - there - doubtful - failed.keys()),
+        finished=finished,
     )
 
 
@@ -185,6 +189,6 @@ def add_twins(
         finally:
             if executor.alone:
                 sweep(twins)
-        if not options.stop.requested and (executor.alone or not _left(having, twins, info)):
+        if finished := not options.stop.requested and (executor.alone or not _left(having, twins, info)):
             info = export(folder, info)
-    return _result(info, twins, todo, mine)
+    return _result(info, twins, todo, mine, finished)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +25,9 @@ __all__ = ["Ray"]
 
 #: A Ray process is replaced after so many shards.
 MAX_CALLS = 50
-#: So often a shard may come back from machines that cannot make any image, before the run gives up.
+#: So many machines may find that they cannot make the same images, before the run gives up.
 MAX_SICK = 5
-#: What a machine that has proved unable waits before it hands a shard back, so that it does not eat the whole queue.
+#: What a machine that has proved unable waits before it tries a shard, so that it does not eat the whole queue.
 SICK_PAUSE_S = 20.0
 #: Images of a shard, where there are enough for every slot: fewer are not worth a worker's start. The last shards leave
 #: slots idle, so each slot gets several where it can.
@@ -103,15 +105,20 @@ class Ray:
 
 @dataclass
 class _Piece:
-    """Some images of a shard, and how often machines that cannot make any have handed it back."""
+    """Some images of a shard, and the machines that could not make any of them."""
 
     indices: tuple[int, ...]
-    sick: int = 0
+    sick: set[str] = field(default_factory=set)
 
 
 @dataclass
 class _Run:
-    """One run: a bounded number of tasks in flight, until nothing is left to hand out."""
+    """One run: a bounded number of tasks in flight, until nothing is left to hand out.
+
+    Attributes:
+        sick: machines that could not make any image when they last tried, and why.
+        flying: tasks and what each of them makes.
+    """
 
     ray: Any
     plan: Ray
@@ -124,7 +131,7 @@ class _Run:
         """Submit, wait, and submit again.
 
         Raises:
-            RenderError, DatasetError: machine after machine hands back the same images.
+            RenderError, DatasetError: no machine can make any image, or machine after machine hands back the same.
         """
         waiting, stop = deque(self._pieces()), self.shard.stop
         total = self.ray.cluster_resources()
@@ -138,10 +145,10 @@ class _Run:
             while waiting and len(self.flying) < self._window():
                 piece = waiting.popleft()
                 work = self.shard.part(piece.indices, self.plan.cpus, gpu)
-                self.flying[task.remote(work, versions(), tuple(self.sick))] = piece
+                self.flying[self._placed(task, piece).remote(work, versions(), tuple(self.sick))] = piece
             done, _ = self.ray.wait(list(self.flying), num_returns=1, timeout=POLL_S)
             for ref in done:
-                self._landed(self.ray.get(ref), self.flying.pop(ref), waiting)
+                self._landed(self._answer(ref), self.flying.pop(ref), waiting)
         for ref in self.flying:
             self.ray.cancel(ref, force=True)
 
@@ -157,16 +164,45 @@ class _Run:
         """A cluster that grows is noticed here; one without a single slot gets a task all the same: it may scale up."""
         return max(1, WINDOW * self._slots())
 
+    def _placed(self, task: Any, piece: _Piece) -> Any:
+        """The task; what has come back goes to a machine that is well, for the sick one is the first to be idle."""
+        well = sorted(self._nodes() - self.sick.keys() - piece.sick)
+        if not piece.sick or not well:
+            return task
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        node = well[piece.indices[0] % len(well)]
+        return task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True))
+
+    def _nodes(self) -> set[str]:
+        """Living machines on which a shard finds room."""
+        needs = self.plan.resources(self.ray.cluster_resources())
+        least = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"]}
+        alive = (node for node in self.ray.nodes() if node["Alive"])
+        return {n["NodeID"] for n in alive if all(n["Resources"].get(k, 0) >= v for k, v in least.items())}
+
+    def _answer(self, ref: Any) -> dict[str, Any]:
+        """What a task says, or that its machine could not even begin it: it has no Scenewright, or another one."""
+        try:
+            answer: dict[str, Any] = self.ray.get(ref)
+        except self.ray.exceptions.RayTaskError as e:
+            node = next((n["NodeID"] for n in self.ray.nodes() if n["NodeManagerAddress"] == e.ip), str(e.ip))
+            told = f"{e.ip} cannot work: {e.cause!r}; install there what the driver has"
+            return {"outcomes": (), "node": node, "trouble": told, "kind": "RenderError"}
+        return answer
+
     def _landed(self, answer: dict[str, Any], piece: _Piece, waiting: deque[_Piece]) -> None:
         for index, status, reason in answer["outcomes"]:
             self.progress(Outcome(index, status, reason))
+        node: str = answer["node"]
         if (trouble := answer.get("trouble")) is None:
+            self.sick.pop(node, None)
             return
-        self.sick[answer["node"]] = trouble
-        piece.sick += 1
-        if piece.sick > MAX_SICK:
+        self.sick[node] = trouble
+        piece.sick.add(node)
+        if len(piece.sick) > MAX_SICK or self._nodes() <= self.sick.keys():
             kind: type[ScenewrightError] = DatasetError if answer["kind"] == "DatasetError" else RenderError
-            raise kind(f"{piece.sick} machines in a row could not make images {piece.indices[:5]} …: {trouble}")
+            raise kind(f"{len(self.sick)} of {len(self._nodes())} machines could not make any image: {trouble}")
         waiting.append(piece)
 
 
@@ -182,7 +218,7 @@ def _make(shard: Shard, theirs: dict[str, str], sick: Sequence[str]) -> dict[str
     try:
         _check_versions(theirs)
         shard.make(lambda o: outcomes.append((o.index, o.status, o.reason)))
-    except ScenewrightError as e:
+    except (ScenewrightError, OSError) as e:  # OSError: no room for the worker's files, no process to be had
         return {**answer, "trouble": str(e), "kind": type(e).__name__}
     return answer
 
@@ -209,7 +245,8 @@ def _cluster(address: str) -> Iterator[Any]:
     if mine:
         more = {"include_dashboard": False} if address == "local" else {}
         try:
-            ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False, **more)
+            with _our_sigterm():
+                ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False, **more)
         except ConnectionError as e:
             raise RenderError(
                 f"no Ray cluster answers at {address!r}: {e}. Start one with `ray start --head`, or use --ray local"
@@ -224,3 +261,14 @@ def _cluster(address: str) -> Iterator[Any]:
     finally:
         if mine:
             ray.shutdown()
+
+
+@contextmanager
+def _our_sigterm() -> Iterator[None]:
+    """Ray takes SIGTERM for itself when it connects, and would end the process; the run has its own way to end."""
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)

@@ -48,6 +48,7 @@ class Result:
         requested, accepted: kind → how many defects of the whole dataset.
         failed: index → why an image is not there; `impossible` are those that fail the same way every time.
         unfinished: how many it did not get to, because it was stopped.
+        finished: as in `deriving.Derived`.
     """
 
     info: DatasetInfo
@@ -58,6 +59,7 @@ class Result:
     failed: dict[int, str] = field(default_factory=dict)
     impossible: tuple[int, ...] = ()
     unfinished: int = 0
+    finished: bool = True
 
     @property
     def complete(self) -> bool:
@@ -96,7 +98,7 @@ def paint(
     done = derive(folder, images, executor, Listeners(begin, progress), opened, shard)
     impossible = tuple(i for i, o in done.lost.items() if o.status == "impossible")
     failed = {i: o.reason or "" for i, o in done.lost.items()}
-    return Result(done.info, folder, done.made, *_counted(folder), failed, impossible, done.unfinished)
+    return Result(done.info, folder, done.made, *_counted(folder), failed, impossible, done.unfinished, done.finished)
 
 
 def _unheard(_: object) -> None:

@@ -65,6 +65,7 @@ class Result:
         made: images that this run has made.
         failed: index → why an image that it was asked for is not there.
         unfinished: how many it did not get to, because it was stopped.
+        finished: as in `deriving.Derived`.
     """
 
     info: DatasetInfo
@@ -72,6 +73,7 @@ class Result:
     made: int
     failed: dict[int, str] = field(default_factory=dict)
     unfinished: int = 0
+    finished: bool = True
 
     @property
     def complete(self) -> bool:
@@ -112,7 +114,7 @@ def refine(
 
     done = derive(folder, asked, executor, Listeners(begin, progress), opened, shard)
     failed = {i: str(o.reason) for i, o in done.lost.items()}
-    return Result(done.info, folder, done.made, failed, done.unfinished)
+    return Result(done.info, folder, done.made, failed, done.unfinished, done.finished)
 
 
 @dataclass(frozen=True)

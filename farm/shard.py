@@ -16,6 +16,7 @@ from ..datasets.presence import is_there
 from ..datasets.records import DatasetInfo, quarantine_folder, read_record
 from ..errors import RenderError
 from ..pipeline import Outcome, versions
+from ..render.machine import usable_cores
 from ..render.worker import Worker
 from .beats import settings_key
 from .heartbeat import Heartbeat
@@ -39,6 +40,7 @@ class RenderShard:
         indices: which images, in the order in which they are begun.
         info: what the dataset is made from.
         options: how to go about it.
+        cores: of a machine that others render on too, those that are this shard's; None: the machine is its own.
     """
 
     place: str
@@ -46,6 +48,7 @@ class RenderShard:
     indices: tuple[int, ...]
     info: DatasetInfo
     options: Options
+    cores: int | None = None
 
     @property
     def stop(self) -> Stop:
@@ -58,7 +61,7 @@ class RenderShard:
         device = "cpu" if options.device == "auto" and not gpu else options.device
         threads = options.threads or cpus
         alone = replace(options, workers=1, per_gpu=None, threads=threads, device=device, stop=Stop())
-        return replace(self, indices=indices, options=alone)
+        return replace(self, indices=indices, options=alone, cores=cpus)
 
     def make(self, progress: Callable[[Outcome], None]) -> None:
         """Make the images that are not there yet. What becomes of each one is in the dataset afterwards.
@@ -73,7 +76,9 @@ class RenderShard:
         environments = options.environments(len(self.indices), renders)
         workers = len(environments)
         threads = options.threads_each(workers)
-        limits = Limits(workers, options.timeout_s, options.recycle_images, options.memory_bytes(workers))
+        beside = usable_cores() // self.cores if self.cores else 1  # shards that there is room for
+        memory = options.memory_bytes(workers * max(1, beside))
+        limits = Limits(workers, options.timeout_s, options.recycle_images, memory)
         settings = settings_key(self.info, self.kind, threads)
         with Heartbeat(place(self.place), workers, options.device, settings) as heartbeat:
             if any(environments):

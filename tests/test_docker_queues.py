@@ -67,8 +67,12 @@ def test_openjd_keeps_parameters_out_of_scripts(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-#: Slurm's commands as far as the script needs them. Like the real one, this srun answers SIGTERM by killing its task.
+#: Slurm's commands as far as the script needs them. Like the real one, this srun answers SIGTERM by killing its task,
+#: and gives it one core unless it is told how many.
 SRUN = """#!/bin/bash
+cores=1
+case $1 in --cpus-per-task=*) cores=${1#*=}; shift ;; esac
+echo $cores > "$FAKE/cores"
 trap 'kill -KILL $task' TERM
 "$@" & task=$!
 echo $task > "$FAKE/task"
@@ -132,13 +136,16 @@ def test_slurm_tasks_make_the_dataset_of_one_process(
 
 
 def test_slurm_tasks_call_the_command_line_as_it_is(slurm: dict[str, str]) -> None:
-    """The array's number is the shard, the count of shards is told, and further options are handed on."""
-    task = run_task(patient(slurm, 0), 3, "hardware", 1000, "/data/x", 100, "--preset", "draft")
+    """The array's number is the shard, the count of shards is told, options are handed on; srun gives it its cores."""
+    task = run_task(
+        {**patient(slurm, 0), "SLURM_CPUS_PER_TASK": "6"}, 3, "hardware", 1000, "/data/x", 100, "--preset", "draft"
+    )
     found = parsed(wait_for(Path(slurm["FAKE"]) / "arguments").split())
     task.send_signal(signal.SIGUSR1)
     assert task.wait(30) == 0
     told = [found[name] for name in ("recipe", "count", "executor", "shard", "shards", "threads", "memory", "preset")]
-    assert told == ["hardware", 1000, "index", 3, 100, 1, 6.0, "draft"]
+    assert told == ["hardware", 1000, "index", 3, 100, 6, 6.0, "draft"]
+    assert (Path(slurm["FAKE"]) / "cores").read_text() == "6\n"
 
 
 @pytest.mark.parametrize(("code", "requeued"), [(130, True), (3, False), (0, False)])

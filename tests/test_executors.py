@@ -13,11 +13,19 @@ from pathlib import Path
 import pytest
 
 import scenewright as sw
+from scenewright.cli_executors import tell_stopped
 from scenewright.datasets.locks import lock, together
 from scenewright.datasets.records import indices
 from scenewright.errors import DatasetError, RenderError, UsageError
+from scenewright.farm import options as options_module
+from scenewright.farm import shard as shard_module
 from scenewright.farm.executors import Index
+from scenewright.farm.shard import RenderShard
 from scenewright.farm.share_number import share_number
+from scenewright.farm.stopping import Stop
+from scenewright.farm.supervisor import Limits, Supervisor
+from scenewright.pipeline import Outcome
+from scenewright.terminal import Stopped
 
 from .commands import COUNT, Run, content
 
@@ -57,23 +65,27 @@ def test_the_scheduler_says_which_share(
     run: Run, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a Slurm array nothing has to be given but the executor."""
-    for name, value in {"ID": "7", "COUNT": "2", "MIN": "6"}.items():
+    for name, value in {"ID": "1", "COUNT": "2", "MIN": "0", "MAX": "1"}.items():
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
     assert run("generate", recipe, "--count", COUNT, "--out", tmp_path / "d", "--executor", "index").code == 0
     assert indices(tmp_path / "d") == [1]
 
 
+SLURM = {f"SLURM_ARRAY_TASK_{k}": v for k, v in {"ID": "2", "COUNT": "5", "MIN": "0", "MAX": "4"}.items()}
+#: Two tasks of a hundred, once more.
+SOME = {f"SLURM_ARRAY_TASK_{k}": v for k, v in {"ID": "12", "COUNT": "2", "MIN": "12", "MAX": "17"}.items()}
+
+
 @pytest.mark.parametrize(
     ("environ", "given", "share"),
     [
-        (
-            {"SLURM_ARRAY_TASK_ID": "12", "SLURM_ARRAY_TASK_COUNT": "5", "SLURM_ARRAY_TASK_MIN": "10"},
-            (None, None), (2, 5),
-        ),
+        (SLURM, (None, None), (2, 5)),
+        ({**SLURM, **SOME}, (None, 100), (12, 100)),
         ({"JOB_COMPLETION_INDEX": "3"}, (None, 8), (3, 8)),
         ({"AWS_BATCH_JOB_ARRAY_INDEX": "0", "AWS_BATCH_JOB_ARRAY_SIZE": "4"}, (None, None), (0, 4)),
         ({"BATCH_TASK_INDEX": "1", "BATCH_TASK_COUNT": "2"}, (None, None), (1, 2)),
         ({"SGE_TASK_ID": "3", "SGE_TASK_FIRST": "1", "SGE_TASK_LAST": "9"}, (None, None), (2, 9)),
+        ({"SGE_TASK_ID": "4", "SGE_TASK_FIRST": "4", "SGE_TASK_LAST": "4"}, (None, 9), (3, 9)),
         ({"SGE_TASK_ID": "undefined"}, (1, 2), (1, 2)),
         ({"JOB_COMPLETION_INDEX": "3"}, (5, 8), (5, 8)),
     ],
@@ -81,7 +93,7 @@ def test_the_scheduler_says_which_share(
 def test_numbers_of_shares(
     environ: dict[str, str], given: tuple[int | None, int | None], share: tuple[int, int]
 ) -> None:
-    """Every scheduler has its variables; what is given on the command line counts more."""
+    """Every scheduler has its variables; what is given on the command line counts more, and keeps a task's number."""
     assert share_number(environ, *given) == share
 
 
@@ -90,6 +102,9 @@ def test_numbers_of_shares(
     [
         ({}, r"number \(--shard\)"),
         ({"JOB_COMPLETION_INDEX": "3"}, r"count \(--shards\)"),
+        ({**SLURM, **SOME}, "2 tasks from 12 to 17.*--shards"),
+        ({**SLURM, "SLURM_ARRAY_TASK_COUNT": "3"}, "3 tasks from 0 to 4.*--shards"),
+        ({"SGE_TASK_ID": "4", "SGE_TASK_FIRST": "4", "SGE_TASK_LAST": "4"}, "its tasks from 4 to 4.*--shards"),
         ({"JOB_COMPLETION_INDEX": "three"}, "must be a whole number, got 'three'"),
     ],
 )
@@ -112,6 +127,8 @@ def test_options_of_other_executors_are_refused(run: Run, recipe: Path, tmp_path
     assert ended.code == 2 and "go with --executor index, not local" in ended.err
     ended = run("generate", recipe, "--out", tmp_path / "d", "--executor", "slurm")
     assert ended.code == 2 and "'slurm' is no executor: choose local, ray or index" in ended.err
+    ended = run("generate", recipe, "--out", tmp_path / "d", "--executor", "ray", "--workers", 4)
+    assert ended.code == 2 and "--workers 4 is of one machine; on Ray" in ended.err
 
 
 def test_two_drivers_on_one_dataset(recipe: Path, tmp_path: Path) -> None:
@@ -247,3 +264,35 @@ def test_a_share_leaves_what_says_it_all(recipe: Path, tmp_path: Path) -> None:
     assert sw.generate(loaded, COUNT, out, executor=Index(1, 2)).complete
     after = (out / "dataset.json").stat()
     assert (after.st_ino, after.st_mtime_ns) == (stamp.st_ino, stamp.st_mtime_ns)
+
+
+def test_a_stop_with_the_last_image_is_no_end(recipe: Path, made: Path, tmp_path: Path) -> None:
+    """Whoever is stopped when all images are made, but before the annotations are, does not say that it is done."""
+    out, stop = tmp_path / "d", Stop()
+    told: list[int] = []
+
+    def ask(outcome: Outcome) -> None:
+        told.append(outcome.index)
+        if len(told) == COUNT:
+            stop.request()
+
+    result = sw.generate(sw.load(recipe), COUNT, out, options=sw.Options(stop=stop), progress=ask)
+    assert result.complete and not result.finished and not (out / "annotations").exists()
+    with pytest.raises(Stopped, match="all are made, but for what lists them"):
+        tell_stopped(result, stop)
+    again = sw.generate(sw.load(recipe), COUNT, out)
+    assert again.finished and again.rendered == 0 and content(out) == content(made)
+    tell_stopped(again, stop)
+
+
+def test_shards_of_one_machine_share_its_memory(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a node with room for four shards of two cores each, a worker may hold a quarter of nine tenths."""
+    seen: list[Limits] = []
+    monkeypatch.setattr(shard_module, "usable_cores", lambda: 8)
+    monkeypatch.setattr(options_module, "usable_memory", lambda: 16 << 30)
+    monkeypatch.setattr(Supervisor, "__init__", lambda self, job, todo, limits, stop: seen.append(limits))
+    monkeypatch.setattr(Supervisor, "run", lambda self: {})
+    info = sw.generate(sw.load(recipe), 1, tmp_path / "d").info
+    work = RenderShard(str(tmp_path / "d"), "dataset", (0, 1), info, sw.Options())
+    work.part((1,), 2, False).make(lambda _: None)
+    assert [limits.memory_bytes for limits in seen] == [round(0.9 * (16 << 30)), round(0.9 * (16 << 30) / 4)]

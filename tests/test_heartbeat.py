@@ -26,7 +26,7 @@ NOW = 0.0  # write at every call
 
 def soon(true: Callable[[], bool]) -> bool:
     """Whether it comes true within some seconds: another thread writes."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60  # a disk that others write to may take long for each file
     while not true() and time.monotonic() < end:
         time.sleep(0.005)
     return true()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,9 @@ import pytest
 
 import scenewright as sw
 from scenewright.errors import RenderError, UsageError
+from scenewright.farm import on_ray
 from scenewright.farm.on_ray import Ray
+from scenewright.farm.stopping import Stop
 
 from .cluster import Harm, run_under_fire
 from .commands import content
@@ -101,3 +106,120 @@ def test_no_cluster_is_one_sentence(recipe: Path, tmp_path: Path) -> None:
     """Where no cluster answers, the error says how one is started."""
     with pytest.raises(RenderError, match=r"no Ray cluster answers at 'auto'.*ray start --head"):
         sw.generate(sw.load(recipe), 1, tmp_path / "d", executor=Ray("auto"))
+
+
+ID_DIGITS = 56  # of a node's name in Ray
+
+
+class Bare(Exception):
+    """How Ray tells of a task that a machine could not begin."""
+
+    ip, cause = "c", ModuleNotFoundError("No module named 'scenewright'")
+
+
+@dataclass
+class Fleet:
+    """What a run asks of Ray, answered by machines that are well, sick or bare. The first is always idle first.
+
+    Machines are hexadecimal digits; "f" is the head.
+    """
+
+    kinds: dict[str, str]
+    asked: list[str] = field(default_factory=list)
+    exceptions: Any = field(default_factory=lambda: SimpleNamespace(RayTaskError=Bare))
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The head has no room for a shard."""
+        rooms: dict[str, Any] = {"f": {}} | {name: {"CPU": 1.0} for name in self.kinds}
+        return [
+            {"NodeID": n * ID_DIGITS, "NodeManagerAddress": n, "Alive": True, "Resources": r} for n, r in rooms.items()
+        ]
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": float(len(self.kinds))}
+
+    def remote(self, **_: Any) -> Any:
+        def task(node: str) -> Any:
+            return SimpleNamespace(remote=lambda work, *_: self.send(node, work.indices))
+
+        first = task(next(iter(self.kinds)))
+        first.options = lambda scheduling_strategy: task(scheduling_strategy.node_id[0])
+        return lambda _: first
+
+    def send(self, node: str, indices: tuple[int, ...]) -> tuple[str, tuple[int, ...], int]:
+        self.asked.append(node)
+        return node, indices, len(self.asked)
+
+    def wait(self, refs: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
+        return refs[:1], refs[1:]
+
+    def get(self, ref: tuple[str, tuple[int, ...], int]) -> dict[str, Any]:
+        node, indices, _ = ref
+        if self.kinds[node] == "bare":
+            raise Bare
+        if self.kinds[node] == "sick":
+            return {"outcomes": [], "node": node * ID_DIGITS, "trouble": "no GPU", "kind": "RenderError"}
+        return {"outcomes": [(i, "ok", None) for i in indices], "node": node * ID_DIGITS}
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A shard of nothing but numbers."""
+
+    indices: tuple[int, ...]
+    stop: Stop = field(default_factory=Stop)
+
+    def part(self, indices: tuple[int, ...], cpus: int, gpu: bool) -> Numbers:
+        return Numbers(indices)
+
+    def make(self, progress: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def handed_out(fleet: Fleet) -> list[int]:
+    """The images that a run on these machines makes."""
+    made: list[int] = []
+    on_ray._Run(fleet, Ray(shard_images=1), Numbers(tuple(range(6))), lambda o: made.append(o.index)).run()
+    return sorted(made)
+
+
+@pytest.mark.parametrize("kind", ["sick", "bare"])
+def test_a_machine_that_cannot_work_does_not_eat_the_queue(kind: str) -> None:
+    """What it hands back goes to another one, also where it is itself the only idle one."""
+    fleet = Fleet({"c": kind, "a": "well", "b": "well"})
+    assert handed_out(fleet) == list(range(6)) and {"a", "b"} & {*fleet.asked}
+
+
+def test_machines_that_all_cannot_work_end_the_run() -> None:
+    """The error counts them, and says what the last one said."""
+    with pytest.raises(RenderError, match="3 of 3 machines could not make any image: no GPU"):
+        handed_out(Fleet({"c": "bare", "a": "sick", "b": "sick"}))
+    with pytest.raises(
+        RenderError, match=r"1 of 1 machines.*c cannot work.*No module named 'scenewright'.*install there"
+    ):
+        handed_out(Fleet({"c": "bare"}))
+
+
+def test_a_full_disk_is_the_machines_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node without room for a worker's files says so, instead of ending the run of all."""
+    import ray
+
+    context = SimpleNamespace(get_node_id=lambda: "n")
+    monkeypatch.setattr(ray, "get_runtime_context", lambda: context)
+    told = on_ray._make(Numbers((1, 2)), {}, ())
+    assert (told["node"], told["kind"], told["outcomes"]) == ("n", "OSError", []) and "No space left" in told["trouble"]
+
+
+def test_sigterm_stays_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray takes the signal when it connects; afterwards it is again what ends a run in order."""
+    import ray
+
+    def init(**_: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise ConnectionError("nobody")
+
+    monkeypatch.setattr(ray, "init", init)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(RenderError, match="nobody"), on_ray._cluster("auto"):
+        pass
+    assert signal.getsignal(signal.SIGTERM) == before

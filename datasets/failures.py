@@ -9,21 +9,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Container
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from ..errors import DatasetError
-from .files import exists, read_bytes, remove, write_bytes_atomic
-from .listing import names
+from .ahead import ahead
+from .files import read_bytes, read_there, remove, write_bytes_atomic
+from .listing import by_number
 from .place import Place
 from .records import Stored, quarantine_folder
 
-__all__ = ["Failure", "drop_failures", "failures", "read_failure", "write_failure"]
+__all__ = ["Failure", "drop_failures", "failed", "failures", "read_failure", "write_failure"]
 
-FILES = ("failure.json", "scene.json", "log.txt")
+TELLING = "failure.json"
+FILES = (TELLING, "scene.json", "log.txt")
 
 
 class Failure(Stored):
@@ -54,7 +58,7 @@ def write_failure(folder: Place, failure: Failure, scene: bytes | None, log: byt
     if scene is not None:
         write_bytes_atomic(place / "scene.json", scene)
     write_bytes_atomic(place / "log.txt", log)
-    write_bytes_atomic(place / "failure.json", failure.model_dump_json(indent=2).encode() + b"\n")
+    write_bytes_atomic(place / TELLING, failure.model_dump_json(indent=2).encode() + b"\n")
 
 
 def read_failure(folder: Place, index: int) -> Failure:
@@ -63,25 +67,40 @@ def read_failure(folder: Place, index: int) -> Failure:
     Raises:
         DatasetError: it is not among the failures, or the file is damaged.
     """
-    path = quarantine_folder(folder, index) / "failure.json"
+    path = quarantine_folder(folder, index) / TELLING
+    return _parsed(path, read_bytes(path))
+
+
+def failed(folder: Place) -> list[int]:
+    """Indices of the images that were put aside because they could not be made, ascending."""
+    return sorted(index for index, _ in by_number(folder / "quarantine", (TELLING,)))
+
+
+def failures(folder: Place, chosen: Container[int]) -> dict[int, Failure]:
+    """Why those of the chosen images that could not be made are not there, by index.
+
+    One that another run forgets meanwhile, to try it again, is none of them.
+    """
+    paths = (quarantine_folder(folder, index) / TELLING for index in failed(folder) if index in chosen)
+    return {int(path.parent.name): _parsed(path, data) for path, data in read_there(paths)}
+
+
+def drop_failures(folder: Place, chosen: Container[int]) -> None:
+    """Forget that these images could not be made, so that they are tried again."""
+    places = (quarantine_folder(folder, index) for index in failed(folder) if index in chosen)
+    deque((map if isinstance(folder, Path) else ahead)(_drop, places), maxlen=0)
+
+
+def _drop(place: Place) -> None:
+    for name in FILES:  # the one that counts first
+        remove(place / name)
+    if isinstance(place, Path):
+        with suppress(OSError):  # something else lies there, such as what a killed worker was writing
+            place.rmdir()
+
+
+def _parsed(path: Place, data: bytes) -> Failure:
     try:
-        return Failure.model_validate_json(read_bytes(path))
+        return Failure.model_validate_json(data)
     except ValidationError as error:
         raise DatasetError(f"{path} is damaged: {error.errors()[0]['msg']}. Delete it, and run again") from error
-
-
-def failures(folder: Place) -> dict[int, Failure]:
-    """Every image that was put aside because it could not be made, by index."""
-    aside = folder / "quarantine"
-    found = sorted(int(name) for name in names(aside) if name.isdecimal())
-    return {i: read_failure(folder, i) for i in found if exists(aside / f"{i:06d}" / "failure.json")}
-
-
-def drop_failures(folder: Place, chosen: Iterable[int]) -> None:
-    """Forget that these images could not be made, so that they are tried again."""
-    for index in failures(folder).keys() & set(chosen):
-        place = quarantine_folder(folder, index)
-        for name in FILES:  # the one that counts first
-            remove(place / name)
-        if isinstance(place, Path):
-            place.rmdir()

@@ -5,11 +5,11 @@ All of it for a folder of this machine and for one in a bucket alike (`place.py`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from ..assets import atomic
 from ..assets.atomic import TEMPORARY
@@ -22,8 +22,10 @@ from .place import Place, PlaceT
 
 __all__ = [
     "TEMPORARY", "atomic_file", "check_creates", "check_links", "create", "exists", "first_difference", "inside",
-    "read_bytes", "read_each", "remove", "sweep", "write_bytes_atomic",
+    "read_bytes", "read_each", "read_there", "remove", "sweep", "write_bytes_atomic",
 ]  # fmt: skip
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -108,10 +110,14 @@ def exists(path: Place) -> bool:
 def read_bytes(path: Place) -> bytes:
     """The content of a regular file; DatasetError says what is wrong with it otherwise."""
     with _reading(path):
-        if not isinstance(path, Path):
-            return objects.read(path)
-        with open_regular(path) as file:
-            return file.read()
+        return _content(path)
+
+
+def _content(path: Place) -> bytes:
+    if not isinstance(path, Path):
+        return objects.read(path)
+    with open_regular(path) as file:
+        return file.read()
 
 
 @contextmanager
@@ -127,12 +133,29 @@ def _reading(path: Place) -> Iterator[None]:
 
 def read_each(paths: Iterable[Place]) -> Iterator[tuple[Place, bytes]]:
     """Files with their content, in their order; those in a bucket are read ahead, many at once. As `read_bytes`."""
+    return _each(lambda path: (path, read_bytes(path)), paths)
+
+
+def read_there(paths: Iterable[Place]) -> Iterator[tuple[Place, bytes]]:
+    """`read_each` of files that others may remove meanwhile: those that are gone are left out."""
+    return ((path, data) for path, data in _each(_read_there, paths) if data is not None)
+
+
+def _read_there(path: Place) -> tuple[Place, bytes | None]:
+    with _reading(path):
+        try:
+            return path, _content(path)
+        except FileNotFoundError:
+            return path, None
+
+
+def _each(call: Callable[[Place], T], paths: Iterable[Place]) -> Iterator[T]:
+    """`map(call, paths)`, for files in a bucket ahead of who reads."""
     rest = iter(paths)
     first = next(rest, None)
     if first is None:
         return
-    read = map if isinstance(first, Path) else ahead
-    yield from read(lambda path: (path, read_bytes(path)), chain((first,), rest))
+    yield from (map if isinstance(first, Path) else ahead)(call, chain((first,), rest))
 
 
 def remove(path: Place) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from .retry import attempt
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["entries", "entry", "is_folder", "names", "numbered", "numbered_entries", "walk"]
+__all__ = ["by_number", "entries", "entry", "is_folder", "names", "numbered", "numbered_entries", "walk"]
 
 NUMBER = r"([0-9]{6}|[1-9][0-9]{6,})"
 #: As many as S3 and Google tell in one answer.
@@ -44,6 +44,20 @@ def numbered_entries(folder: UPath, suffix: str) -> Iterator[tuple[int, Entry]]:
     """The objects that `numbered` counts, in any order; no more than some thousand of them are held at a time."""
     pattern = re.compile(NUMBER + re.escape(suffix))
     return ((int(match[1]), entry) for entry in _parallel(folder) if (match := pattern.fullmatch(entry.name)))
+
+
+def by_number(folder: Place, wanted: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Which of the wanted files lie in folders that are named as images are, 000017/: the number and the file's name.
+
+    In a bucket from a listing of all that lies there, of which one request tells a thousand.
+    """
+    if isinstance(folder, Path):
+        numbers = (name for name in names(folder) if re.fullmatch(NUMBER, name))
+        found = ([number, name] for number in numbers for name in wanted if (folder / number / name).is_file())
+    else:
+        parts = (entry.name.split("/") for entry in walk(folder))
+        found = (p for p in parts if len(p) == 2 and p[1] in wanted and re.fullmatch(NUMBER, p[0]))
+    return ((int(number), name) for number, name in found)
 
 
 def entries(folder: Place) -> Iterator[Entry]:

@@ -34,7 +34,7 @@ from ..scenes.outputs import MapName, Output, map_names
 from ..scenes.scene import Scene, Transparency, digest
 from .derived import Derivation, Derived
 from .files import create, exists, read_bytes, read_each, write_bytes_atomic
-from .listing import names, numbered
+from .listing import by_number, numbered
 from .place import Place, PlaceT
 from .skim import skim
 
@@ -273,8 +273,7 @@ def indices(folder: Place) -> list[int]:
 
 def quarantined(folder: Place) -> list[int]:
     """Indices of the images in quarantine, ascending."""
-    aside = folder / "quarantine"
-    return sorted(int(name) for name in names(aside) if name.isdecimal() and exists(aside / name / "record.json"))
+    return sorted(index for index, _ in by_number(folder / "quarantine", ("record.json",)))
 
 
 def iter_records(folder: Place) -> Iterator[Record]:

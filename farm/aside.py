@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from ..datasets.files import exists, read_bytes
-from ..datasets.listing import names, walk
+from ..datasets.files import read_bytes
+from ..datasets.listing import by_number
 from ..datasets.place import Place
+from ..datasets.records import quarantine_folder
 from ..errors import DatasetError
 
 __all__ = ["Aside", "put_aside"]
@@ -42,7 +42,7 @@ def put_aside(place: Place, done: npt.NDArray[np.int64]) -> tuple[Counter[str], 
 
     An image that is `done` all the same, by another worker, does not count.
     """
-    files = _files(place / "quarantine")
+    files = {i: quarantine_folder(place, i) / name for i, name in by_number(place / "quarantine", TELLING)}
     aside = np.setdiff1d(np.array(sorted(files), dtype=np.int64), done).tolist()
     counts: Counter[str] = Counter()
     groups: dict[tuple[str, str], Aside] = {}
@@ -56,17 +56,6 @@ def put_aside(place: Place, done: npt.NDArray[np.int64]) -> tuple[Counter[str], 
             old = groups.get(key, Aside(state, reason, 0, index))
             groups[key] = replace(old, count=old.count + 1)
     return counts, tuple(sorted(groups.values(), key=lambda g: (-g.count, g.example)))
-
-
-def _files(quarantine: Place) -> dict[int, Place]:
-    """The file that tells of an image, by index; without those that are still being written."""
-    if isinstance(quarantine, Path):
-        folders = (name for name in names(quarantine) if name.isdecimal())
-        found = (f"{folder}/{name}" for folder in folders for name in TELLING if exists(quarantine / folder / name))
-    else:
-        found = (entry.name for entry in walk(quarantine))
-    split = (name.split("/") for name in found)
-    return {int(p[0]): quarantine / p[0] / p[1] for p in split if len(p) == 2 and p[0].isdecimal() and p[1] in TELLING}
 
 
 def _reason(told: dict[str, Any]) -> str:

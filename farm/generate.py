@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..datasets.failures import Failure, drop_failures, failures
+from ..datasets.failures import drop_failures, failed, failures
 from ..datasets.files import sweep
 from ..datasets.folder import check_versions, export, open_dataset
 from ..datasets.locks import lock, together
 from ..datasets.place import Place, place
 from ..datasets.presence import present
-from ..datasets.records import TWINS, DatasetInfo, indices, quarantined, read_info, read_record, record_path
+from ..datasets.records import TWINS, DatasetInfo, indices, iter_records, quarantined, read_info
 from ..errors import DatasetError, UsageError
 from ..pipeline import Outcome, backend, versions
 from ..scenes.recipe import Recipe
@@ -98,7 +98,7 @@ def generate(
         info = open_dataset(folder, recipe, seed, count, versions(), executor.alone)
         mine = executor.mine(order if order is not None else range(count))
         if retry:
-            drop_failures(folder, mine)
+            drop_failures(folder, set(mine))
         todo = _left(mine, folder, info)
         if begin is not None:
             begin(len(todo))
@@ -129,7 +129,7 @@ def _tidy(folder: Place) -> None:
 
 def _left(asked: Iterable[int], folder: Place, info: DatasetInfo) -> list[int]:
     """Which images are neither there nor put aside."""
-    done = present(folder, info) | set(quarantined(folder)) | failures(folder).keys()
+    done = present(folder, info).union(quarantined(folder), failed(folder))
     return [i for i in asked if i not in done]
 
 
@@ -137,17 +137,17 @@ def _result(info: DatasetInfo, folder: Place, todo: Sequence[int], asked: Iterab
     """What is there now of what was asked for."""
     wanted = set(asked)
     there, doubtful = present(folder, info), set(quarantined(folder))
-    failed: dict[int, Failure] = {i: f for i, f in failures(folder).items() if i in wanted - there}
+    lost = failures(folder, wanted - there)
     return Result(
         info=info,
         folder=folder,
         asked=len(wanted),
         rendered=len(there & set(todo)),
-        failed={i: f.reason for i, f in failed.items()},
-        impossible=tuple(i for i, f in failed.items() if f.status == "impossible"),
+        failed={i: f.reason for i, f in lost.items()},
+        impossible=tuple(i for i, f in lost.items() if f.status == "impossible"),
         quarantined=tuple(sorted(doubtful & wanted - there)),
-        unfinished=len(wanted - there - doubtful - failed.keys()),
         finished=finished,
+        unfinished=len(wanted - there - doubtful - lost.keys()),
     )
 
 
@@ -174,8 +174,7 @@ def add_twins(
         raise DatasetError(f"the recipe of {folder} has no defects, so all its images are sound: nothing has a twin")
     with lock(folder) if executor.alone else together(folder):
         check_versions(info.versions, versions(), folder)
-        records = (read_record(record_path(folder, i)) for i in indices(folder))
-        having = {r.index: backend(r) for r in records if any(o.defects for o in r.scene.objects)}
+        having = {r.index: backend(r) for r in iter_records(folder) if any(o.defects for o in r.scene.objects)}
         twins = folder / TWINS
         mine = executor.mine(list(having))
         todo = _left(mine, twins, info)

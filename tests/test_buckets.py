@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -23,11 +24,13 @@ import pytest
 
 import scenewright as sw
 from scenewright.datasets import listing, objects
+from scenewright.datasets.failures import Failure, drop_failures, failed, failures, write_failure
 from scenewright.datasets.files import atomic_file, check_creates, create, exists, read_bytes, read_each, remove
 from scenewright.datasets.listing import entries, names, numbered, walk
 from scenewright.datasets.place import place
-from scenewright.datasets.records import TWINS, indices, record_path
+from scenewright.datasets.records import TWINS, indices, quarantined, record_path
 from scenewright.errors import DatasetError
+from scenewright.farm.generate import add_twins
 
 from .commands import COUNT, Run, content
 from .faulty_proxy import Fault, FaultyProxy, Plan, every_third
@@ -287,6 +290,36 @@ def test_everything_that_a_dataset_may_hold_fits_a_bucket(bucket: UPath, run: Ru
     remove(record_path(out / TWINS, twin))
     assert f"lacks those of 1 images that have defects ([{twin}]" in run("validate", out).out
     assert run("twins", out).code == 0 and stored(out) == content(folder)
+
+
+def test_what_lies_aside_is_listed(bucket: UPath, network: Network) -> None:
+    """Which images lie aside takes one request for a thousand files, and why they failed one more for each of those."""
+    for index in range(0, 80, 2):
+        put = Failure(index=index, status="failed", reasons=("a crash",), host="h", command="c", versions={})
+        write_failure(bucket, put, None, b"log")
+        objects.put(bucket / f"quarantine/{index + 1:06d}/record.json", b"{}")
+    before = network.proxy.requests.copy()
+    assert quarantined(bucket) == [*range(1, 80, 2)] and failed(bucket) == [*range(0, 80, 2)]
+    assert network.proxy.requests - before == {"GET": 2}
+    assert [*failures(bucket, range(10, 20))] == [10, 12, 14, 16, 18]
+    assert network.proxy.requests - before == {"GET": 3 + 5}
+    drop_failures(bucket, range(60))
+    assert failed(bucket) == [*range(60, 80, 2)] and len(quarantined(bucket)) == 40
+
+
+def test_twins_are_looked_for_many_at_once(bucket: UPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records that say which images have defects are read side by side: a read waits here until another has begun."""
+    out = bucket / "d"
+    sw.generate(make(defects={"rate": 1, "twins": True}), 4, str(out))
+    two, waits, read = threading.Barrier(2), count(), objects.read
+
+    def waiting(path: UPath) -> bytes:
+        if path.parent == out / "records" and next(waits) < 4:
+            two.wait(timeout=20)
+        return read(path)
+
+    monkeypatch.setattr(objects, "read", waiting)
+    assert add_twins(str(out)).complete and next(waits) >= 4
 
 
 @pytest.fixture

@@ -82,19 +82,25 @@ class RenderShard:
         settings = settings_key(self.info, self.kind, threads)
         with Heartbeat(place(self.place), workers, options.device, settings) as heartbeat:
             if any(environments):
-                self._warm_up()
+                self._warm_up(heartbeat.beat)
             job = _Renders(self, environments, threads, heartbeat, progress)
             Supervisor(job, self.indices, limits, options.stop).run()
 
-    def _warm_up(self) -> None:
+    def _warm_up(self, beat: Callable[[], None]) -> None:
         """Have the GPUs' kernels compiled once, not by every worker at the same time.
 
         What fails here fails in the workers too, which say so; kernels that cannot be kept are for `doctor` to find.
         """
         engine, options = self.info.settings["engine"], self.options
+
+        def meanwhile() -> None:
+            beat()
+            if options.stop.requested:
+                raise RenderError("it was stopped before the kernels were complete")
+
         if not warmed(options.device, engine):
             with suppress(RenderError):
-                warm_up([options.device], [engine], stop=options.stop)
+                warm_up([options.device], [engine], meanwhile=meanwhile)
 
 
 class _Renders(Job):

@@ -25,16 +25,14 @@ from ..scenes.sample import sample
 from ..scenes.scene import Scene
 from .options import check_device, check_timeout
 from .render_worker import MODULE
-from .stopping import Stop
 
-__all__ = ["ENGINES", "SCENES", "Warmed", "caches", "scene", "warm_up", "warmed"]
+__all__ = ["ENGINES", "SCENES", "Meanwhile", "Warmed", "caches", "scene", "warm_up", "warmed"]
 
 ENGINES = ("cycles", "eevee")
 #: In the CUDA cache, so that it goes when the kernels go.
 MARKER, LOCK = "scenewright-warm.json", "scenewright.lock"
 SIZE = [64, 48]
 POLL_S = 0.2
-STOPPED = "it was stopped before the kernels were complete"
 _BOX: dict[str, Any] = {"category": "box", "shape": "box"}
 #: OptiX compiles another set of kernels for shaders that trace rays, and another one for things that move; CUDA's are
 #: the same for all. Together these scenes need all that recipes can ask for.
@@ -46,6 +44,10 @@ SCENES: Mapping[str, dict[str, Any]] = {
         "motion": {"shutter_s": 0.01, "objects": {"velocity_m_s": [0.1, 0.0, 0.0]}},
     },
 }
+
+
+#: What a caller does while kernels are compiled; a RenderError from it ends that.
+Meanwhile = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,13 @@ def caches() -> tuple[KernelCache, ...]:
 
 def warm_up(
     devices: Sequence[str] = ("auto",), engines: Sequence[str] = ("cycles",), timeout_s: float = TIMEOUT_S,
-    again: bool = False, waiting: Callable[[str], object] = lambda _: None, stop: Stop | None = None,
+    again: bool = False, waiting: Callable[[str], object] = lambda _: None, meanwhile: Meanwhile = lambda: None,
 ) -> list[Warmed]:  # fmt: skip
     """Render tiny scenes with each engine through each device, on one GPU of each model that this machine has.
 
     What is marked as done is left out, unless `again`. Others that ask meanwhile wait, told so through `waiting`, and
-    then find it done. Where there is no NVIDIA GPU nothing is marked, since nothing is kept. A requested `stop` ends it
-    at once: drivers keep what is complete.
+    then find it done. Where there is no NVIDIA GPU nothing is marked, since nothing is kept. It takes minutes, in which
+    `meanwhile` is called five times a second; a RenderError from that ends it: drivers keep what is complete.
 
     Raises:
         UsageError: an engine or device that is none, or a time that cannot be meant.
@@ -98,11 +100,10 @@ def warm_up(
             raise UsageError(f"{engine!r} compiles no kernels: choose from {', '.join(ENGINES)}")
     models = _models()
     wishes = [(engine, device) for engine in engines for device in devices]
-    stop = stop or Stop()
     if not models:
-        return [_made(engine, device, None, timeout_s, stop) for engine, device in wishes]
-    with _alone(waiting, stop):
-        return [_warm(*wish, gpu, timeout_s, again, stop) for wish in wishes for gpu in models]
+        return [_made(engine, device, None, timeout_s, meanwhile) for engine, device in wishes]
+    with _alone(waiting, meanwhile):
+        return [_warm(*wish, gpu, timeout_s, again, meanwhile) for wish in wishes for gpu in models]
 
 
 def warmed(device: str = "auto", engine: str = "cycles") -> bool:
@@ -119,11 +120,11 @@ def _models() -> list[Gpu]:
     return list({(gpu.name, gpu.compute_capability): gpu for gpu in nvidia}.values())
 
 
-def _warm(engine: str, wish: str, gpu: Gpu, timeout_s: float, again: bool, stop: Stop) -> Warmed:
+def _warm(engine: str, wish: str, gpu: Gpu, timeout_s: float, again: bool, meanwhile: Meanwhile) -> Warmed:
     key = _key(engine, wish, gpu)
     if not again and key in (marks := _marks()):
         return Warmed(engine, wish, gpu.name, marks[key], 0.0, already=True)
-    made = _made(engine, wish, gpu, timeout_s, stop)
+    made = _made(engine, wish, gpu, timeout_s, meanwhile)
     if not made.problem and wish != "cpu" and made.device == "cpu":
         return replace(made, problem=f"Cycles does not use {gpu.name}: `scenewright doctor` says why")
     if not made.problem:
@@ -131,24 +132,24 @@ def _warm(engine: str, wish: str, gpu: Gpu, timeout_s: float, again: bool, stop:
     return made
 
 
-def _made(engine: str, wish: str, gpu: Gpu | None, timeout_s: float, stop: Stop) -> Warmed:
+def _made(engine: str, wish: str, gpu: Gpu | None, timeout_s: float, meanwhile: Meanwhile) -> Warmed:
     start, device, problem = time.monotonic(), "", ""
     try:
-        device = _render(engine, wish, pin(gpu) if gpu else {}, timeout_s, stop)
+        device = _render(engine, wish, pin(gpu) if gpu else {}, timeout_s, meanwhile)
     except RenderError as e:
         problem = str(e)
     return Warmed(engine, wish, gpu.name if gpu else "", device, time.monotonic() - start, problem=problem)
 
 
-def _render(engine: str, device: str, environment: Mapping[str, str], timeout_s: float, stop: Stop) -> str:
+def _render(engine: str, device: str, environment: Mapping[str, str], timeout_s: float, meanwhile: Meanwhile) -> str:
     """All scenes in one process; gives the device as records name it."""
     setup: dict[str, Any] = {"kind": "scene", "engine": engine, "device": device, "threads": None, "files": []}
     worker, busy = Worker(MODULE, setup, environment), True
     try:
-        told: str = _expect(worker, "to start", timeout_s, stop)["device"]
+        told: str = _expect(worker, "to start", timeout_s, meanwhile)["device"]
         for name in SCENES:
             worker.send({"scene": scene(name, engine).to_json(), "target": None, "linear": False})
-            answer = _expect(worker, f"for the scene {name!r}", timeout_s, stop)
+            answer = _expect(worker, f"for the scene {name!r}", timeout_s, meanwhile)
             if answer["status"] != "ok":
                 raise RenderError(answer["reason"])
         busy = False
@@ -157,13 +158,12 @@ def _render(engine: str, device: str, environment: Mapping[str, str], timeout_s:
         worker.stop(busy)
 
 
-def _expect(worker: Worker, what: str, timeout_s: float, stop: Stop) -> dict[str, Any]:
-    """`expect`, but no longer than until `stop` is requested."""
+def _expect(worker: Worker, what: str, timeout_s: float, meanwhile: Meanwhile) -> dict[str, Any]:
+    """`expect`, with something to do meanwhile."""
     readable, until = select.poll(), time.monotonic() + timeout_s
     readable.register(worker.fileno(), select.POLLIN)
     while not readable.poll(1000 * POLL_S) and time.monotonic() < until:
-        if stop.requested:
-            raise RenderError(STOPPED)
+        meanwhile()
     return expect(worker, what, max(0.0, until - time.monotonic()))
 
 
@@ -198,35 +198,51 @@ def _mark(key: str, device: str) -> None:
     path, optix = cuda_cache().path / MARKER, str(optix_cache().path)
     marks = {old: {"device": what, "optix": optix} for old, what in _marks().items()}
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps({**marks, key: {"device": device, "optix": optix}}, indent=1))
-    fresh.replace(path)
+    with _kept():
+        fresh.write_text(json.dumps({**marks, key: {"device": device, "optix": optix}}, indent=1))
+        fresh.replace(path)
 
 
 @contextmanager
-def _alone(waiting: Callable[[str], object], stop: Stop) -> Iterator[None]:
+def _alone(waiting: Callable[[str], object], meanwhile: Meanwhile) -> Iterator[None]:
     """Nobody else fills this machine's caches meanwhile. The lock goes with the process, however that ends.
 
     Raises:
-        RenderError: the folder cannot be written, or its use is switched off; or the wait was stopped.
+        RenderError: the folder cannot be written or locked, or its use is switched off; or `meanwhile` raised it.
     """
     cache = cuda_cache()
     if problem := cache.off or cache.unwritable():
         remedy = cache.remedy or "export CUDA_CACHE_PATH=/a/writable/folder"
         raise RenderError(f"kernels that are compiled must be kept, but {problem}: {remedy}")
-    cache.path.mkdir(parents=True, exist_ok=True)
-    with (cache.path / LOCK).open("w") as file:
+    with _kept():
+        cache.path.mkdir(parents=True, exist_ok=True)
+        file = (cache.path / LOCK).open("w")
+    with file:
         if not _locked(file):
             waiting(f"another process fills {cache.path}: waiting for it")
             while not _locked(file):
-                if stop.requested:
-                    raise RenderError(STOPPED)
+                meanwhile()
                 time.sleep(POLL_S)
         yield
 
 
 def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+    """Whether the lock is ours; some network file systems, as Lustre and NFS, may know no locks at all."""
+    with _kept():
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """A folder in which kernels cannot be kept is a RenderError: workers render all the same, only later."""
+    try:
+        yield
+    except OSError as e:
+        raise RenderError(
+            f"kernels that are compiled must be kept, but {cuda_cache().path} cannot be used ({e.strerror}): free "
+            "space there, or choose a folder on a local disk by export CUDA_CACHE_PATH=/a/local/folder"
+        ) from e

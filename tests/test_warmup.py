@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,10 +20,12 @@ from scenewright.cli import app
 from scenewright.errors import RenderError, UsageError
 from scenewright.farm import warmup
 from scenewright.farm.generate import generate
+from scenewright.farm.heartbeat import Heartbeat
 from scenewright.farm.options import Options
 from scenewright.farm.stopping import Stop
 from scenewright.farm.supervisor import Supervisor
-from scenewright.farm.warmup import SCENES, scene, warm_up, warmed
+from scenewright.farm.warmup import SCENES, Meanwhile, scene, warm_up, warmed
+from scenewright.render.worker import Worker
 
 from .fake_gpus import H100, L4, fake_smi
 from .small_recipe import make
@@ -34,9 +40,12 @@ class Renders:
         self.device, self.seconds = device, seconds
         self.on: list[tuple[str, str, str]] = []
 
-    def __call__(self, engine: str, device: str, environment: Mapping[str, str], timeout_s: float, stop: Stop) -> str:
+    def __call__(
+        self, engine: str, device: str, environment: Mapping[str, str], timeout_s: float, meanwhile: Meanwhile
+    ) -> str:
         self.on.append((engine, device, environment.get("CUDA_VISIBLE_DEVICES", "")))
         time.sleep(self.seconds)
+        meanwhile()
         for cache in warmup.caches()[:2]:
             cache.path.mkdir(parents=True, exist_ok=True)
             (cache.path / "kernel").write_bytes(b"x")
@@ -114,14 +123,18 @@ def test_many_at_once_compile_once(renders: Renders) -> None:
 
 def test_stop_ends_the_wait(renders: Renders) -> None:
     """Whoever waits for another process leaves when it is told to, and has rendered nothing."""
-    renders.seconds, stop = 3.0, Stop()
+
+    def leave() -> None:
+        raise RenderError("it was stopped")
+
+    renders.seconds = 3.0
     busy = threading.Thread(target=warm_up)
     busy.start()
     while not renders.on:
         time.sleep(0.01)
     start = time.monotonic()
     with pytest.raises(RenderError, match="was stopped"):
-        warm_up(waiting=lambda _: stop.request(), stop=stop)
+        warm_up(meanwhile=leave)
     assert time.monotonic() - start < 2
     assert len(renders.on) == 1
     busy.join()
@@ -136,6 +149,82 @@ def test_runs_warm_up_first(renders: Renders, tmp_path: Path, monkeypatch: pytes
     generate(recipe, 2, tmp_path / "gpu")
     generate(recipe, 2, tmp_path / "again")
     assert order == ["workers after 0 renders", *2 * ["workers after 2 renders"]]
+
+
+def test_a_run_beats_while_kernels_are_compiled(
+    renders: Renders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiling takes minutes, and a run whose heartbeat stands still for one counts as lost."""
+    beats: list[int] = []
+    beat = Heartbeat.beat
+
+    def note(self: Heartbeat) -> None:
+        beats.append(len(renders.on))
+        beat(self)
+
+    monkeypatch.setattr(Heartbeat, "beat", note)
+    monkeypatch.setattr(Supervisor, "run", lambda self: {})
+    generate(make(render={"engine": "cycles", "size": [64, 48]}), 2, tmp_path / "gpu")
+    assert {1, 2} <= set(beats)
+
+
+def test_a_worker_that_compiles_is_waited_for_with_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a worker says nothing the caller has its turn, several times a second."""
+    (tmp_path / "slow_worker.py").write_text(
+        "import time\n"
+        "from scenewright.render.worker import serve\n"
+        "def start(setup):\n"
+        "    time.sleep(1)\n"
+        "    return lambda request: request\n"
+        "serve(start)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    worker, turns = Worker("slow_worker", {}), []
+    try:
+        assert warmup._expect(worker, "to start", 60.0, lambda: turns.append(time.monotonic())) == {"ready": True}
+    finally:
+        worker.stop()
+    assert len(turns) >= 3
+
+
+def test_a_stopped_run_compiles_no_more(renders: Renders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is asked to end does not wait for kernels, and does not count them as complete."""
+    stop = Stop()
+
+    def interrupted(*given: Any) -> str:
+        stop.request()
+        return renders(*given)
+
+    monkeypatch.setattr(Supervisor, "run", lambda self: {})
+    monkeypatch.setattr(warmup, "_render", interrupted)
+    generate(make(render={"engine": "cycles", "size": [64, 48]}), 2, tmp_path / "gpu", options=Options(stop=stop))
+    assert renders.on and not warmed()
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
+def test_a_file_system_without_locks(
+    code: int, renders: Renders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home on a network disk that knows no locks is told with what helps, and ends no run: workers can compile."""
+
+    def flock(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(warmup, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=2, LOCK_NB=4))
+    with pytest.raises(RenderError, match=rf"{os.strerror(code)}.*export CUDA_CACHE_PATH=/a/local"):
+        warm_up()
+    ran: list[bool] = []
+    monkeypatch.setattr(Supervisor, "run", lambda self: ran.append(True))
+    generate(make(render={"engine": "cycles", "size": [64, 48]}), 2, tmp_path / "gpu")
+    assert ran and not renders.on
+
+
+def test_a_mark_that_cannot_be_written(renders: Renders, tmp_path: Path) -> None:
+    """A cache that takes no more files is told as such, with what helps."""
+    (tmp_path / "CUDA_CACHE_PATH" / warmup.MARKER).with_suffix(".new").mkdir(parents=True)
+    with pytest.raises(RenderError, match=r"CUDA_CACHE_PATH cannot be used \(Is a directory\): free space there, or"):
+        warm_up()
+    assert not warmed()
 
 
 def test_failure_is_told_and_leaves_no_mark(renders: Renders, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,5 +294,5 @@ def test_scenes_ask_for_all_kernels() -> None:
 @pytest.mark.render
 def test_scenes_render() -> None:
     """Blender renders all of them, in one process."""
-    assert warmup._render("cycles", "cpu", {}, 300.0, Stop()) == "cpu"
+    assert warmup._render("cycles", "cpu", {}, 300.0, lambda: None) == "cpu"
     assert set(SCENES) == {"plain", "worn", "moving"}

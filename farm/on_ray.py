@@ -21,7 +21,7 @@ from ..errors import DatasetError, RenderError, ScenewrightError, UsageError
 from ..pipeline import Outcome, versions
 from .executors import Shard
 
-__all__ = ["Ray"]
+__all__ = ["Ray", "connected"]
 
 #: A Ray process is replaced after so many shards.
 MAX_CALLS = 50
@@ -79,7 +79,7 @@ class Ray:
         """
         if not shard.indices:
             return
-        with _cluster(self.address) as ray:
+        with connected(self.address) as ray:
             _Run(ray, self, shard, progress).run()
 
     def sharing(self, total: dict[str, float]) -> int:
@@ -231,7 +231,7 @@ def _check_versions(theirs: dict[str, str]) -> None:
 
 
 @contextmanager
-def _cluster(address: str) -> Iterator[Any]:
+def connected(address: str) -> Iterator[Any]:
     """Ray, connected; an embedded cluster is shut down at the end, another one left running."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # said per task instead: see `RenderShard.part`

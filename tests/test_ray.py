@@ -220,6 +220,6 @@ def test_sigterm_stays_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ray, "init", init)
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(RenderError, match="nobody"), on_ray._cluster("auto"):
+    with pytest.raises(RenderError, match="nobody"), on_ray.connected("auto"):
         pass
     assert signal.getsignal(signal.SIGTERM) == before

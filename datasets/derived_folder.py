@@ -21,6 +21,7 @@ from .records import (
     Counts,
     DatasetInfo,
     Record,
+    create_info,
     indices,
     read_info,
     record_dicts,
@@ -48,7 +49,8 @@ def open_derived(
 ) -> DatasetInfo:  # fmt: skip
     """Create the dataset in `folder`, or continue it when the same plan and source made it. Call with `lock` held.
 
-    Who is not `alone`, but `together` with others, leaves unfinished files and the model that was noted.
+    Who is not `alone`, but `together` with others, leaves unfinished files and the model that was noted, and continues
+    what has no image yet, too, by the same plan only.
 
     Args:
         folder: of the new dataset.
@@ -71,13 +73,14 @@ def open_derived(
         kind=kind, generation=1 + (of.derived.generation if of.derived else 0), source=origin, plan=dict(plan),
         images=images, notes=(*(of.derived.notes if of.derived else ()), *notes),
     )  # fmt: skip
-    counts, begun = NONE, bool(indices(folder))
+    # Of shares that begin together one creates dataset.json before all else: looked for last, it is not missed.
+    counts, found, begun = NONE, strangers(folder), bool(indices(folder))
     old = read_info(folder) if (folder / "dataset.json").exists() else None
-    if old is not None and (begun or old.derived is None):
+    if old is not None and (begun or not alone or old.derived is None):
         derived, counts = _continued(folder, old, derived), old.counts
     elif begun:
         raise DatasetError(f"{folder} has lost its dataset.json: restore it, or choose another --out")
-    elif old is None and (found := strangers(folder)):  # ours may begin anew
+    elif old is None and found:  # ours may begin anew
         raise DatasetError(f"{folder} is not empty and holds no dataset ({', '.join(found[:3])}): choose another --out")
     for place in (folder, folder / TWINS) if alone else ():
         sweep(place)
@@ -88,7 +91,10 @@ def open_derived(
         if not (folder / "assets" / name).exists():
             write_bytes_atomic(folder / "assets" / name, read_bytes(inside(assets.parent, f"assets/{name}")))
     info = info.model_copy(update={"derived": derived, "counts": counts})
-    write_info(folder, info)
+    if old is None and not create_info(folder, info):  # another run has begun it since we looked
+        return open_derived(folder, source, info, kind, plan, images, notes, alone)
+    if old is not None and info != old:
+        write_info(folder, info)
     return info
 
 

@@ -83,24 +83,13 @@ def open_dataset(
         versions=versions,
         counts=counts,
     )
-    return _begun(folder, info, old)
-
-
-def _begun(folder: Place, info: DatasetInfo, known: DatasetInfo | None) -> DatasetInfo:
-    """Write what `dataset.json` shall say, where it does not say so already.
-
-    Of runs that begin at once, where nothing is locked, one creates it. The others leave it alone: some stores take one
-    write a second of an object, and five hundred shares may begin together.
-    """
-    if known is None and not create_info(folder, info):
-        known = _old_info(folder)
-        if known is not None and (known.recipe_sha256, known.seed) != (info.recipe_sha256, info.seed):
-            raise DatasetError(f"another run has begun a dataset in {folder} meanwhile: choose another --out")
-        if known is not None:
-            info = info.model_copy(update={"counts": _most(info.counts, known.counts)})
-        if info != known:
-            write_info(folder, info)
-    elif known is not None and info != known:
+    # One of several that begin at once creates it; others leave it alone where it says the same. Some stores take one
+    # write a second of an object, and five hundred shares may begin together.
+    if old is None and not create_info(folder, info):
+        if _old_info(folder) is not None:
+            return open_dataset(folder, recipe, seed, count, versions, alone)
+        write_info(folder, info)  # over one that is damaged, beside records
+    elif old is not None and info != old:
         write_info(folder, info)
     check_creates(folder / "dataset.json")
     return info

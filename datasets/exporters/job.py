@@ -206,9 +206,10 @@ def _check(out: Path, about: Json) -> None:
     """Refuse a folder that is neither empty nor of this export."""
     if not out.is_dir():
         return
+    # Of shares that begin together one creates the marker before all else: looked for last, it is not missed.
+    strangers = sorted(p.name for p in out.iterdir() if p.name != ".lock" and not fnmatch(p.name, TEMPORARY))
     marker = out / MARKER
     if not marker.is_file():
-        strangers = sorted(p.name for p in out.iterdir() if p.name != ".lock" and not fnmatch(p.name, TEMPORARY))
         if strangers:
             raise DatasetError(
                 f"{out} is not empty and holds no export ({', '.join(strangers[:3])}): choose another --out"

@@ -113,7 +113,7 @@ class _Renders(Job):
         progress: Callable[[Outcome], None],
     ) -> None:  # fmt: skip
         self._shard, self._folder, self._told = shard, place(shard.place), progress
-        self._environments = environments
+        self._environments, self._threads = environments, threads
         self._setup = {
             "kind": shard.kind, "folder": shard.place, "device": shard.options.device, "threads": threads,
         }  # fmt: skip
@@ -122,7 +122,7 @@ class _Renders(Job):
         self._on = heartbeat.on
 
     def start(self, number: int) -> Worker:
-        return Worker(MODULE, self._setup, self._environments[number])
+        return Worker(MODULE, self._setup, self._environments[number], self._threads)
 
     def greet(self, answer: dict[str, Any]) -> None:
         self._on(answer["device"])

@@ -22,6 +22,7 @@ import orjson
 import psutil
 
 from ..errors import RenderError, ScenewrightError
+from .machine import narrowed, widen
 from .scratch import Scratch
 
 __all__ = ["START_S", "TIMEOUT_S", "Handler", "Worker", "ask", "die_with", "expect", "serve"]
@@ -49,10 +50,16 @@ class Worker:
     The child's temporary folder belongs to the parent, which removes it in `stop`, however the child has ended.
     """
 
-    def __init__(self, module: str, setup: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> None:
-        """Start `python -m module` and hand it `setup` as its first line; `environment` adds to this process's own."""
+    def __init__(
+        self, module: str, setup: Mapping[str, Any], environment: Mapping[str, str] | None = None,
+        cores: int | None = None,
+    ) -> None:  # fmt: skip
+        """Start `python -m module` and hand it `setup` as its first line; `environment` adds to this process's own.
+
+        Libraries in it find so many `cores`; None: all that this process may use.
+        """
         self._partial = b""
-        with contextlib.ExitStack() as undo:
+        with contextlib.ExitStack() as undo, narrowed(cores) as allowed:
             self._scratch = Scratch()
             undo.callback(self._scratch.close)
             self._log = undo.enter_context(tempfile.TemporaryFile())
@@ -63,7 +70,7 @@ class Worker:
                 start_new_session=True,  # Ctrl-C is for the parent, which then stops its workers itself
             )  # fmt: skip
             undo.callback(self.stop, busy=True)
-            self.send({**setup, "parent": os.getpid()})
+            self.send({**setup, "parent": os.getpid(), "allowed": allowed})
             undo.pop_all()
 
     @property
@@ -197,6 +204,7 @@ def serve(start: Callable[[dict[str, Any]], Handler | tuple[Handler, Mapping[str
     except ScenewrightError as e:
         tell({"status": "fatal", "reason": str(e), "error": type(e).__name__})
         return
+    widen(setup.get("allowed"))
     handle, more = started if isinstance(started, tuple) else (started, {})
     tell({"ready": True, **more})
     for line in sys.stdin.buffer:

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import trimesh
 
 from ..errors import AssetError
 from .cache import LIMIT_BYTES, Cache
@@ -24,6 +24,9 @@ from .cutouts import Opacity
 from .files import locate, remember
 from .material import FileRef
 from .mesh import Mesh, snap
+
+if TYPE_CHECKING:
+    import trimesh
 
 __all__ = ["DEFAULTS", "UNITS", "UP_AXES", "Triangles", "UserMesh", "load_mesh", "read_mesh", "tidy"]
 
@@ -153,6 +156,8 @@ def tidy(found: Triangles, unit: str, up: str, name: str) -> tuple[UserMesh, npt
 
 def _parse(data: bytes, suffix: str, name: str) -> Triangles:
     """All triangles of a file, with the scene graph's transforms applied, and UVs per corner if every part has them."""
+    import trimesh  # here and below, as only users' files need it, and it takes a sixth of a worker's start
+
     if suffix == ".stl":
         _check_stl(data, name)
     try:
@@ -191,6 +196,8 @@ def _check_stl(data: bytes, name: str) -> None:
 
 def _placed(scene: trimesh.Scene) -> list[tuple[Points, Faces, Corners | None]]:
     """Every instance of a scene graph in the root's frame; a mirroring transform turns its faces round."""
+    import trimesh
+
     parts = []
     for node in scene.graph.nodes_geometry:
         transform, geometry = scene.graph[node]
@@ -258,6 +265,8 @@ def _assemble(vertices: Points, faces: Faces, found: Triangles, name: str) -> tu
     solid = np.linalg.norm(np.cross(b - a, c - a), axis=1) > longest**2 * JOIN_TOLERANCE
     collapsed = (faces == np.roll(faces, 1, axis=1)).any(axis=1)
     # Closedness is judged with the needles in, since they may be all that joins their neighbours.
+    import trimesh
+
     topology = trimesh.Trimesh(vertices, faces[~collapsed], process=False)
     is_closed, is_consistent = bool(topology.is_watertight), bool(topology.is_winding_consistent)
     if not solid.any():

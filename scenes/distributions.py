@@ -17,7 +17,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema
-from scipy.stats import truncnorm
 
 from .distribution import Distribution, Int, Plain
 from .empirical import Empirical
@@ -131,6 +130,8 @@ class TruncNormal(Distribution):
 
     def ppf(self, u: float) -> float:
         """SciPy's truncated normal."""
+        from scipy.stats import truncnorm  # here, since it takes a sixth of a worker's start, and few recipes need it
+
         a, b = (self.low - self.mean) / self.std, (self.high - self.mean) / self.std
         x = steady(float(truncnorm.ppf(u, a, b, loc=self.mean, scale=self.std)))
         return min(max(x, self.low), self.high)

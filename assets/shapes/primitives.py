@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-import trimesh
 from pydantic import Field, model_validator
 
 from ..mesh import Mesh
@@ -69,6 +68,8 @@ class CylinderParams(Params):
 
 def sphere(p: SphereParams) -> Mesh:
     """An icosphere; keypoints centre, top, bottom."""
+    import trimesh  # here, as all the other shapes do without it, and it takes a sixth of a worker's start
+
     ball = trimesh.creation.icosphere(subdivisions=p.subdivisions, radius=p.radius_m)
     r = p.radius_m
     points = {"centre": (0, 0, 0), "top": (0, 0, r), "bottom": (0, 0, -r)}

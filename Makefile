@@ -34,7 +34,7 @@ demo-refine: check $(TORCH)
 	@echo "Pictures: $(PAINTED)/images   sound: $(PAINTED)/twins/images   sheet: $(PAINTED)/contact.png"
 
 test: lint check $(TORCH)
-	$(PY) -m pytest -m "not slow and not gpu" -n 3 --dist loadfile
+	$(PY) -m pytest -m "not slow and not gpu" -n 2 --dist loadfile
 
 # A script that misses a limit ends with 1: the others run all the same, and the end says which it were.
 bench: check $(TORCH)

@@ -46,7 +46,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Photographed]:
     pixels = np.random.default_rng(3).integers(0, 256, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
     pixels[20:60, 20:76] = 180  # an even table where the object stands
     cv2.imwrite(str(folder / "p.png"), pixels[..., ::-1])
-    with process(folder, threads=2, files=[folder / "p.png"]) as shoot:
+    with process(folder, threads=1, files=[folder / "p.png"]) as shoot:
         yield Photographed(shoot, remember(folder / "p.png"), pixels)
 
 

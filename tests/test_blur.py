@@ -28,7 +28,7 @@ SPEED_M_S = 20 * DEPTH_M / FOCAL_PX / SHUTTER_S
 
 @pytest.fixture(scope="module")
 def cycles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycles]:
-    with process(tmp_path_factory.mktemp("blur"), threads=2) as shoot:
+    with process(tmp_path_factory.mktemp("blur"), threads=1) as shoot:
         yield shoot
 
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.render
 
 @pytest.fixture(scope="module")
 def cycles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycles]:
-    with process(tmp_path_factory.mktemp("frames"), threads=2) as shoot:
+    with process(tmp_path_factory.mktemp("frames"), threads=1) as shoot:
         yield shoot
 
 

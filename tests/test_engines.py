@@ -44,7 +44,8 @@ ONE_SAMPLE = RenderSettings(preset="test", samples=1, denoise=False)
 def process(folder: Path, threads: int, files: Iterable[Path] = ()) -> Iterator[Cycles]:
     """Cycles in a child process that renders one scene after the other; `files` are those that scenes refer to."""
     names = [str(path) for path in files]
-    worker = Worker(MODULE, {"kind": "scene", "engine": "cycles", "device": "cpu", "threads": threads, "files": names})
+    setup = {"kind": "scene", "engine": "cycles", "device": "cpu", "threads": threads, "files": names}
+    worker = Worker(MODULE, setup, cores=threads)
     try:
         assert worker.receive() == {"ready": True, "device": "cpu"}
 
@@ -64,7 +65,7 @@ def process(folder: Path, threads: int, files: Iterable[Path] = ()) -> Iterator[
 
 @pytest.fixture(scope="module")
 def cycles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycles]:
-    with process(tmp_path_factory.mktemp("frames"), threads=2) as shoot:
+    with process(tmp_path_factory.mktemp("frames"), threads=1) as shoot:
         yield shoot
 
 
@@ -151,7 +152,7 @@ def test_threads_below_a_pixel_are_not_drawn(cycles: Cycles) -> None:
 
     What is left (a twelfth) is folds and noise; with threads and thick yarns still drawn it would be 0.3.
     """
-    plain = hardware(5, "render.size=[120,90]", "camera.elevation_deg=80").replace(objects=())
+    plain = hardware(5, "render.size=[80,60]", "camera.elevation_deg=80").replace(objects=())
     assert plain.surface is not None
     cloth = Material(family="fabric", values={**material("fabric", {}, 0).values, "thread_mm": 1.0}, seed=1)
     contrast = {}
@@ -172,9 +173,9 @@ def test_pixels_do_not_depend_on_threads_or_process(cycles: Cycles, tmp_path: Pa
     """
     settings = RenderSettings(preset="test", samples=32, min_samples=4, noise_threshold=0.05)
     scene = hardware(5, "render.size=[160,120]").replace(render=settings)
-    two = cycles(scene)
-    with process(tmp_path, threads=1) as shoot:
-        one = shoot(scene)
+    one = cycles(scene)
+    with process(tmp_path, threads=2) as shoot:
+        two = shoot(scene)
     fresh = render_scene(scene, device="cpu")
     for other in (one, fresh):
         np.testing.assert_array_equal(two.rgb, other.rgb)

@@ -32,7 +32,7 @@ DARK, BRIGHT = (0.02, 0.02, 0.02), (0.7, 0.7, 0.7)
 
 @pytest.fixture(scope="module")
 def cycles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycles]:
-    with process(tmp_path_factory.mktemp("portal"), threads=2) as shoot:
+    with process(tmp_path_factory.mktemp("portal"), threads=1) as shoot:
         yield shoot
 
 
@@ -144,8 +144,8 @@ def test_depth_of_field_is_that_of_a_camera_without_portal(cycles: Cycles) -> No
 
     def picture(lens: Lens | None, fstop: float | None) -> Vec:
         view = camera(lens, 350, (0.05, -0.15, 0.2), fstop=fstop, focal_m=0.02, focus_m=0.35)
-        half = view.model_copy(update={"width": 160, "height": 120, "cx": 78.0, "cy": 62.0})
-        rgb = cycles(board(half, settings)).rgb.astype(np.float64)
+        part = view.model_copy(update={"width": 104, "height": 78, "cx": 50.0, "cy": 41.0})
+        rgb = cycles(board(part, settings)).rgb.astype(np.float64)
         return np.asarray(cv2.blur(rgb, (5, 5)))  # evens the noise out
 
     def apart(a: Vec, b: Vec) -> float:

@@ -37,7 +37,7 @@ from .test_engines import Cycles, interior, process
 
 @pytest.fixture(scope="module")
 def cycles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycles]:
-    with process(tmp_path_factory.mktemp("frames"), threads=2) as shoot:
+    with process(tmp_path_factory.mktemp("frames"), threads=1) as shoot:
         yield shoot
 
 

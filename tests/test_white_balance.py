@@ -24,7 +24,7 @@ KELVIN = (2000.0, 3000.0, 6500.0, 9000.0)
 
 @pytest.fixture(scope="module")
 def cycles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycles]:
-    with process(tmp_path_factory.mktemp("white"), threads=2) as shoot:
+    with process(tmp_path_factory.mktemp("white"), threads=1) as shoot:
         yield shoot
 
 

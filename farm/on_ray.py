@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -35,6 +36,8 @@ MIN_SHARD, MAX_SHARD, SHARDS_EACH = 4, 64, 4
 #: Said before Ray is imported, it takes loopback for this machine's address, and all its processes listen there alone.
 #: Whatever else is asked for, it turns 127.0.0.1 into the address by which others reach this machine.
 ALONE, LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "127.0.0.1"
+#: Where a task failed, in what Ray says of it.
+ADDRESS = re.compile(r"\bip=([^,)\s]+)")
 POLL_S = 1.0
 #: Shards per slot in flight: one runs and one waits where it will run.
 WINDOW = 2
@@ -186,8 +189,12 @@ class _Run:
         try:
             answer: dict[str, Any] = self.ray.get(ref)
         except self.ray.exceptions.RayTaskError as e:
-            node = next((n["NodeID"] for n in self.ray.nodes() if n["NodeManagerAddress"] == e.ip), str(e.ip))
-            told = f"{e.ip} cannot work: {e.cause!r}; install there what the driver has"
+            text = str(e).strip()
+            found = ADDRESS.search(text)  # the exception has no such attribute once it has taken its cause's class
+            address = found[1] if found else f"unknown machine {len(self.sick)}"
+            room, nodes = self._nodes(), {n["NodeID"]: n["NodeManagerAddress"] for n in self.ray.nodes()}
+            node = next((n for n in sorted(room) if nodes[n] == address), address)
+            told = f"{address} could not begin: {text.splitlines()[-1]}; install there what the driver has"
             return {"outcomes": (), "node": node, "trouble": told, "kind": "RenderError"}
         return answer
 

@@ -114,7 +114,8 @@ ID_DIGITS = 56  # of a node's name in Ray
 class Bare(Exception):
     """How Ray tells of a task that a machine could not begin."""
 
-    ip, cause = "c", ModuleNotFoundError("No module named 'scenewright'")
+    def __str__(self) -> str:
+        return "ray::_make() (pid=7, ip=c)\nModuleNotFoundError: No module named 'scenewright'"
 
 
 @dataclass
@@ -195,7 +196,7 @@ def test_machines_that_all_cannot_work_end_the_run() -> None:
     with pytest.raises(RenderError, match="3 of 3 machines could not make any image: no GPU"):
         handed_out(Fleet({"c": "bare", "a": "sick", "b": "sick"}))
     with pytest.raises(
-        RenderError, match=r"1 of 1 machines.*c cannot work.*No module named 'scenewright'.*install there"
+        RenderError, match=r"1 of 1 machines.*c could not begin: .*No module named 'scenewright'.*install there"
     ):
         handed_out(Fleet({"c": "bare"}))
 

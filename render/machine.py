@@ -35,17 +35,22 @@ def narrowed(cores: int | None) -> Iterator[tuple[int, ...] | None]:
 
     Libraries that make one thread for each core count them when they are loaded: Blender's task scheduler, the
     denoiser, BLAS. Their threads spin while they wait, which took two fifths of the CPU time of a worker that was to
-    have one thread of two. None, and systems that cannot do this, change nothing.
+    have one thread of two. None, and systems that cannot or may not do this, change nothing: it saves time, no more.
     """
     if cores is None or not hasattr(os, "sched_setaffinity"):
         yield None
         return
     allowed = tuple(sorted(os.sched_getaffinity(0)))
-    os.sched_setaffinity(0, allowed[:cores])
+    try:
+        os.sched_setaffinity(0, allowed[:cores])
+    except OSError:
+        yield None
+        return
     try:
         yield allowed
     finally:
-        os.sched_setaffinity(0, allowed)
+        with suppress(OSError):  # these cores were taken away meanwhile, and others given
+            os.sched_setaffinity(0, allowed)
 
 
 def widen(allowed: Iterable[int] | None) -> None:
@@ -56,7 +61,7 @@ def widen(allowed: Iterable[int] | None) -> None:
     if allowed is None:
         return
     for thread in Path("/proc/self/task").iterdir():
-        with suppress(ProcessLookupError):
+        with suppress(OSError):  # a thread that has ended, or a sandbox that lets nobody do this
             os.sched_setaffinity(int(thread.name), allowed)
 
 

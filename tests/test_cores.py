@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scenewright.farm.render_worker import MODULE
-from scenewright.render.machine import narrowed
+from scenewright.render.machine import narrowed, widen
 from scenewright.render.worker import Worker, expect
 
 COUNT = [sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0)))"]
@@ -53,3 +53,15 @@ def test_a_worker_of_one_core_has_few_threads_that_may_run_anywhere() -> None:
         finally:
             worker.stop()
     assert threads[0] < threads[1], threads
+
+
+def test_a_sandbox_that_forbids_it_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that may not be bound are left as they are, and workers start all the same."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    with narrowed(1) as allowed:
+        assert allowed is None
+    widen(os.sched_getaffinity(0))

@@ -207,9 +207,11 @@ class _Run:
             return
         self.sick[node] = trouble
         piece.sick.add(node)
-        if len(piece.sick) > MAX_SICK or self._nodes() <= self.sick.keys():
+        nodes = self._nodes()  # none at all: a cluster that grows may get some
+        if len(piece.sick) > MAX_SICK or (nodes and nodes <= self.sick.keys()):
             kind: type[ScenewrightError] = DatasetError if answer["kind"] == "DatasetError" else RenderError
-            raise kind(f"{len(self.sick)} of {len(self._nodes())} machines could not make any image: {trouble}")
+            count = f"{len(nodes & self.sick.keys())} of {len(nodes)} machines"
+            raise kind(f"{count} could not make any image: {trouble}")
         waiting.append(piece)
 
 

@@ -76,7 +76,7 @@ def defects(
         typer.Option(help="Your model sees a square about the defect at so many pixels a side. Default: 512."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps; default 20, or 30 of your model.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes, each with the model. Default: 1.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     precision: Annotated[
         str | None, typer.Option(help="Of your model: auto (default), float32, float16 or bfloat16.")
@@ -135,8 +135,8 @@ def defects(
         asked |= {"steps": steps, "placing": _placing(placing | {"threads": threads or 1})}
     else:
         asked |= _of_a_model(model, steps, {k: v for k, v in about.items() if v is not None}, placing)
-    who = executor_of(executor, ray, per_gpu, cores, shard, shards)
-    options = Options(workers, timeout, stop=Stop(grace))
+    who = executor_of(executor, ray, per_gpu, cores, shard, shards, workers)
+    options = Options(workers or 1, timeout, stop=Stop(grace))
     with going_on(options.stop, "images"), rendering(0, "painting") as (begin, advance):
         result = paint(dataset, out, Ask(**asked), options, advance, begin, tell_model, who)
     tell_stopped(result, options.stop)

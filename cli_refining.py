@@ -100,7 +100,9 @@ def refine(
     masked: Annotated[bool, typer.Option(help="Take the family's inpainting pipeline, where it has one.")] = False,
     band_px: Annotated[float, typer.Option(min=0, max=64, help="Frozen on each side of outlines, pixels.")] = 3.0,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 1,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model: one for each GPU.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, each with the model: one for each GPU. Default: 1.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
     offload: Annotated[str, typer.Option(help="none, model or sequential: less GPU memory, more time.")] = "none",
@@ -162,8 +164,8 @@ def refine(
         "control_scale": control_scale, "batch": batch,
         "freedom": {"background": background, "objects": objects, "band_px": band_px},
     }, [*(prompt or ()), *_prompts(prompt_file)])  # fmt: skip
-    who = executor_of(executor, ray, per_gpu, cores, shard, shards)
-    options = Options(workers, timeout, stop=Stop(grace), count=count)
+    who = executor_of(executor, ray, per_gpu, cores, shard, shards, workers)
+    options = Options(workers or 1, timeout, stop=Stop(grace), count=count)
     with going_on(options.stop, "images"), rendering(0, "refining") as (begin, advance):
         result = run(dataset, out, asked, plan, options, advance, begin, tell_model, who)
     tell_stopped(result, options.stop)

@@ -259,14 +259,14 @@ def _join(vertices: Points, faces: Faces) -> tuple[Points, Faces]:
 
 
 def _assemble(vertices: Points, faces: Faces, found: Triangles, name: str) -> tuple[UserMesh, npt.NDArray[np.bool_]]:
+    import trimesh
+
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     longest = np.linalg.norm(np.stack([b - a, c - b, a - c]), axis=2).max(axis=0)
     # Twice the area over the longest edge is the height: below the joining grid, the triangle is a line.
     solid = np.linalg.norm(np.cross(b - a, c - a), axis=1) > longest**2 * JOIN_TOLERANCE
     collapsed = (faces == np.roll(faces, 1, axis=1)).any(axis=1)
     # Closedness is judged with the needles in, since they may be all that joins their neighbours.
-    import trimesh
-
     topology = trimesh.Trimesh(vertices, faces[~collapsed], process=False)
     is_closed, is_consistent = bool(topology.is_watertight), bool(topology.is_winding_consistent)
     if not solid.any():

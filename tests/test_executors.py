@@ -121,7 +121,7 @@ def test_shares_that_cannot_be_meant(number: int, of: int) -> None:
         Index(number, of)
 
 
-def test_options_of_other_executors_are_refused(run: Run, recipe: Path, tmp_path: Path) -> None:
+def test_options_of_other_executors_are_refused(run: Run, recipe: Path, made: Path, tmp_path: Path) -> None:
     """A share without its executor, and an executor that there is none of, are usage errors."""
     ended = run("generate", recipe, "--out", tmp_path / "d", "--shard", 0, "--shards", 2)
     assert ended.code == 2 and "go with --executor index, not local" in ended.err
@@ -129,6 +129,8 @@ def test_options_of_other_executors_are_refused(run: Run, recipe: Path, tmp_path
     assert ended.code == 2 and "'slurm' is no executor: choose local, ray or index" in ended.err
     ended = run("generate", recipe, "--out", tmp_path / "d", "--executor", "ray", "--workers", 4)
     assert ended.code == 2 and "--workers 4 is of one machine; on Ray" in ended.err
+    ended = run("defects", made, "--inpaint", "--out", tmp_path / "d", "--executor", "ray", "--workers", 1)
+    assert ended.code == 2 and "--workers 1 is of one machine; on Ray" in ended.err
 
 
 def test_two_drivers_on_one_dataset(recipe: Path, tmp_path: Path) -> None:
